@@ -1,0 +1,48 @@
+/**
+ * The border between the workflow and an activity. An activity's input carries nothing that its
+ * `Context.info` has: tenant, transaction, task path, generation and operation are in the ids
+ * (`names.ts`), except where an id had to be shortened.
+ */
+import type { Template } from "./tree.ts"
+import type { Effect, FailureClass, Outcome } from "./statuses.ts"
+
+export interface CallInput {
+  /** Resolved by the engine; its shape belongs to the kind. */
+  config: Record<string, unknown>
+  /** The task's resolved input. Absent when it is not sent and nothing in `output` or `fail_when` reads it. */
+  input?: unknown
+  effect: Effect
+  /** What was known before this call; absent means `not_started`. Outcomes of attempts are folded onto it. */
+  prior?: Outcome
+  /** Evaluated in the activity over `{output, input}`: what later tasks can see. Absent: the reply as it is. */
+  output?: Template
+  /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */
+  fail_when?: Template
+  /** Retries stop after an attempt that failed with one of these codes. */
+  non_retryable?: string[]
+  /** Only when the workflow id had to be shortened. */
+  transaction?: string
+  /** Only when the activity id had to be shortened. */
+  path?: string
+}
+
+export interface CallAnswer {
+  output: unknown
+}
+
+/** First detail of every ApplicationFailure that our activities throw; its `type` is `code`. */
+export interface CallFailure {
+  class: FailureClass
+  /** Already folded onto `prior`. */
+  outcome: Outcome
+  code: string
+}
+
+/** Heartbeat details; counts only if `attempt` is the one before the current. */
+export interface AttemptMarker {
+  attempt: number
+  clean: boolean
+}
+
+/** Largest output of one task that travels inline, in bytes of JSON. */
+export const MAX_INLINE_OUTPUT_BYTES = 64 * 1024

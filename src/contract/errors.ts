@@ -1,0 +1,33 @@
+/** Stable error words. Code is API, message is prose. */
+
+/** Why the engine refuses a decision. The API answers 409 with this word. */
+export const REFUSALS = {
+  malformed: "A decision is an object with an action and, for most actions, a task.",
+  unknown_action: "Known actions are retry, skip, complete and cancel.",
+  unknown_task: "The flow has no task of this name.",
+  task_required: "This action needs a task.",
+  not_parked: "The task is not parked.",
+  nothing_parked: "No task of this transaction is parked.",
+  nothing_retryable: "No parked task may be retried as it is: each needs an attestation or a completion.",
+  already_executed: "The effect is known to have happened: complete the task with its output instead.",
+  unknown_needs_attestation:
+    "It is not known whether the effect happened and a repeat is not safe: say attest executed or not_executed.",
+  attested_executed: "An effect attested as executed is not repeated: complete or skip the task.",
+  attestation_contradicts: "The attestation contradicts what is known of the effect.",
+  dependants_need_output:
+    "A later task reads this task's output without a default: complete it with an output instead.",
+  stale_version: "The transaction has moved on since the version you saw.",
+  ending: "The transaction is ending.",
+  ended: "The transaction has ended.",
+  output_too_large: "The output is larger than a transaction can hold inline.",
+} as const
+export type Refusal = keyof typeof REFUSALS
+
+/** Turns whatever was thrown into an Error, keeping it as the cause. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,76 @@
+/** What travels between the API, the workflow shell and the worker. */
+import type { Plan } from "./plan.ts"
+import type { Attestation, DecisionAction } from "./statuses.ts"
+
+export const TASK_QUEUE = "holdfast"
+/** Our own activities, so that no flow's activity type can collide with them. */
+export const INTERNAL_TASK_QUEUE = "holdfast-internal"
+
+export const UPDATE_DECIDE = "decide"
+export const QUERY_STATE = "state"
+/** Answers a `Snapshot`; a closed `failed` run is resumed from it. */
+export const QUERY_SNAPSHOT = "snapshot"
+
+export const SEARCH_ATTRIBUTE_TENANT = "HoldfastTenant"
+export const SEARCH_ATTRIBUTE_BUSINESS_KEY = "HoldfastBusinessKey"
+
+export const DEFAULT_TENANT = "default"
+/** Tenants are part of workflow ids before the slash. */
+export const TENANT_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/
+
+/** A person's decision, as it comes by update or by signal. Checked by the engine, not by a schema. */
+export interface Decision {
+  /** The `Idempotency-Key` (= update id); for a signal made from run id and position. */
+  id: string
+  action: DecisionAction
+  /** Task path. `retry` without it takes all parked ones; `cancel` has none. */
+  task?: string
+  actor: string
+  reason?: string
+  output?: unknown
+  attest?: Attestation
+  executed_externally?: boolean
+  evidence?: unknown
+  /** The transaction's `version` that the person saw. */
+  expected_version?: number
+}
+
+/** What the update answers. The same id gets the same answer. */
+export interface DecisionAnswer {
+  decision_id: string
+  version: number
+  status: string
+  tasks: { path: string; status: string }[]
+}
+
+/** First argument of every workflow run. A large plan is the second argument, deflated. */
+export interface StartInput {
+  plan_hash: string
+  plan?: Plan
+  params: unknown
+  tenant: string
+  transaction: string
+  /** Behaviour changes this run was started with (`flags.ts`). */
+  flags: number[]
+  thresholds: Thresholds
+  /** An engine snapshot: continue-as-new, or the resume of a failed run. Its shape belongs to the engine. */
+  snapshot?: unknown
+  /** Set when a person resumes a failed run. */
+  resume?: Decision
+}
+
+/** When a continue-as-new is wanted (`quiet`), and when new starts are held so that one comes (`hold`). */
+export interface Thresholds {
+  quiet_events: number
+  quiet_bytes: number
+  hold_events: number
+}
+
+export const DEFAULT_THRESHOLDS: Thresholds = {
+  quiet_events: 4_000,
+  quiet_bytes: 4 * 1024 * 1024,
+  hold_events: 10_000,
+}
+
+/** Type of the ApplicationFailure with which a refused update is answered; its message is the reason's code. */
+export const REFUSED_FAILURE = "decision_refused"

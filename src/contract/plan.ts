@@ -1,0 +1,70 @@
+/**
+ * The plan: a flow compiled at publish. Every default is written out, names are resolved, expressions are
+ * parsed; immutable and addressed by the sha256 of its canonical JSON. The engine has no defaults of its own.
+ */
+import type { Effect, TaskKind } from "./statuses.ts"
+import type { Template } from "./tree.ts"
+
+export const PLAN_FORMAT = 1
+
+export interface Plan {
+  format: typeof PLAN_FORMAT
+  /** The flow's name, and the workflow type. */
+  flow: string
+  /** In definition order; a task's position is its id in the engine. */
+  tasks: PlanTask[]
+  /** How many tasks may run at once. */
+  max_parallel: number
+  /** Evaluated over `params` by the API when a transaction is accepted. */
+  business_key?: Template
+  /** The transaction's result. Null when absent. */
+  output: Template
+  /** Positions of the tasks that `output` reads. */
+  output_reads: number[]
+}
+
+export interface PlanTask {
+  id: string
+  kind: TaskKind
+  /** Temporal's activity type. */
+  type: string
+  /** Shown in Temporal's UI; the description, at most 200 bytes. */
+  summary?: string
+  /** Positions of the tasks it depends on, without repeats. */
+  deps: number[]
+  /** Positions of ancestors whose output is read by `input` or `config`. */
+  reads: number[]
+  /** The part of `reads` that has no `coalesce` around it: such an ancestor cannot be skipped. */
+  requires: number[]
+  config: Template
+  /** Evaluated first; `config` may read it as `input`. */
+  input: Template
+  /** False when neither the kind nor `output` or `fail_when` uses the input inside the activity. */
+  sends_input: boolean
+  output?: Template
+  fail_when?: Template
+  effect: Effect
+  retry: PlanRetry
+  timeout: PlanTimeout
+  on_error: "park" | "fail"
+}
+
+export interface PlanRetry {
+  strategy: "auto" | "manual" | "no_retry"
+  /** Counts the first attempt. 1 for `manual` and `no_retry`. */
+  max_attempts: number
+  interval_ms: number
+  backoff: number
+  max_interval_ms: number
+  /** Bounds the whole call with its retries, beside `timeout.total_ms`: the smaller counts. */
+  max_elapsed_ms?: number
+  /** Error codes that end the retries at once. */
+  non_retryable: string[]
+}
+
+export interface PlanTimeout {
+  attempt_ms: number
+  queue_ms?: number
+  total_ms?: number
+  heartbeat_ms?: number
+}

@@ -1,0 +1,155 @@
+/**
+ * What the engine tells the mirror. The same row function makes these for the dirty rows of an activation,
+ * for all rows after a replay and for the `state` query, so that the mirror can be compared field by field.
+ * Times are milliseconds since the epoch (the workflow's own clock).
+ */
+import type {
+  Attestation,
+  CompensationStatus,
+  DecisionAction,
+  ExceptionKind,
+  ExceptionState,
+  FailureClass,
+  Outcome,
+  Severity,
+  TaskStatus,
+  TransactionStatus,
+} from "./statuses.ts"
+
+export interface RowError {
+  /** Stable: `HTTP_503`, `GRPC_UNAVAILABLE`, `SQLSTATE_23505`, `expression_error`, … */
+  code: string
+  class: FailureClass
+  message: string
+}
+
+export interface TransactionRow {
+  status: TransactionStatus
+  /** Counts decisions and parks; what `expected_version` is compared with. */
+  version: number
+  /** A person attested or overrode something. */
+  overridden: boolean
+  open_exceptions: number
+  /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
+  ignored_messages: number
+  output: unknown
+  error: (RowError & { task: string | null }) | null
+  started_at: number
+  ended_at: number | null
+}
+
+export interface TaskRow {
+  /** Position in the flow's definition order. */
+  index: number
+  /** `pay`; later `items[3].pay`. */
+  path: string
+  generation: number
+  status: TaskStatus
+  outcome: Outcome
+  compensation: CompensationStatus
+  /** Why a task was skipped, pruned or cancelled. */
+  reason: string | null
+  input: unknown
+  output: unknown
+  /** The output was dropped by a continue-as-new after its last reader: the mirror keeps the one it has. */
+  output_dropped: boolean
+  error: RowError | null
+  started_at: number | null
+  ended_at: number | null
+}
+
+export interface ExceptionRow {
+  /** With operation and generation the key of the record; `null` for the transaction itself. */
+  task: string | null
+  operation: "do" | "undo"
+  generation: number
+  kind: ExceptionKind
+  severity: Severity
+  state: ExceptionState
+  code: string
+  message: string
+  outcome: Outcome
+  /** How often this record was opened. */
+  occurrence: number
+  retry_safe: boolean
+  /** Why a plain retry is safe, or why not: a sentence for a person. */
+  retry_safe_reason: string
+  suggested_actions: string[]
+  occurred_at: number
+  resolved_at: number | null
+  /** The decision that resolved it. */
+  resolved_by: string | null
+}
+
+export interface DecisionRow {
+  decision_id: string
+  action: DecisionAction
+  task: string | null
+  actor: string
+  reason: string | null
+  attest: Attestation | null
+  executed_externally: boolean | null
+  evidence: unknown
+  before: DecisionState
+  after: DecisionState
+  at: number
+}
+
+/** Statuses around a decision: of the tasks it named, and the transaction's version. */
+export interface DecisionState {
+  version: number
+  status: TransactionStatus
+  tasks: { path: string; status: TaskStatus; outcome: Outcome }[]
+}
+
+export interface Changes {
+  transaction: TransactionRow | null
+  tasks: TaskRow[]
+  exceptions: ExceptionRow[]
+  decisions: DecisionRow[]
+}
+
+/** What the `state` query answers, and what a closing failure carries. */
+export interface View extends Changes {
+  transaction: TransactionRow
+  /** How many runs came before this one by continue-as-new or resume. */
+  chain: number
+}
+
+/** One sink call: the changes of one activation, with what orders them (design page "storage"). */
+export interface MirrorChange extends Changes {
+  tenant: string
+  /** The caller's `instance_id`. */
+  transaction_id: string
+  workflow_id: string
+  run_id: string
+  /** Differs from `run_id` after a reset. */
+  original_run_id: string
+  chain: number
+  history_length: number
+  /** Position among the activations that share a history length. */
+  ordinal: number
+  /** True when all rows that are not pending are here (first live activation after a replay, reset run). */
+  complete: boolean
+}
+
+/** One execution of a task's call, as the attempt log keeps it. Secrets never appear in it. */
+export interface AttemptRow {
+  tenant: string
+  transaction_id: string
+  task: string
+  generation: number
+  operation: "do" | "undo"
+  attempt: number
+  class: FailureClass | "done"
+  outcome: Outcome
+  code: string | null
+  message: string | null
+  request: unknown
+  response: unknown
+  peer: string | null
+  bytes_sent: number | null
+  bytes_received: number | null
+  started_at: number
+  ended_at: number
+}
