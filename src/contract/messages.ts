@@ -57,6 +57,11 @@ export interface StartInput {
   snapshot?: unknown
   /** Set when a person resumes a failed run. */
   resume?: Decision
+  /**
+   * The last reset run this one descends from. A continued run has its own run id as original one, so without
+   * this the mirror would take its rows for those of the run that the reset abandoned.
+   */
+  reset_run?: string
 }
 
 /** When a continue-as-new is wanted (`quiet`), and when new starts are held so that one comes (`hold`). */

@@ -39,6 +39,11 @@ export function parseActivityId(activityId: string): ActivityName {
   }
 }
 
+/** True for every shortened id (and for a whole one that looks like it, which does no harm). */
+export function isShortened(id: string): boolean {
+  return /~[0-9a-f]{32}$/.test(id)
+}
+
 function suffixOf({ generation, operation }: ActivityName): string {
   return (generation > 1 ? `@${generation}` : "") + (operation === "do" ? "" : `:${operation}`)
 }

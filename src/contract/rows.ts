@@ -125,6 +125,8 @@ export interface MirrorChange extends Changes {
   run_id: string
   /** Differs from `run_id` after a reset. */
   original_run_id: string
+  /** The last reset run that a continued or resumed run descends from (`StartInput.reset_run`). */
+  reset_run?: string
   chain: number
   history_length: number
   /** Position among the activations that share a history length. */

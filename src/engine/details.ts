@@ -1,0 +1,56 @@
+/** Markdown for Temporal's UI: how the run stands, for a person who has nothing but that page. */
+import type { TaskStatus } from "../contract/statuses.ts"
+import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+
+const MAX_ROWS = 40
+const FIRST: readonly TaskStatus[] = ["parked", "failed", "running", "cancelled"]
+
+export function detailsOf(state: MachineState): string {
+  const shown = tasksWorthShowing(state)
+  const rows = shown.map((task) => {
+    const error = state.tasks.error[task]
+    const cells = [
+      planTask(state, task).id,
+      statusOf(state, task),
+      outcomeOf(state, task),
+      error?.code ?? "",
+      error?.message ?? "",
+    ]
+    return `| ${cells.map(cell).join(" | ")} |`
+  })
+  const rest = state.plan.tasks.length - shown.length
+  return [
+    `**${state.status}**: ${describeCounts(state)}`,
+    "",
+    "| task | status | outcome | code | message |",
+    "|---|---|---|---|---|",
+    ...rows,
+    ...(rest > 0 ? ["", `and ${rest} more`] : []),
+    ...(state.counts.parked > 0
+      ? [
+          "",
+          'Decide by signal or update `decide`, for example signal `retry` with `{"task": "…", "reason": "…"}`.',
+        ]
+      : []),
+  ].join("\n")
+}
+
+function tasksWorthShowing(state: MachineState): number[] {
+  const chosen: number[] = []
+  const wanted = (status: TaskStatus) => FIRST.includes(status)
+  for (const first of [true, false])
+    for (let task = 0; task < state.plan.tasks.length && chosen.length < MAX_ROWS; task++)
+      if (wanted(statusOf(state, task)) === first) chosen.push(task)
+  return chosen
+}
+
+function describeCounts(state: MachineState): string {
+  return Object.entries(state.counts)
+    .filter(([, count]) => count > 0)
+    .map(([status, count]) => `${count} ${status}`)
+    .join(", ")
+}
+
+function cell(text: string): string {
+  return text.slice(0, 120).replaceAll("|", "\\|").replaceAll("\n", " ")
+}

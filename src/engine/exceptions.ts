@@ -1,0 +1,86 @@
+/** One record per task and generation: opened when a task needs a person, closed by the decision that helped. */
+import type { ExceptionRow } from "../contract/rows.ts"
+import type { ExceptionKind } from "../contract/statuses.ts"
+import { exceptionKindOf, type Judgement, retrySafety, severityOf, suggestedActions } from "./outcome.ts"
+import { type MachineState, outcomeOf, planTask, touchTransaction } from "./state.ts"
+
+/** Position under which the transaction's own exception is kept. */
+export const TRANSACTION = -1
+
+export function openTaskException(state: MachineState, task: number, judgement: Judgement): void {
+  const { id, effect } = planTask(state, task)
+  const safety = retrySafety(effect, outcomeOf(state, task))
+  const kind = exceptionKindOf(judgement)
+  open(state, task, {
+    task: id,
+    generation: state.tasks.generation[task] ?? 1,
+    kind,
+    severity: severityOf(kind, safety.safe),
+    code: judgement.code,
+    message: judgement.message,
+    outcome: outcomeOf(state, task),
+    retry_safe: safety.safe,
+    retry_safe_reason: safety.reason,
+    suggested_actions: suggestedActions(safety, outcomeOf(state, task)),
+  })
+}
+
+export function openTransactionException(
+  state: MachineState,
+  kind: ExceptionKind,
+  code: string,
+  message: string,
+): void {
+  open(state, TRANSACTION, {
+    task: null,
+    generation: 1,
+    kind,
+    severity: "error",
+    code,
+    message,
+    outcome: "not_started",
+    retry_safe: false,
+    retry_safe_reason: "There is no call to repeat.",
+    suggested_actions: [],
+  })
+}
+
+/** No-op when the task has no open record. */
+export function closeException(
+  state: MachineState,
+  task: number,
+  how: { state: "resolved" | "superseded"; by: string | null },
+): void {
+  const found = state.exceptions.get(task)
+  if (!found || !isOpen(found)) return
+  state.openExceptions--
+  state.exceptions.set(task, { ...found, state: how.state, resolved_at: state.now, resolved_by: how.by })
+  state.dirty.exceptions.add(task)
+  touchTransaction(state)
+}
+
+function isOpen(row: ExceptionRow): boolean {
+  return row.state === "open" || row.state === "reopened"
+}
+
+type Facts = Omit<
+  ExceptionRow,
+  "operation" | "state" | "occurrence" | "occurred_at" | "resolved_at" | "resolved_by"
+>
+
+function open(state: MachineState, task: number, facts: Facts): void {
+  const before = state.exceptions.get(task)
+  const again = before?.generation === facts.generation
+  if (!before || !isOpen(before)) state.openExceptions++
+  state.exceptions.set(task, {
+    ...facts,
+    operation: "do",
+    state: again ? "reopened" : "open",
+    occurrence: again ? before.occurrence + 1 : 1,
+    occurred_at: state.now,
+    resolved_at: null,
+    resolved_by: null,
+  })
+  state.dirty.exceptions.add(task)
+  touchTransaction(state)
+}

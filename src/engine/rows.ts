@@ -1,0 +1,103 @@
+/** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
+import type { Changes, TaskRow, TransactionRow, View } from "../contract/rows.ts"
+import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+
+export function transactionRow(state: MachineState): TransactionRow {
+  return {
+    status: state.status,
+    version: state.version,
+    overridden: state.overridden,
+    open_exceptions: state.openExceptions,
+    ignored_messages: state.ignored,
+    output: state.output,
+    error: state.error,
+    started_at: state.startedAt,
+    ended_at: state.endedAt,
+  }
+}
+
+export function taskRow(state: MachineState, task: number): TaskRow {
+  const { tasks } = state
+  const output = tasks.output[task]
+  return {
+    index: task,
+    path: planTask(state, task).id,
+    generation: tasks.generation[task] ?? 1,
+    status: statusOf(state, task),
+    outcome: outcomeOf(state, task),
+    compensation: "none",
+    reason: tasks.reason[task] ?? null,
+    input: tasks.input[task] ?? null,
+    output: output ?? null,
+    output_dropped: tasks.outputDropped[task] === 1,
+    error: tasks.error[task] ?? null,
+    started_at: tasks.startedAt[task] || null,
+    ended_at: tasks.endedAt[task] || null,
+  }
+}
+
+/** Dirty rows since the last call; or, for `all`, every row that is not pending. */
+export function takeChanges(state: MachineState, which: "dirty" | "all"): Changes {
+  const { dirty } = state
+  const all = which === "all"
+  const positions = all ? state.plan.tasks.map((_, task) => task) : dirty.list
+  const changes: Changes = {
+    transaction: all || dirty.transaction ? transactionRow(state) : null,
+    tasks: positions
+      .filter((task) => !all || statusOf(state, task) !== "pending")
+      .map((task) => taskRow(state, task)),
+    exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap(
+      (task) => state.exceptions.get(task) ?? [],
+    ),
+    decisions: all ? [...state.decisions] : state.decisions.slice(dirty.decisionsGiven),
+  }
+  for (const task of dirty.list) dirty.marks[task] = 0
+  dirty.list = []
+  dirty.transaction = false
+  dirty.exceptions.clear()
+  dirty.decisionsGiven = state.decisions.length
+  return changes
+}
+
+/**
+ * All rows, pending ones too. Inputs and outputs are left out, and said to be dropped, once they add up to
+ * `payloadBytes`: a query's answer and a failure's details have a limit in Temporal.
+ */
+export function viewOf(state: MachineState, payloadBytes: number): View {
+  let left = payloadBytes
+  const tasks = state.plan.tasks.map((_, task) => {
+    const row = taskRow(state, task)
+    if (row.input === null && row.output === null) return row
+    left -= JSON.stringify([row.input, row.output]).length
+    return left >= 0
+      ? row
+      : { ...row, input: null, output: null, output_dropped: row.output_dropped || row.output !== null }
+  })
+  return {
+    chain: state.chain,
+    transaction: transactionRow(state),
+    tasks,
+    exceptions: [...state.exceptions.values()],
+    decisions: [...state.decisions],
+  }
+}
+
+/** Small enough to travel with a failure, whatever the flow's size: no payloads, and what went well is left out first. */
+export function closingViewOf(state: MachineState): View {
+  const view = viewOf(state, 0)
+  const worth = view.tasks.filter((row) => row.status !== "success")
+  const tasks = view.tasks.length <= MAX_CLOSING_TASKS ? view.tasks : worth.slice(0, MAX_CLOSING_TASKS)
+  const cut = <Row extends { message: string }>(row: Row): Row => ({
+    ...row,
+    message: row.message.slice(0, 200),
+  })
+  return {
+    ...view,
+    transaction: { ...view.transaction, output: null },
+    tasks: tasks.map((row) => ({ ...row, error: row.error && cut(row.error) })),
+    exceptions: view.exceptions.slice(0, MAX_CLOSING_TASKS).map(cut),
+    decisions: [],
+  }
+}
+
+const MAX_CLOSING_TASKS = 500

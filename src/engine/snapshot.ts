@@ -1,0 +1,134 @@
+/**
+ * The machine's memory as JSON: for a continue-as-new, and to resume a failed run. Stays below 1.5 MiB:
+ * outputs are kept while somebody may read them (1 MiB in all), texts of errors are cut, decisions are the
+ * newest ones. Inputs are not kept: a retry renders them anew and the mirror keeps what it has.
+ */
+import type { DecisionAnswer } from "../contract/messages.ts"
+import type { DecisionRow, ExceptionRow, RowError } from "../contract/rows.ts"
+import { TASK_STATUSES } from "../contract/statuses.ts"
+import { recountEdges } from "./edges.ts"
+import { jsonSize } from "./size.ts"
+import { type MachineState, statusOf } from "./state.ts"
+
+export interface Snapshot {
+  format: 1
+  chain: number
+  status: number[]
+  outcome: number[]
+  generation: number[]
+  started_at: number[]
+  ended_at: number[]
+  /** Sparse, by task position. */
+  outputs: [number, unknown][]
+  /** Tasks that had an output which is kept no longer. */
+  dropped: number[]
+  errors: [number, RowError][]
+  reasons: [number, string][]
+  exceptions: [number, ExceptionRow][]
+  answers: [string, DecisionAnswer][]
+  decisions: DecisionRow[]
+  transaction: {
+    started_at: number
+    version: number
+    overridden: boolean
+    ignored: number
+    status: MachineState["status"]
+  }
+}
+
+const MAX_DECISIONS = 500
+const MAX_DECISION_BYTES = 128 * 1024
+const MAX_TEXT_BYTES = 96 * 1024
+
+export function takeSnapshot(state: MachineState): Snapshot {
+  const { tasks } = state
+  const positions = state.plan.tasks.map((_, task) => task)
+  const errors = positions.flatMap((task): [number, RowError][] => {
+    const error = tasks.error[task]
+    return error ? [[task, error]] : []
+  })
+  const textLimit = Math.max(40, Math.floor(MAX_TEXT_BYTES / (1 + errors.length + state.exceptions.size)))
+  const isKept = (task: number) => tasks.output[task] !== undefined && (tasks.readersLeft[task] ?? 0) > 0
+  return {
+    format: 1,
+    chain: state.chain,
+    status: [...tasks.status],
+    outcome: [...tasks.outcome],
+    generation: [...tasks.generation],
+    started_at: [...tasks.startedAt],
+    ended_at: [...tasks.endedAt],
+    outputs: positions.filter(isKept).map((task) => [task, tasks.output[task]]),
+    dropped: positions.filter(
+      (task) => (tasks.output[task] !== undefined && !isKept(task)) || tasks.outputDropped[task] === 1,
+    ),
+    errors: errors.map(([task, error]) => [task, { ...error, message: error.message.slice(0, textLimit) }]),
+    reasons: positions.flatMap((task): [number, string][] => {
+      const reason = tasks.reason[task]
+      return reason ? [[task, reason]] : []
+    }),
+    exceptions: [...state.exceptions].map(([task, row]) => [
+      task,
+      { ...row, message: row.message.slice(0, textLimit) },
+    ]),
+    answers: newest([...state.answers]),
+    decisions: newest(state.decisions),
+    transaction: {
+      started_at: state.startedAt,
+      version: state.version,
+      overridden: state.overridden,
+      ignored: state.ignored,
+      status: state.status,
+    },
+  }
+}
+
+/** Fills a fresh machine's memory. The rows' changes of the runs before are not repeated by themselves. */
+export function restore(state: MachineState, snapshot: Snapshot): void {
+  const { tasks } = state
+  tasks.status.set(snapshot.status)
+  tasks.outcome.set(snapshot.outcome)
+  tasks.generation.set(snapshot.generation)
+  tasks.startedAt.set(snapshot.started_at)
+  tasks.endedAt.set(snapshot.ended_at)
+  for (const [task, error] of snapshot.errors) tasks.error[task] = error
+  for (const [task, reason] of snapshot.reasons) tasks.reason[task] = reason
+  for (const task of snapshot.dropped) tasks.outputDropped[task] = 1
+  for (const status of TASK_STATUSES) state.counts[status] = 0
+  for (let task = 0; task < state.plan.tasks.length; task++) state.counts[statusOf(state, task)]++
+  recountReaders(state)
+  for (const [task, output] of snapshot.outputs) {
+    tasks.output[task] = output
+    tasks.outputBytes[task] = jsonSize(output, Number.MAX_SAFE_INTEGER)
+    state.liveBytes += tasks.outputBytes[task] ?? 0
+  }
+  for (const [task, row] of snapshot.exceptions) state.exceptions.set(task, row)
+  state.openExceptions = [...state.exceptions.values()].filter((row) => row.resolved_at === null).length
+  for (const [id, answer] of snapshot.answers) state.answers.set(id, answer)
+  state.decisions.push(...snapshot.decisions)
+  state.version = snapshot.transaction.version
+  state.overridden = snapshot.transaction.overridden
+  state.ignored = snapshot.transaction.ignored
+  state.status = snapshot.transaction.status
+  recountEdges(state)
+}
+
+function recountReaders(state: MachineState): void {
+  state.tasks.readersLeft.set(state.graph.readers)
+  state.plan.tasks.forEach((planTask, task) => {
+    const status = statusOf(state, task)
+    if (status !== "success" && status !== "skipped") return
+    for (const read of planTask.reads)
+      state.tasks.readersLeft[read] = (state.tasks.readersLeft[read] ?? 0) - 1
+  })
+}
+
+function newest<Item>(items: Item[]): Item[] {
+  const kept: Item[] = []
+  let bytes = 0
+  for (const item of items.slice(-MAX_DECISIONS).toReversed()) {
+    bytes += jsonSize(item, MAX_DECISION_BYTES)
+    if (bytes > MAX_DECISION_BYTES) break
+    kept.push(item)
+  }
+  return kept.toReversed()
+}

@@ -1,0 +1,180 @@
+/**
+ * The machine's memory: one slot per task in arrays, counters instead of scans. Every change of a task's
+ * status goes through `setStatus`, so that the counters and the dirty list are always right.
+ *
+ * I1 `counts` equals the number of tasks per status. I2 `open` equals the number of tokens given out and not
+ * yet answered. I3 a task is `running` exactly while it has a token. I4 a task is in the ready queue only
+ * while it is `pending` and all its edges are resolved.
+ */
+import type { Plan } from "../contract/plan.ts"
+import type { DecisionRow, ExceptionRow, RowError, TransactionRow } from "../contract/rows.ts"
+import type { DecisionAnswer, Thresholds } from "../contract/messages.ts"
+import {
+  OUTCOMES,
+  type Outcome,
+  TASK_STATUSES,
+  type TaskStatus,
+  type TransactionStatus,
+} from "../contract/statuses.ts"
+import type { Command } from "./commands.ts"
+import type { Graph } from "./graph.ts"
+import type { ReadyQueue } from "./ready-queue.ts"
+
+export type Mode = "forward" | "cancelling" | "ended"
+
+export interface TaskSlots {
+  status: Uint8Array
+  outcome: Uint8Array
+  /** The outcome before the open call. */
+  prior: Uint8Array
+  generation: Int32Array
+  /** Edges not yet resolved. */
+  unresolved: Int32Array
+  /** Edges that resolved live. */
+  live: Int32Array
+  /** 1 when an edge resolved as failed. */
+  failed: Uint8Array
+  /** The token of the open call; 0 when none is open. */
+  token: Int32Array
+  /** Readers of the output that have not ended. */
+  readersLeft: Int32Array
+  input: unknown[]
+  output: unknown[]
+  /** Bytes of JSON that count as live; 0 when there is no live output. */
+  outputBytes: Int32Array
+  outputDropped: Uint8Array
+  error: (RowError | null)[]
+  reason: (string | null)[]
+  startedAt: Float64Array
+  endedAt: Float64Array
+}
+
+export interface MachineState {
+  readonly plan: Plan
+  readonly graph: Graph
+  readonly tenant: string
+  readonly transaction: string
+  readonly params: unknown
+  readonly thresholds: Thresholds
+  readonly chain: number
+  readonly startedAt: number
+  readonly tasks: TaskSlots
+  readonly counts: Record<TaskStatus, number>
+  readonly ready: ReadyQueue
+  readonly taskOfToken: Map<number, number>
+  /** Open and past exceptions by task position; -1 for the transaction itself. */
+  readonly exceptions: Map<number, ExceptionRow>
+  openExceptions: number
+  /** Answers of decisions by id, oldest first. */
+  readonly answers: Map<string, DecisionAnswer>
+  readonly decisions: DecisionRow[]
+  commands: Command[]
+  mode: Mode
+  status: TransactionStatus
+  version: number
+  overridden: boolean
+  ignored: number
+  open: number
+  nextToken: number
+  liveBytes: number
+  output: unknown
+  error: TransactionRow["error"]
+  endedAt: number | null
+  now: number
+  historyEvents: number
+  historyBytes: number
+  /** Something moved in this run: without it a continue-as-new could follow a continue-as-new. */
+  progressed: boolean
+  /** A person who reads the run in Temporal should see how it stands now. */
+  detailsWanted: boolean
+  dirty: Dirty
+}
+
+export interface Dirty {
+  transaction: boolean
+  /** 1 for tasks that are in `list`. */
+  marks: Uint8Array
+  list: number[]
+  exceptions: Set<number>
+  /** How many of `decisions` were already given out. */
+  decisionsGiven: number
+}
+
+const STATUS_CODES = codes(TASK_STATUSES)
+const OUTCOME_CODES = codes(OUTCOMES)
+
+export function createTaskSlots(size: number): TaskSlots {
+  return {
+    status: new Uint8Array(size),
+    outcome: new Uint8Array(size),
+    prior: new Uint8Array(size),
+    generation: new Int32Array(size).fill(1),
+    unresolved: new Int32Array(size),
+    live: new Int32Array(size),
+    failed: new Uint8Array(size),
+    token: new Int32Array(size),
+    readersLeft: new Int32Array(size),
+    input: Array.from({ length: size }, () => null),
+    output: Array.from({ length: size }, () => undefined),
+    outputBytes: new Int32Array(size),
+    outputDropped: new Uint8Array(size),
+    error: Array.from({ length: size }, () => null),
+    reason: Array.from({ length: size }, () => null),
+    startedAt: new Float64Array(size),
+    endedAt: new Float64Array(size),
+  }
+}
+
+export function statusOf(state: MachineState, task: number): TaskStatus {
+  return TASK_STATUSES[state.tasks.status[task] ?? 0] ?? "pending"
+}
+
+export function setStatus(state: MachineState, task: number, status: TaskStatus): void {
+  state.counts[statusOf(state, task)]--
+  state.counts[status]++
+  state.tasks.status[task] = STATUS_CODES[status]
+  touch(state, task)
+}
+
+export function outcomeOf(state: MachineState, task: number): Outcome {
+  return OUTCOMES[state.tasks.outcome[task] ?? 0] ?? "not_started"
+}
+
+export function setOutcome(state: MachineState, task: number, outcome: Outcome): void {
+  state.tasks.outcome[task] = OUTCOME_CODES[outcome]
+  touch(state, task)
+}
+
+/** What was known before the open call was dispatched. */
+export function priorOf(state: MachineState, task: number): Outcome {
+  return OUTCOMES[state.tasks.prior[task] ?? 0] ?? "not_started"
+}
+
+/** The plan's task at a position that is known to exist. */
+export function planTask(state: MachineState, task: number): Plan["tasks"][number] {
+  const found = state.plan.tasks[task]
+  if (!found) throw new Error(`the plan has no task ${task}`)
+  return found
+}
+
+export function touch(state: MachineState, task: number): void {
+  const { dirty } = state
+  if (dirty.marks[task] === 1) return
+  dirty.marks[task] = 1
+  dirty.list.push(task)
+}
+
+export function touchTransaction(state: MachineState): void {
+  state.dirty.transaction = true
+}
+
+export function setTransactionStatus(state: MachineState, status: TransactionStatus): void {
+  if (state.status === status) return
+  state.status = status
+  touchTransaction(state)
+}
+
+function codes<Word extends string>(words: readonly Word[]): Record<Word, number> {
+  // Every word of the list becomes a key, so the record is complete.
+  return Object.fromEntries(words.map((word, code) => [word, code])) as Record<Word, number>
+}

@@ -1,0 +1,75 @@
+/** The worker of queue `holdfast`: the one workflow and the connectors, in one process so that both stay eager. */
+import { getHeapStatistics } from "node:v8"
+import {
+  type InjectedSinks,
+  type NativeConnection,
+  Worker,
+  type WorkflowBundleOption,
+} from "@temporalio/worker"
+import { TASK_QUEUE } from "../contract/messages.ts"
+import type { MirrorChange } from "../contract/rows.ts"
+import { builtWorkflowBundle, PAYLOAD_CONVERTER_PATH } from "./bundle.ts"
+
+export interface HoldfastWorkerOptions {
+  connection: NativeConnection
+  namespace: string
+  /** By activity type; from `createActivities`. */
+  activities: Record<string, (input: never) => Promise<unknown>>
+  mirror: { push(change: MirrorChange): void }
+  identity?: string
+  /** Runs kept in memory. 0 replays every workflow task. Default: a quarter of the heap. */
+  maxCachedWorkflows?: number
+  /** How long running calls may go on after a shutdown was asked for. */
+  shutdownGraceMs?: number
+  workflowBundle?: WorkflowBundleOption
+  taskQueue?: string
+}
+
+export interface HoldfastWorker {
+  /** Ends after `shutdown`; rejects when the worker dies. */
+  run(): Promise<void>
+  shutdown(): void
+}
+
+type MirrorSinks = { mirror: { push(change: MirrorChange): void } }
+
+/** A blocked run of a small flow holds 110 to 140 KB. */
+const BYTES_PER_RUN = 150 * 1024
+
+export async function createHoldfastWorker(options: HoldfastWorkerOptions): Promise<HoldfastWorker> {
+  const sinks: InjectedSinks<MirrorSinks> = {
+    mirror: { push: { fn: (_info, change) => options.mirror.push(change), callDuringReplay: false } },
+  }
+  const worker = await Worker.create({
+    connection: options.connection,
+    namespace: options.namespace,
+    taskQueue: options.taskQueue ?? TASK_QUEUE,
+    ...(options.identity === undefined ? {} : { identity: options.identity }),
+    workflowBundle: options.workflowBundle ?? builtWorkflowBundle(),
+    activities: options.activities,
+    sinks,
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+    maxCachedWorkflows: options.maxCachedWorkflows ?? defaultCachedWorkflows(),
+    maxEagerActivityReservationsPerWorkflowTask: 20,
+    maxConcurrentWorkflowTaskExecutions: 100,
+    maxConcurrentActivityTaskExecutions: 200,
+    // The default of 10 s would hold every open run of a killed worker for that long.
+    stickyQueueScheduleToStartTimeout: "2s",
+    // A cancel reaches a running call with a heartbeat's answer.
+    maxHeartbeatThrottleInterval: "2s",
+    defaultHeartbeatThrottleInterval: "2s",
+    shutdownGraceTime: options.shutdownGraceMs ?? 10_000,
+    shutdownForceTime: (options.shutdownGraceMs ?? 10_000) + 10_000,
+  })
+  return {
+    run: () => worker.run(),
+    shutdown: () => {
+      // Asking twice is legal for our callers and an error for the SDK.
+      if (worker.getState() === "RUNNING" || worker.getState() === "INITIALIZED") worker.shutdown()
+    },
+  }
+}
+
+function defaultCachedWorkflows(): number {
+  return Math.floor(getHeapStatistics().heap_size_limit / 4 / BYTES_PER_RUN)
+}

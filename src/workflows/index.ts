@@ -1,0 +1,155 @@
+/**
+ * The one workflow: any flow, any type name. The SDK looks a type up on the bundle and falls back to its
+ * default export, so the workflow type is the flow's own name.
+ *
+ * Owns: the clock, the batching of answers, continue-as-new and the close. Plan logic lives in the engine.
+ */
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  makeContinueAsNewFunc,
+  workflowInfo,
+} from "@temporalio/workflow"
+import type { StartInput } from "../contract/messages.ts"
+import type { EngineEvent, EventBody } from "../engine/events.ts"
+import { createMachine, type Machine } from "../engine/machine.ts"
+import type { Snapshot } from "../engine/snapshot.ts"
+import { openDoors } from "./messages.ts"
+import { loadPlan } from "./plan-cache.ts"
+import { createCommandRunner, type EndCommand } from "./run-commands.ts"
+import { stage } from "./stage.ts"
+
+/**
+ * @param start what the API wrote at the start; anything else fails the run with type `malformed_start`.
+ * @param packed the plan, deflated, when it is too large to travel inline (nested it would become JSON).
+ * @returns the end status and the flow's output.
+ */
+export default async function run(
+  start: StartInput,
+  packed?: Uint8Array,
+): Promise<{ status: string; output: unknown }> {
+  const root = CancellationScope.current()
+  const shield = new CancellationScope({ cancellable: false })
+  const machine = startMachine(start, packed)
+
+  let wake = newLatch()
+  let wanted: EndCommand | undefined
+  const runner = createCommandRunner({
+    shield,
+    post: (event) => post(event),
+    onEnd: (command) => {
+      if (wanted?.kind !== "finish") wanted = command
+      wake.open()
+    },
+  })
+
+  let inbox: EngineEvent[] = []
+  const flush = () => {
+    if (inbox.length === 0) return
+    const events = inbox
+    inbox = []
+    machine.apply(events)
+    runner.run(machine.takeCommands())
+  }
+  // The answers of one activation are applied together, in one microtask; messages apply at once.
+  const post = (event: EventBody) => {
+    // A throw in `flush` is a bug of ours: the rejection fails this workflow task until a fix is deployed.
+    if (inbox.push(stamp(event)) === 1) void Promise.resolve().then(flush)
+  }
+  const apply = (event: EventBody) => {
+    inbox.push(stamp(event))
+    flush()
+  }
+
+  stage.ignore = (what) => apply({ kind: "ignored", what })
+  openDoors({ machine, apply })
+  root.cancelRequested.catch(() => post({ kind: "cancel" }))
+
+  return shield.run(async () => {
+    apply({ kind: "started" })
+    for (;;) {
+      await wake.opened
+      // An update's answer needs a few microtasks more; a close or a continue-as-new would cut it off.
+      await condition(allHandlersFinished)
+      flush()
+      const end: EndCommand | undefined = wanted
+      if (end?.kind === "finish") return close(machine, end, root)
+      if (machine.quiet()) return continueRun(machine, start, packed)
+      wanted = undefined
+      wake = newLatch()
+    }
+  })
+}
+
+function startMachine(start: StartInput, packed: Uint8Array | undefined): Machine {
+  try {
+    const { plan, graph } = loadPlan(start.plan_hash, start.plan, packed)
+    // A snapshot comes from this engine, by continue-as-new or through the query of a closed run.
+    const snapshot = start.snapshot as Snapshot | undefined
+    const { tenant, transaction, params, thresholds, resume } = start
+    stage.machine = createMachine({
+      plan,
+      graph,
+      at: workflowInfo().startTime.getTime(),
+      start: {
+        tenant,
+        transaction,
+        params,
+        thresholds,
+        ...(resume ? { resume } : {}),
+        ...(snapshot ? { snapshot } : {}),
+      },
+    })
+    stage.start = start
+    return stage.machine
+  } catch (thrown) {
+    const cause = thrown instanceof Error ? thrown : undefined
+    throw ApplicationFailure.create({
+      type: "malformed_start",
+      message: "This workflow is started through Holdfast's API: the first argument is not a start input.",
+      nonRetryable: true,
+      ...(cause ? { cause } : {}),
+    })
+  }
+}
+
+function close(
+  machine: Machine,
+  end: Extract<EndCommand, { kind: "finish" }>,
+  root: CancellationScope,
+): { status: string; output: unknown } {
+  const { status, output } = end
+  if (status === "success") return { status, output }
+  // Temporal's `Canceled` carries no details: the view comes from the mirror or the query.
+  if (status === "cancelled" && root.consideredCancelled) throw new CancelledFailure("cancelled")
+  const view = machine.closingView()
+  throw ApplicationFailure.create({
+    type: status,
+    message: view.transaction.error?.message ?? status,
+    nonRetryable: true,
+    details: [view],
+  })
+}
+
+function continueRun(machine: Machine, start: StartInput, packed: Uint8Array | undefined): Promise<never> {
+  const { resume: _, ...rest } = start
+  const next = { ...rest, snapshot: machine.snapshot() }
+  const continueAsNew = makeContinueAsNewFunc<typeof run>()
+  return packed ? continueAsNew(next, packed) : continueAsNew(next)
+}
+
+function stamp(event: EventBody): EngineEvent {
+  const { historyLength, historySize } = workflowInfo()
+  return { ...event, at: Date.now(), history_events: historyLength, history_bytes: historySize }
+}
+
+function newLatch(): { opened: Promise<void>; open: () => void } {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}

@@ -1,0 +1,95 @@
+/** The doors of a run: update `decide`, signals of the actions' names, queries. All lead to the same engine. */
+import {
+  ApplicationFailure,
+  currentUpdateInfo,
+  defineQuery,
+  defineUpdate,
+  setDefaultSignalHandler,
+  setHandler,
+  workflowInfo,
+} from "@temporalio/workflow"
+import {
+  type Decision,
+  type DecisionAnswer,
+  QUERY_SNAPSHOT,
+  QUERY_STATE,
+  REFUSED_FAILURE,
+  UPDATE_DECIDE,
+} from "../contract/messages.ts"
+import type { View } from "../contract/rows.ts"
+import { DECISION_ACTIONS, type DecisionAction } from "../contract/statuses.ts"
+import type { EventBody } from "../engine/events.ts"
+import type { Machine } from "../engine/machine.ts"
+import type { Snapshot } from "../engine/snapshot.ts"
+
+/** Answers of queries must fit into one message. */
+const QUERY_PAYLOAD_BYTES = 1024 * 1024
+const SIGNAL_ACTOR = "temporal"
+
+const decideUpdate = defineUpdate<DecisionAnswer, [unknown]>(UPDATE_DECIDE)
+const stateQuery = defineQuery<View>(QUERY_STATE)
+const snapshotQuery = defineQuery<Snapshot>(QUERY_SNAPSHOT)
+
+export interface MessageOptions {
+  machine: Machine
+  /** Applies an event at once. */
+  apply: (event: EventBody) => void
+}
+
+export function openDoors({ machine, apply }: MessageOptions): void {
+  setHandler(stateQuery, () => machine.view(QUERY_PAYLOAD_BYTES))
+  setHandler(snapshotQuery, () => machine.snapshot())
+  setHandler(
+    decideUpdate,
+    (sent) => {
+      const decision = withUpdateId(sent)
+      // The validator has let it pass; and the engine asks again before it acts.
+      apply({ kind: "decision", decision: decision as unknown as Decision })
+      const answer = machine.answer(decision.id)
+      if (!answer)
+        throw ApplicationFailure.nonRetryable(machine.refuse(decision) ?? "ending", REFUSED_FAILURE)
+      return answer
+    },
+    {
+      validator: (sent) => {
+        const refusal = machine.refuse(withUpdateId(sent))
+        if (refusal) throw ApplicationFailure.nonRetryable(refusal, REFUSED_FAILURE)
+      },
+    },
+  )
+
+  let signals = 0
+  setDefaultSignalHandler((name, ...payloads) => {
+    const position = ++signals
+    const decision = toSignalDecision(name, payloads[0], position)
+    apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name })
+  })
+}
+
+function withUpdateId(sent: unknown): Record<string, unknown> & { id: string } {
+  const id = currentUpdateInfo()?.id ?? ""
+  return { ...(isRecord(sent) ? sent : { action: undefined }), id }
+}
+
+/** The run id before any reset, so that a replay in a reset run makes the same ids. */
+function toSignalDecision(name: string, payload: unknown, position: number): Decision | undefined {
+  if (!isAction(name)) return undefined
+  if (payload !== undefined && payload !== null && (!isRecord(payload) || payload.undecodable === true))
+    return undefined
+  const { runId, originalExecutionRunId } = workflowInfo()
+  // Whatever else the payload holds, the engine checks the shape before it acts.
+  return {
+    ...payload,
+    id: `signal:${originalExecutionRunId ?? runId}:${position}`,
+    action: name,
+    actor: SIGNAL_ACTOR,
+  }
+}
+
+function isAction(name: string): name is DecisionAction {
+  return (DECISION_ACTIONS as readonly string[]).includes(name)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}

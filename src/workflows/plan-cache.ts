@@ -1,0 +1,43 @@
+/**
+ * Plans by hash, shared by all runs in one worker. This module is preloaded into the reusable context, so it
+ * must not hold anything of a single run; the map itself is not exported, because exports of preloaded
+ * modules are frozen.
+ */
+import { inflateSync, strFromU8 } from "fflate"
+import type { Plan } from "../contract/plan.ts"
+import { createGraph, type Graph } from "../engine/graph.ts"
+
+export interface LoadedPlan {
+  plan: Plan
+  graph: Graph
+}
+
+const MAX_PLANS = 256
+const loaded = new Map<string, LoadedPlan>()
+
+/** @throws when there is no plan or it cannot be read. */
+export function loadPlan(hash: string, plan: Plan | undefined, packed: Uint8Array | undefined): LoadedPlan {
+  const known = loaded.get(hash)
+  if (known) return known
+  const found = plan ?? readPacked(packed)
+  const entry = { plan: deepFreeze(found), graph: createGraph(found) }
+  if (loaded.size >= MAX_PLANS) {
+    const [oldest] = loaded.keys()
+    if (oldest !== undefined) loaded.delete(oldest)
+  }
+  loaded.set(hash, entry)
+  return entry
+}
+
+function readPacked(packed: Uint8Array | undefined): Plan {
+  if (!(packed instanceof Uint8Array)) throw new TypeError("the start carries no plan")
+  // Packed by flow/pack-plan from a plan that the compiler made.
+  return JSON.parse(strFromU8(inflateSync(packed))) as Plan
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const item of Object.values(value)) deepFreeze(item)
+  return value
+}

@@ -1,0 +1,94 @@
+/** Carries out the engine's commands on Temporal. Knows scopes and options; decides nothing. */
+import {
+  ActivityCancellationType,
+  type ActivityOptions,
+  CancellationScope,
+  scheduleActivity,
+  setCurrentDetails,
+} from "@temporalio/workflow"
+import type { CallAnswer } from "../contract/activities.ts"
+import type { CallCommand, Command } from "../engine/commands.ts"
+import type { EventBody } from "../engine/events.ts"
+import { toCallFailed } from "./failures.ts"
+
+export type EndCommand = Extract<Command, { kind: "finish" | "continue_as_new" }>
+
+export interface CommandRunner {
+  run(commands: readonly Command[]): void
+}
+
+export interface CommandRunnerOptions {
+  /** Non-cancellable parent of all scopes: a cancel of the root stops here. */
+  shield: CancellationScope
+  /** Takes what a call answered; the answers of one activation are applied together. */
+  post: (event: EventBody) => void
+  onEnd: (command: EndCommand) => void
+}
+
+export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOptions): CommandRunner {
+  // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
+  // must be named: the default is the current scope, and under the root it would die with the root's cancel.
+  const newForward = () => new CancellationScope({ cancellable: true, parent: shield })
+  let forward = newForward()
+
+  const call = (command: CallCommand) => {
+    const { token } = command
+    scheduleActivity<CallAnswer>(command.activity_type, [command.input], toOptions(command)).then(
+      (answer) => post({ kind: "done", token, output: answer?.output ?? null }),
+      (thrown: unknown) => post({ kind: "failed", token, failure: toCallFailed(thrown) }),
+    )
+  }
+
+  return {
+    run(commands) {
+      const calls: CallCommand[] = []
+      for (const command of commands) {
+        switch (command.kind) {
+          case "call":
+            calls.push(command)
+            break
+          case "cancel_forward":
+            forward.cancel()
+            forward = newForward()
+            break
+          case "details":
+            setCurrentDetails(command.text)
+            break
+          case "finish":
+          case "continue_as_new":
+            onEnd(command)
+            break
+        }
+      }
+      if (calls.length === 0) return
+      // One run() per batch. The promise ends with the synchronous body: calls answer through `post`.
+      void forward.run(async () => {
+        for (const command of calls) call(command)
+      })
+    },
+  }
+}
+
+function toOptions({
+  activity_id,
+  summary,
+  retry,
+  timeout,
+}: CallCommand): ActivityOptions & { activityId: string } {
+  return {
+    activityId: activity_id,
+    ...(summary === undefined ? {} : { summary }),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    startToCloseTimeout: timeout.attempt_ms,
+    ...(timeout.queue_ms === undefined ? {} : { scheduleToStartTimeout: timeout.queue_ms }),
+    ...(timeout.total_ms === undefined ? {} : { scheduleToCloseTimeout: timeout.total_ms }),
+    ...(timeout.heartbeat_ms === undefined ? {} : { heartbeatTimeout: timeout.heartbeat_ms }),
+    retry: {
+      maximumAttempts: retry.max_attempts,
+      initialInterval: retry.interval_ms,
+      backoffCoefficient: retry.backoff,
+      maximumInterval: retry.max_interval_ms,
+      nonRetryableErrorTypes: retry.non_retryable,
+    },
+  }
+}

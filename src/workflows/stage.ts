@@ -1,0 +1,12 @@
+/** What the interceptors need of the run they belong to. One instance per run: this module is never preloaded. */
+import type { StartInput } from "../contract/messages.ts"
+import type { Machine } from "../engine/machine.ts"
+
+export interface Stage {
+  machine: Machine | undefined
+  start: StartInput | undefined
+  /** Records a message that was dropped before it reached a handler. */
+  ignore: (what: string) => void
+}
+
+export const stage: Stage = { machine: undefined, start: undefined, ignore: () => {} }

@@ -1,0 +1,96 @@
+// The effect ledger: a target in a process of its own, so that no kill of ours can lose what it knows. It
+// stores every delivery, and every net effect by idempotency key, and misbehaves on demand.
+//
+//   POST /do/<name>      a delivery; takes the next fault of `<transaction>/<name>`, else of `<name>`
+//   POST /faults         {"name": "pay", "transaction"?: "t1", "faults": ["unavailable", "reply_lost"]}
+//   GET  /deliveries     every delivery, in order
+//   POST /release        lets go all that `latch` holds
+import { createServer } from "node:http"
+
+const deliveries = []
+const effects = new Map()
+const faults = new Map()
+let latched = []
+
+// What happens before the effect; returns true when the delivery ends here.
+const before = {
+  unavailable: (response) => reply(response, 503, { error: "unavailable" }),
+  refuse: (response) => reply(response, 422, { error: "refused" }),
+  not_found: (response) => reply(response, 404, { error: "not found" }),
+  cut: (response) => void response.socket.destroy(),
+  hang: () => {},
+}
+// What happens after it, instead of the reply.
+const after = {
+  reply_lost: (response) => void response.socket.destroy(),
+  error_after: (response) => reply(response, 500, { error: "broken" }),
+  hang_after: () => {},
+}
+
+const server = createServer((request, response) => {
+  const chunks = []
+  request.on("data", (chunk) => chunks.push(chunk))
+  request.on("end", () => {
+    const text = Buffer.concat(chunks).toString("utf8")
+    handle(request, response, text === "" ? null : JSON.parse(text)).catch((error) =>
+      reply(response, 599, { error: String(error) }),
+    )
+  })
+})
+
+async function handle(request, response, body) {
+  const path = decodeURIComponent(new URL(request.url, "http://ledger").pathname)
+  if (path === "/deliveries") return reply(response, 200, deliveries)
+  if (path === "/faults") {
+    faults.set(body.transaction ? `${body.transaction}/${body.name}` : body.name, [...body.faults])
+    return reply(response, 200, {})
+  }
+  if (path === "/release") {
+    const waiting = latched
+    latched = []
+    for (const go of waiting) go()
+    return reply(response, 200, { released: waiting.length })
+  }
+  if (!path.startsWith("/do/")) return reply(response, 404, { error: "no such door" })
+  return deliver(request, response, { name: path.slice("/do/".length), body })
+}
+
+async function deliver(request, response, { name, body }) {
+  const header = (key) => request.headers[key] ?? null
+  const transaction = header("x-holdfast-transaction")
+  const delivery = {
+    name,
+    transaction,
+    key: header("idempotency-key"),
+    at: Date.now(),
+    body,
+    fault: nextFault(transaction, name),
+    effect: false,
+  }
+  deliveries.push(delivery)
+  const { fault } = delivery
+  if (fault === "latch") await new Promise((go) => latched.push(go))
+  if (fault?.startsWith("slow:")) await new Promise((go) => setTimeout(go, Number(fault.slice(5))))
+  if (before[fault]) return before[fault](response)
+  const known = effects.get(delivery.key)
+  if (!known) effects.set(delivery.key, { id: `effect-${effects.size + 1}` })
+  delivery.effect = !known
+  if (after[fault]) return after[fault](response)
+  return reply(response, 200, { ...effects.get(delivery.key), name, echo: body })
+}
+
+function nextFault(transaction, name) {
+  for (const key of [`${transaction}/${name}`, name]) {
+    const script = faults.get(key)
+    if (script?.length) return script.shift()
+  }
+  return null
+}
+
+function reply(response, status, body) {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+}
+
+server.listen(0, "127.0.0.1", () => process.stdout.write(`${server.address().port}\n`))
+// The parent holds the other end of stdin: when it goes, so does the ledger.
+process.stdin.on("end", () => process.exit(0)).resume()

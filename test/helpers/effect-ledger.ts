@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+
+export interface Delivery {
+  name: string
+  transaction: string | null
+  key: string | null
+  at: number
+  body: unknown
+  fault: string | null
+  /** This delivery made the effect; a repeat under the same key does not. */
+  effect: boolean
+}
+
+export type Fault =
+  | "unavailable"
+  | "refuse"
+  | "not_found"
+  | "cut"
+  | "hang"
+  | "reply_lost"
+  | "error_after"
+  | "hang_after"
+  | "latch"
+  | `slow:${number}`
+  | "none"
+
+export interface EffectLedger {
+  url: string
+  port: number
+  /** What the next deliveries of a name meet, in order; then all is well. */
+  misbehave(name: string, faults: Fault[], transaction?: string): Promise<void>
+  deliveries(transaction?: string): Promise<Delivery[]>
+  release(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Starts the ledger in a process of its own; see `effect-ledger-server.mjs` for what it can do. */
+export async function startEffectLedger(): Promise<EffectLedger> {
+  const program = fileURLToPath(new URL("effect-ledger-server.mjs", import.meta.url))
+  const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] })
+  const [port] = await once(createInterface(child.stdout), "line")
+  const url = `http://127.0.0.1:${port}`
+  const post = async (path: string, body: unknown): Promise<unknown> => {
+    const response = await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) })
+    return response.json()
+  }
+  return {
+    url,
+    port: Number(port),
+    misbehave: async (name, faults, transaction) => {
+      await post("/faults", { name, faults, transaction })
+    },
+    deliveries: async (transaction) => {
+      const response = await fetch(`${url}/deliveries`)
+      // The ledger's own answer.
+      const all = (await response.json()) as Delivery[]
+      return transaction === undefined ? all : all.filter((delivery) => delivery.transaction === transaction)
+    },
+    release: async () => ((await post("/release", null)) as { released: number }).released,
+    stop: async () => {
+      const gone = once(child, "exit")
+      child.stdin.end()
+      await gone
+    },
+  }
+}

@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto"
+import { Client, type WorkflowHandle } from "@temporalio/client"
+import type { temporal } from "@temporalio/proto"
+import { NativeConnection } from "@temporalio/worker"
+import { createActivities } from "../../src/activities/index.ts"
+import { createOutboundGuard } from "../../src/activities/outbound/guard.ts"
+import type { Connection } from "../../src/contract/connections.ts"
+import { CURRENT_FLAGS } from "../../src/contract/flags.ts"
+import {
+  type Decision,
+  type DecisionAnswer,
+  DEFAULT_THRESHOLDS,
+  type StartInput,
+  TASK_QUEUE,
+  type Thresholds,
+} from "../../src/contract/messages.ts"
+import { toWorkflowId } from "../../src/contract/names.ts"
+import type { Plan } from "../../src/contract/plan.ts"
+import type { AttemptRow, MirrorChange, View } from "../../src/contract/rows.ts"
+import { packPlan, planHash } from "../../src/flow/plan-bytes.ts"
+import { validateFlow } from "../../src/flow/validate.ts"
+import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
+import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
+import { testTemporal } from "./temporal.ts"
+import { until } from "./until.ts"
+
+export type History = temporal.api.history.v1.IHistory
+
+export interface RigOptions {
+  connections?: Connection[]
+  /** 0 forces a replay at every workflow task. */
+  maxCachedWorkflows?: number
+}
+
+export interface StartOptions {
+  instanceId?: string
+  thresholds?: Partial<Thresholds>
+  /** Send the plan as a second argument, as large plans travel. */
+  packed?: boolean
+}
+
+export interface Run {
+  handle: WorkflowHandle
+  instanceId: string
+  view(): Promise<View>
+  /** Waits until a view satisfies `wanted`. */
+  reaches(wanted: (view: View) => boolean): Promise<View>
+  decide(decision: Partial<Decision> & Pick<Decision, "action">, updateId?: string): Promise<DecisionAnswer>
+  history(): Promise<History>
+}
+
+export interface WorkflowRig {
+  client: Client
+  namespace: string
+  changes: MirrorChange[]
+  attempts: AttemptRow[]
+  start(definition: object, params?: unknown, options?: StartOptions): Promise<Run>
+  runOf(handle: WorkflowHandle, instanceId: string): Run
+  stop(): Promise<void>
+}
+
+/** The real worker with the real connectors, in a namespace of its own; rows are collected instead of stored. */
+export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {
+  const { address, namespace } = await testTemporal()
+  const connection = await NativeConnection.connect({ address })
+  const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH } })
+  const connections = options.connections ?? []
+  const changes: MirrorChange[] = []
+  const attempts: AttemptRow[] = []
+  const { activities, close } = createActivities({
+    connections: { find: (name) => connections.find((found) => found.name === name) },
+    secrets: () => undefined,
+    guard: createOutboundGuard({ allowLoopback: true }),
+    recordAttempt: (row) => void attempts.push(row),
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  })
+  const worker = await createHoldfastWorker({
+    connection,
+    namespace,
+    activities,
+    mirror: { push: (change) => void changes.push(change) },
+    shutdownGraceMs: 500,
+    ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+  })
+  const running = worker.run()
+
+  const runOf = (handle: WorkflowHandle, instanceId: string): Run => {
+    const view = () => handle.query<View>("state")
+    return {
+      handle,
+      instanceId,
+      view,
+      reaches: async (wanted) => {
+        const reached = await until(view, wanted)
+        // A query may be answered from events that no workflow task has taken yet, and an update that travels
+        // with them is validated first: a test's decision waits until the run has taken what the view shows.
+        await until(() => handle.describe(), ({ raw }) => !raw.pendingWorkflowTask)
+        return reached
+      },
+      decide: ({ id, ...decision }, updateId = id ?? randomUUID()) =>
+        handle.executeUpdate<DecisionAnswer, [object]>("decide", {
+          args: [{ actor: "ann", reason: "test", ...decision }],
+          updateId,
+        }),
+      history: () => handle.fetchHistory(),
+    }
+  }
+
+  return {
+    client,
+    namespace,
+    changes,
+    attempts,
+    runOf,
+    async start(definition, params = {}, startOptions = {}) {
+      const plan = compile(definition, connections)
+      const instanceId = startOptions.instanceId ?? randomUUID()
+      const input: StartInput = {
+        plan_hash: planHash(plan),
+        ...(startOptions.packed ? {} : { plan }),
+        params,
+        tenant: "default",
+        transaction: instanceId,
+        flags: [...CURRENT_FLAGS],
+        thresholds: { ...DEFAULT_THRESHOLDS, ...startOptions.thresholds },
+      }
+      const handle = await client.workflow.start(plan.flow, {
+        workflowId: toWorkflowId("default", instanceId),
+        taskQueue: TASK_QUEUE,
+        args: startOptions.packed ? [input, packPlan(plan)] : [input],
+      })
+      return runOf(handle, instanceId)
+    },
+    async stop() {
+      worker.shutdown()
+      await running
+      await close()
+      await connection.close()
+    },
+  }
+}
+
+export function compile(definition: object, connections: Connection[] = []): Plan {
+  const { plan, problems } = validateFlow({ name: "test_flow", ...definition }, { connections })
+  if (!plan) throw new Error(`the test's flow is invalid: ${JSON.stringify(problems)}`)
+  return plan
+}
+
+/** Events per type, `WorkflowTask*` apart: activations batch by timing. */
+export function countEvents(history: History): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const event of history.events ?? []) {
+    const type = Object.keys(event).find((key) => key.endsWith("EventAttributes")) ?? "unknown"
+    if (type.startsWith("workflowTask")) continue
+    counts[type] = (counts[type] ?? 0) + 1
+  }
+  return counts
+}
+
+export function workflowTaskFailures(history: History): string[] {
+  return (history.events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes?.failure?.message ?? [])
+}
