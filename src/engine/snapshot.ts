@@ -10,8 +10,10 @@ import { recountEdges } from "./edges.ts"
 import { jsonSize } from "./size.ts"
 import { type MachineState, statusOf } from "./state.ts"
 
+export const SNAPSHOT_FORMAT = 1
+
 export interface Snapshot {
-  format: 1
+  format: typeof SNAPSHOT_FORMAT
   chain: number
   status: number[]
   outcome: number[]
@@ -50,7 +52,7 @@ export function takeSnapshot(state: MachineState): Snapshot {
   const textLimit = Math.max(40, Math.floor(MAX_TEXT_BYTES / (1 + errors.length + state.exceptions.size)))
   const isKept = (task: number) => tasks.output[task] !== undefined && (tasks.readersLeft[task] ?? 0) > 0
   return {
-    format: 1,
+    format: SNAPSHOT_FORMAT,
     chain: state.chain,
     status: [...tasks.status],
     outcome: [...tasks.outcome],
@@ -84,6 +86,8 @@ export function takeSnapshot(state: MachineState): Snapshot {
 
 /** Fills a fresh machine's memory. The rows' changes of the runs before are not repeated by themselves. */
 export function restore(state: MachineState, snapshot: Snapshot): void {
+  if (snapshot.format !== SNAPSHOT_FORMAT)
+    throw new Error(`this build reads snapshots of format ${SNAPSHOT_FORMAT}, not ${String(snapshot.format)}`)
   const { tasks } = state
   tasks.status.set(snapshot.status)
   tasks.outcome.set(snapshot.outcome)

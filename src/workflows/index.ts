@@ -13,6 +13,7 @@ import {
   makeContinueAsNewFunc,
   workflowInfo,
 } from "@temporalio/workflow"
+import { assertKnownFlags } from "../contract/flags.ts"
 import type { StartInput } from "../contract/messages.ts"
 import type { EngineEvent, EventBody } from "../engine/events.ts"
 import { createMachine, type Machine } from "../engine/machine.ts"
@@ -54,10 +55,14 @@ export default async function run(
     machine.apply(events)
     runner.run(machine.takeCommands())
   }
+  const takeNews = () => {
+    stage.hasNews = false
+    flush()
+  }
   // The answers of one activation are applied together, in one microtask; messages apply at once.
   const post = (event: EventBody) => {
     // A throw in `flush` is a bug of ours: the rejection fails this workflow task until a fix is deployed.
-    if (inbox.push(stamp(event)) === 1) void Promise.resolve().then(flush)
+    if (inbox.push(stamp(event)) === 1) void Promise.resolve().then(takeNews)
   }
   const apply = (event: EventBody) => {
     inbox.push(stamp(event))
@@ -84,36 +89,48 @@ export default async function run(
   })
 }
 
+/** A start that is not ours ends the run; one that this build cannot read is a plain error, for a later build. */
 function startMachine(start: StartInput, packed: Uint8Array | undefined): Machine {
-  try {
-    const { plan, graph } = loadPlan(start.plan_hash, start.plan, packed)
-    // A snapshot comes from this engine, by continue-as-new or through the query of a closed run.
-    const snapshot = start.snapshot as Snapshot | undefined
-    const { tenant, transaction, params, thresholds, resume } = start
-    stage.machine = createMachine({
-      plan,
-      graph,
-      at: workflowInfo().startTime.getTime(),
-      start: {
-        tenant,
-        transaction,
-        params,
-        thresholds,
-        ...(resume ? { resume } : {}),
-        ...(snapshot ? { snapshot } : {}),
-      },
-    })
-    stage.start = start
-    return stage.machine
-  } catch (thrown) {
-    const cause = thrown instanceof Error ? thrown : undefined
+  const sent = packed ?? (isStartInput(start) ? start.plan : undefined)
+  if (!isStartInput(start) || sent === undefined)
     throw ApplicationFailure.create({
       type: "malformed_start",
       message: "This workflow is started through Holdfast's API: the first argument is not a start input.",
       nonRetryable: true,
-      ...(cause ? { cause } : {}),
     })
-  }
+  assertKnownFlags(start.flags)
+  const { plan_hash, tenant, transaction, params, thresholds, resume } = start
+  // A snapshot comes from this engine, by continue-as-new or through the query of a closed run.
+  const snapshot = start.snapshot as Snapshot | undefined
+  stage.machine = createMachine({
+    ...loadPlan(plan_hash, sent),
+    at: workflowInfo().startTime.getTime(),
+    start: {
+      tenant,
+      transaction,
+      params,
+      thresholds,
+      ...(resume ? { resume } : {}),
+      ...(snapshot ? { snapshot } : {}),
+    },
+  })
+  stage.start = start
+  return stage.machine
+}
+
+/** Anybody with a Temporal client can start a workflow of any type. */
+function isStartInput(sent: unknown): sent is StartInput {
+  if (typeof sent !== "object" || sent === null) return false
+  const start = sent as Partial<Record<keyof StartInput, unknown>>
+  const hasNames = [start.plan_hash, start.tenant, start.transaction].every(
+    (name) => typeof name === "string",
+  )
+  return (
+    hasNames &&
+    Array.isArray(start.flags) &&
+    typeof start.thresholds === "object" &&
+    start.thresholds !== null
+  )
 }
 
 function close(

@@ -15,9 +15,11 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
     {
       activate(input, next) {
         dropReserved(input.activation)
+        stage.hasNews = input.activation.jobs?.some((job) => job.resolveActivity) ?? false
         return next(input)
       },
       concludeActivation(input, next) {
+        stage.hasNews = false
         report()
         return next(input)
       },

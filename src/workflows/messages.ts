@@ -1,6 +1,7 @@
 /** The doors of a run: update `decide`, signals of the actions' names, queries. All lead to the same engine. */
 import {
   ApplicationFailure,
+  condition,
   currentUpdateInfo,
   defineQuery,
   defineUpdate,
@@ -21,6 +22,7 @@ import { DECISION_ACTIONS, type DecisionAction } from "../contract/statuses.ts"
 import type { EventBody } from "../engine/events.ts"
 import type { Machine } from "../engine/machine.ts"
 import type { Snapshot } from "../engine/snapshot.ts"
+import { stage } from "./stage.ts"
 
 /** Answers of queries must fit into one message. */
 const QUERY_PAYLOAD_BYTES = 1024 * 1024
@@ -39,21 +41,26 @@ export interface MessageOptions {
 export function openDoors({ machine, apply }: MessageOptions): void {
   setHandler(stateQuery, () => machine.view(QUERY_PAYLOAD_BYTES))
   setHandler(snapshotQuery, () => machine.snapshot())
+  const decide = (decision: SentDecision): DecisionAnswer => {
+    // The validator has let it pass; and the engine asks again before it acts.
+    apply({ kind: "decision", decision: decision as unknown as Decision })
+    const answer = machine.answer(decision.id)
+    if (!answer) throw refused(machine.refuse(decision) ?? "ending")
+    return answer
+  }
   setHandler(
     decideUpdate,
     (sent) => {
       const decision = withUpdateId(sent)
-      // The validator has let it pass; and the engine asks again before it acts.
-      apply({ kind: "decision", decision: decision as unknown as Decision })
-      const answer = machine.answer(decision.id)
-      if (!answer)
-        throw ApplicationFailure.nonRetryable(machine.refuse(decision) ?? "ending", REFUSED_FAILURE)
-      return answer
+      return stage.hasNews ? condition(() => !stage.hasNews).then(() => decide(decision)) : decide(decision)
     },
     {
       validator: (sent) => {
         const refusal = machine.refuse(withUpdateId(sent))
-        if (refusal) throw ApplicationFailure.nonRetryable(refusal, REFUSED_FAILURE)
+        // A worker without the run in its cache gets an update together with the answers that came before it,
+        // when the workflow task between them gave no command: the SDK takes it for a heartbeat. What the
+        // engine refuses may be legal once it has those answers, so then the handler judges.
+        if (refusal && !stage.hasNews) throw refused(refusal)
       },
     },
   )
@@ -66,7 +73,13 @@ export function openDoors({ machine, apply }: MessageOptions): void {
   })
 }
 
-function withUpdateId(sent: unknown): Record<string, unknown> & { id: string } {
+type SentDecision = Record<string, unknown> & { id: string }
+
+function refused(refusal: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(refusal, REFUSED_FAILURE)
+}
+
+function withUpdateId(sent: unknown): SentDecision {
   const id = currentUpdateInfo()?.id ?? ""
   return { ...(isRecord(sent) ? sent : { action: undefined }), id }
 }

@@ -4,7 +4,7 @@
  * modules are frozen.
  */
 import { inflateSync, strFromU8 } from "fflate"
-import type { Plan } from "../contract/plan.ts"
+import { type Plan, PLAN_FORMAT } from "../contract/plan.ts"
 import { createGraph, type Graph } from "../engine/graph.ts"
 
 export interface LoadedPlan {
@@ -15,11 +15,16 @@ export interface LoadedPlan {
 const MAX_PLANS = 256
 const loaded = new Map<string, LoadedPlan>()
 
-/** @throws when there is no plan or it cannot be read. */
-export function loadPlan(hash: string, plan: Plan | undefined, packed: Uint8Array | undefined): LoadedPlan {
+/**
+ * @param hash under which the plan is kept; the start input's word for it.
+ * @throws when this build cannot read the plan: another one may.
+ */
+export function loadPlan(hash: string, plan: Plan | Uint8Array): LoadedPlan {
   const known = loaded.get(hash)
   if (known) return known
-  const found = plan ?? readPacked(packed)
+  const found = plan instanceof Uint8Array ? unpack(plan) : plan
+  if (found.format !== PLAN_FORMAT)
+    throw new Error(`this build reads plans of format ${PLAN_FORMAT}, not ${String(found.format)}`)
   const entry = { plan: deepFreeze(found), graph: createGraph(found) }
   if (loaded.size >= MAX_PLANS) {
     const [oldest] = loaded.keys()
@@ -29,9 +34,8 @@ export function loadPlan(hash: string, plan: Plan | undefined, packed: Uint8Arra
   return entry
 }
 
-function readPacked(packed: Uint8Array | undefined): Plan {
-  if (!(packed instanceof Uint8Array)) throw new TypeError("the start carries no plan")
-  // Packed by flow/pack-plan from a plan that the compiler made.
+function unpack(packed: Uint8Array): Plan {
+  // Packed by flow/plan-bytes from a plan that the compiler made.
   return JSON.parse(strFromU8(inflateSync(packed))) as Plan
 }
 

@@ -5,8 +5,13 @@ import type { Machine } from "../engine/machine.ts"
 export interface Stage {
   machine: Machine | undefined
   start: StartInput | undefined
+  /**
+   * This activation brings answers of calls that the machine has not taken yet: they wait in microtasks, while
+   * messages are handled at once.
+   */
+  hasNews: boolean
   /** Records a message that was dropped before it reached a handler. */
   ignore: (what: string) => void
 }
 
-export const stage: Stage = { machine: undefined, start: undefined, ignore: () => {} }
+export const stage: Stage = { machine: undefined, start: undefined, hasNews: false, ignore: () => {} }

@@ -63,7 +63,11 @@ export interface WorkflowRig {
 export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {
   const { address, namespace } = await testTemporal()
   const connection = await NativeConnection.connect({ address })
-  const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH } })
+  const client = new Client({
+    connection,
+    namespace,
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+  })
   const connections = options.connections ?? []
   const changes: MirrorChange[] = []
   const attempts: AttemptRow[] = []
@@ -90,13 +94,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
       handle,
       instanceId,
       view,
-      reaches: async (wanted) => {
-        const reached = await until(view, wanted)
-        // A query may be answered from events that no workflow task has taken yet, and an update that travels
-        // with them is validated first: a test's decision waits until the run has taken what the view shows.
-        await until(() => handle.describe(), ({ raw }) => !raw.pendingWorkflowTask)
-        return reached
-      },
+      reaches: (wanted) => until(view, wanted),
       decide: ({ id, ...decision }, updateId = id ?? randomUUID()) =>
         handle.executeUpdate<DecisionAnswer, [object]>("decide", {
           args: [{ actor: "ann", reason: "test", ...decision }],
@@ -158,5 +156,7 @@ export function countEvents(history: History): Record<string, number> {
 }
 
 export function workflowTaskFailures(history: History): string[] {
-  return (history.events ?? []).flatMap((event) => event.workflowTaskFailedEventAttributes?.failure?.message ?? [])
+  return (history.events ?? []).flatMap(
+    (event) => event.workflowTaskFailedEventAttributes?.failure?.message ?? [],
+  )
 }

@@ -1,0 +1,178 @@
+/** A task as the engine runs it: every default written out, names resolved, expressions parsed. */
+import type { PlanTask } from "../contract/plan.ts"
+import type { Effect } from "../contract/statuses.ts"
+import { checkMethod, type ConnectionInfo, resolveConnection } from "./connection.ts"
+import { resolveEffect } from "./effect.ts"
+import type { Graph } from "./graph.ts"
+import { pointerTo, type Report } from "./problem.ts"
+import { isObject, type Place } from "./read-object.ts"
+import type { TaskDraft } from "./read-task.ts"
+import type { Reference } from "./references.ts"
+import { compileRetry, compileTimeout } from "./retry.ts"
+import type { KindReading } from "./schema/kind.ts"
+import { toSummary } from "./summary.ts"
+import { toInputSource } from "./task-input.ts"
+import { type CompiledTemplate, compileTemplate, type TemplatePlace } from "./template-places.ts"
+
+export interface FlowContext extends Omit<Place, "pointer"> {
+  warn: Report
+  graph: Graph
+  connections: readonly ConnectionInfo[]
+  /** For tasks that say nothing of it themselves. */
+  onError: PlanTask["on_error"]
+}
+
+export interface CompiledTask {
+  plan: PlanTask
+  /** The table it changes, with its connection; for the warnings. */
+  writes: (NonNullable<KindReading["writes"]> & { connection: string }) | undefined
+}
+
+/** Reports every problem. Undefined when one of them leaves nothing to compile. */
+export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTask | undefined {
+  const { fields, config } = draft
+  const retry = compileRetry(fields.retry, { ...context, pointer: draft.pointer })
+  const connection = connectionOf(draft, context)
+  const templates = compileTemplates(draft, connection, context)
+  if (config === undefined) return undefined
+  const { kind, reading } = config
+  const effect = effectOf(draft, reading, connection, context.warn)
+  const { input, config: bound, output, failWhen } = templates
+  if (fields.id === undefined || input === undefined || bound === undefined) return undefined
+
+  const references = [...input.references, ...bound.references]
+  const inActivity = [...(output?.references ?? []), ...(failWhen?.references ?? [])]
+  const summary = toSummary(fields.summary ?? fields.description)
+  const plan: PlanTask = {
+    id: fields.id,
+    kind,
+    type: kind,
+    deps: (context.graph.deps[draft.position] ?? []).toSorted((a, b) => a - b),
+    reads: tasksOf(references, context.graph),
+    requires: tasksOf(references.filter(needsOutput), context.graph),
+    config: bound.template,
+    input: input.template,
+    sends_input: reading.sendsInput || inActivity.some(({ root }) => root === "input"),
+    effect,
+    retry,
+    timeout: compileTimeout(fields.timeout),
+    on_error: fields.on_error ?? ON_ERROR_OF_STRATEGY[retry.strategy] ?? context.onError,
+  }
+  if (summary !== undefined) plan.summary = summary
+  if (output !== undefined) plan.output = output.template
+  if (failWhen !== undefined) plan.fail_when = failWhen.template
+  return { plan, writes: reading.writes && { ...reading.writes, connection: connection?.name ?? "" } }
+}
+
+/** Positions of the tasks that are read, in order and without repeats. */
+export function tasksOf(references: readonly Reference[], graph: Graph): number[] {
+  const found = new Set<number>()
+  for (const { root, path } of references) {
+    const position = root === "tasks" && path[0] !== undefined ? graph.positionOf(path[0]) : undefined
+    if (position !== undefined) found.add(position)
+  }
+  return [...found].toSorted((a, b) => a - b)
+}
+
+const ON_ERROR_OF_STRATEGY: Record<PlanTask["retry"]["strategy"], PlanTask["on_error"] | undefined> = {
+  auto: undefined,
+  manual: "park",
+  no_retry: "fail",
+}
+
+function needsOutput({ path, guarded }: Reference): boolean {
+  return !guarded && path[1] === "output"
+}
+
+function connectionOf({ pointer, config }: TaskDraft, context: FlowContext): ConnectionInfo | undefined {
+  if (config === undefined) return undefined
+  const { kind, reading } = config
+  const place = { ...context, kind, pointer: pointerTo(pointer, "config") }
+  const connection = resolveConnection(reading.target, place)
+  if (connection !== undefined) checkMethod(reading.config["method"], connection, place)
+  return connection
+}
+
+interface TaskTemplates {
+  input: CompiledTemplate | undefined
+  config: CompiledTemplate | undefined
+  output: CompiledTemplate | undefined
+  failWhen: CompiledTemplate | undefined
+}
+
+function compileTemplates(
+  draft: TaskDraft,
+  connection: ConnectionInfo | undefined,
+  context: FlowContext,
+): TaskTemplates {
+  const { fields, position, pointer, config } = draft
+  const task = { position, id: fields.id, pointer }
+  const compile = (value: unknown, where: TemplatePlace, pointerOf: (inside: string) => string) =>
+    compileTemplate(value, { ...context, where, pointerOf, task })
+  const below = (...names: string[]) => {
+    const base = pointerTo(pointer, ...names)
+    return (inside: string) => base + inside
+  }
+  const input = toInputSource(fields, { ...context, pointer })
+  const written = config?.reading.config ?? fields.config ?? {}
+  const failWhen = config?.reading.failWhen
+  return {
+    input: compile(input.value, "input", input.pointerOf),
+    config: compile(
+      connection === undefined ? written : { ...written, connection: connection.name },
+      "config",
+      below("config"),
+    ),
+    output: isOutput(fields.output, draft, context)
+      ? compile(fields.output, "output", below("output"))
+      : undefined,
+    failWhen:
+      failWhen === undefined ? undefined : compile(failWhen, "fail_when", below("config", "fail_when")),
+  }
+}
+
+/** A plain name is a label, which says nothing of the output. */
+function isOutput(output: unknown, { pointer }: TaskDraft, { report }: FlowContext): boolean {
+  if (output === undefined) return false
+  if (isObject(output) && Object.keys(output).join() === "select") {
+    const message = "select is not supported by this version"
+    report({
+      pointer: pointerTo(pointer, "output", "select"),
+      code: "unsupported",
+      message,
+      fix: "write an expression",
+    })
+    return false
+  }
+  return typeof output !== "string" || output.includes("${")
+}
+
+function effectOf(
+  { fields, pointer }: TaskDraft,
+  reading: KindReading,
+  connection: ConnectionInfo | undefined,
+  warn: Report,
+): Effect {
+  const { retry } = fields
+  const retriesWritten = retry?.strategy === "auto" && (retry.max_attempts ?? 1) > 1
+  const { effect, assumed } = resolveEffect({ written: fields.effect, reading, connection, retriesWritten })
+  if (assumed) {
+    warn({
+      pointer: pointerTo(pointer, "effect"),
+      code: "effect_assumed_keyed",
+      message: "its retries are taken as a promise that the target honours the idempotency key that is sent",
+      fix: 'write effect "keyed" if it does, else "unsafe"',
+    })
+  }
+  const repeats = retry !== undefined && (retry.strategy ?? "auto") === "auto" && retry.max_attempts !== 1
+  if (fields.effect === "unsafe" && repeats) {
+    warn({
+      pointer: pointerTo(pointer, "retry"),
+      code: "unsafe_retry",
+      message:
+        "an unsafe call is repeated only when it is proven that it did not run; after an unknown outcome it parks",
+      fix: 'write effect "keyed" or "idempotent" if the target allows repeats, or max_attempts 1',
+    })
+  }
+  return effect
+}

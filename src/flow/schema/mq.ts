@@ -1,0 +1,24 @@
+/** Kind `mq`: publishes the task's input as JSON. */
+import { z } from "zod"
+import { readObject } from "../read-object.ts"
+import { connectionName, headers, notYet } from "./fields.ts"
+import type { ReadConfig } from "./kind.ts"
+
+const MqConfig = z.strictObject({
+  topic: z.string().min(1),
+  connection: connectionName.optional(),
+  /** Messages of one key keep their order, where the broker has keys. */
+  key: z.union([z.string(), z.number()], { error: "expected text or a number" }).optional(),
+  headers: headers.optional(),
+  reply: notYet("reply"),
+})
+
+export const readMqConfig: ReadConfig = (raw, place) => {
+  const { connection } = readObject(MqConfig, raw, place)
+  return {
+    config: raw,
+    target: { by: "connection", ...(connection === undefined ? {} : { name: connection }) },
+    usualEffect: "keyed",
+    sendsInput: true,
+  }
+}

@@ -1,0 +1,90 @@
+/** Fields that every task has, whatever its kind. */
+import { z } from "zod"
+import { EFFECTS } from "../../contract/statuses.ts"
+import { FLOW_NAME_PATTERN, refuseTaskId } from "../flow-name.ts"
+import { quote } from "../problem.ts"
+import { duration, notYet, words } from "./fields.ts"
+
+export const RetrySchema = z.strictObject({
+  strategy: words(["auto", "manual", "no_retry"]).optional(),
+  /** Counts the first attempt. */
+  max_attempts: z.int().min(1).max(10_000).optional(),
+  interval: duration(1).optional(),
+  backoff: z.number().min(1).max(1_000).optional(),
+  max_interval: duration(1).optional(),
+  max_elapsed: duration(1).optional(),
+  non_retryable: z.array(z.string().min(1).max(200)).max(200).optional(),
+})
+
+export const TimeoutSchema = z.strictObject({
+  attempt: duration(1).optional(),
+  queue: duration(1).optional(),
+  total: duration(1).optional(),
+  heartbeat: duration(1).optional(),
+})
+
+const id = z.string().superRefine((text, context) => {
+  const message = refuseTaskId(text)
+  if (message !== undefined) context.addIssue({ code: "custom", message, params: { code: "invalid_id" } })
+})
+
+const edge = z.preprocess(
+  (entry) => (typeof entry === "string" ? { task: entry } : entry),
+  z.strictObject(
+    {
+      task: z.string(),
+      on: words(["success"], ["failure", "done"]).optional(),
+      branch: notYet("branch"),
+      required: notYet("required"),
+    },
+    {
+      error: (issue) =>
+        issue.code === "invalid_type" ? `expected the id of a task, got ${quote(issue.input)}` : undefined,
+    },
+  ),
+)
+
+/** Of S1's roadmap: `$.task.result.field`. */
+const resultPath = z
+  .string()
+  .regex(/^\$\.[A-Za-z_][A-Za-z0-9_-]*\.result(\.[A-Za-z_][A-Za-z0-9_-]*|\[\d{1,9}\])*$/, {
+    error: "expected a path such as $.pay.result.payment_id",
+  })
+
+export const TaskSchema = z.strictObject({
+  id,
+  task_name: z.string().regex(FLOW_NAME_PATTERN, {
+    error: "a task_name starts with a letter or _, then letters, digits, _ . -",
+  }),
+  description: z.string().max(10_000).optional(),
+  depends_on: z.array(edge).optional(),
+  config: z.record(z.string(), z.unknown()).optional(),
+  input: z
+    .union([z.string().includes("${"), z.record(z.string(), z.unknown())], {
+      error: (issue) => `expected a mapping, or an expression that makes one; got ${quote(issue.input)}`,
+    })
+    .optional(),
+  input_from: z.record(z.string(), resultPath).optional(),
+  retry: RetrySchema.optional(),
+  timeout: TimeoutSchema.optional(),
+  effect: words(EFFECTS).optional(),
+  on_error: words(["park", "fail"], ["continue", "route", "compensate"]).optional(),
+  /** What later tasks can see of the reply. */
+  output: z.unknown().optional(),
+  summary: z.string().optional(),
+  join: words(["all"], ["all_success", "all_done", "any"]).optional(),
+  when: notYet("when"),
+  on_skip: notYet("on_skip"),
+  must_succeed: notYet("must_succeed"),
+  dedup_window: notYet("dedup_window"),
+  select: notYet("select"),
+  compensate: notYet("compensate"),
+  probe: notYet("probe"),
+  pivot: notYet("pivot"),
+  priority: notYet("priority"),
+  worker: notYet("worker"),
+  labels: notYet("labels"),
+  cache: notYet("cache"),
+  sla: notYet("sla"),
+  cancel_others: notYet("cancel_others"),
+})

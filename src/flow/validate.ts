@@ -1,0 +1,116 @@
+/** Publish: everything that is wrong with a definition at once, or its plan. */
+import { type Plan, PLAN_FORMAT, type PlanTask } from "../contract/plan.ts"
+import { compileTask, type CompiledTask, type FlowContext, tasksOf } from "./compile-task.ts"
+import type { ConnectionInfo } from "./connection.ts"
+import { readGraph } from "./graph.ts"
+import { FLOW_LIMITS } from "./limits.ts"
+import { warnOfParallelWrites } from "./lint.ts"
+import { createNearest, type FindNearest } from "./nearest.ts"
+import { checkParamsSchema } from "./params-schema.ts"
+import { canonicalJson, packPlan } from "./plan-bytes.ts"
+import { inDocumentOrder, type Problem, type Report } from "./problem.ts"
+import { type Fields, readObject } from "./read-object.ts"
+import { readTask, type TaskDraft } from "./read-task.ts"
+import { FlowSchema } from "./schema/flow.ts"
+import { readSource } from "./source.ts"
+import { compileTemplate, type TemplatePlace } from "./template-places.ts"
+
+export interface CompileContext {
+  /** All connections the flow may use. */
+  connections: readonly ConnectionInfo[]
+}
+
+export interface Validation {
+  /** In document order. Empty exactly when there is a plan. */
+  problems: Problem[]
+  warnings: Problem[]
+  plan?: Plan
+}
+
+/**
+ * Validates and compiles a definition (design page "flow language"): an object, or its JSON text. Never throws
+ * for what it holds. Pointers are into the definition.
+ */
+export function validateFlow(definition: unknown, context: CompileContext): Validation {
+  const problems: Problem[] = []
+  const warnings: Problem[] = []
+  const report: Report = (problem) => void problems.push(problem)
+  const warn: Report = (warning) => void warnings.push(warning)
+  const source = readSource(definition, report)
+  const plan = problems.length > 0 ? undefined : compileFlow(source, context, { report, warn })
+  if (plan !== undefined && problems.length === 0) checkPlanSize(plan, report)
+  const validation = {
+    problems: inDocumentOrder(problems, source),
+    warnings: inDocumentOrder(warnings, source),
+  }
+  return plan === undefined || problems.length > 0 ? validation : { ...validation, plan }
+}
+
+interface Tools {
+  report: Report
+  warn: Report
+}
+
+/** Undefined when a problem leaves a part of the plan missing. */
+function compileFlow(source: unknown, context: CompileContext, { report, warn }: Tools): Plan | undefined {
+  const nearest = createNearest()
+  const fields = readObject(FlowSchema, source, { pointer: "", report, nearest })
+  if (fields.params_schema !== undefined) checkParamsSchema(fields.params_schema, report)
+  const drafts = readTasks(fields.tasks ?? [], { report, warn, nearest })
+  if (drafts === undefined) return undefined
+
+  const nodes = drafts.map(({ pointer, fields: { id }, dependsOn }) => ({ pointer, id, dependsOn }))
+  const graph = readGraph(nodes, report, nearest)
+  const onError: PlanTask["on_error"] = fields.policy?.failure === "finish_independent" ? "fail" : "park"
+  const flowContext: FlowContext = { report, warn, nearest, graph, connections: context.connections, onError }
+  const compiled = drafts.map((draft) => compileTask(draft, flowContext))
+  warnOfParallelWrites(compiled, graph, warn)
+  return toPlan(fields, compiled, flowContext)
+}
+
+function readTasks(
+  raw: readonly unknown[],
+  tools: Tools & { nearest: FindNearest },
+): TaskDraft[] | undefined {
+  if (raw.length <= FLOW_LIMITS.tasks) return raw.map((task, position) => readTask(task, position, tools))
+  const message = `a flow may have ${FLOW_LIMITS.tasks} tasks, this one has ${raw.length}`
+  tools.report({ pointer: "/tasks", code: "too_many_tasks", message })
+  return undefined
+}
+
+function toPlan(
+  fields: Fields<typeof FlowSchema>,
+  compiled: readonly (CompiledTask | undefined)[],
+  context: FlowContext,
+): Plan | undefined {
+  const output = compileOwn(fields.output ?? null, "the flow's output", "/output", context)
+  const key = fields.business_key
+  const businessKey =
+    key === undefined ? undefined : compileOwn(key, "business_key", "/business_key", context)
+  const tasks = compiled.flatMap((task) => (task === undefined ? [] : [task.plan]))
+  if (fields.name === undefined || output === undefined || tasks.length < compiled.length) return undefined
+  const plan: Plan = {
+    format: PLAN_FORMAT,
+    flow: fields.name,
+    tasks,
+    max_parallel: fields.policy?.max_parallel ?? DEFAULT_MAX_PARALLEL,
+    output: output.template,
+    output_reads: tasksOf(output.references, context.graph),
+  }
+  if (businessKey !== undefined) plan.business_key = businessKey.template
+  // Through JSON, so that it is the same value as the one that comes back from its bytes.
+  return JSON.parse(canonicalJson(plan)) as Plan
+}
+
+const DEFAULT_MAX_PARALLEL = 50
+
+function compileOwn(value: unknown, where: TemplatePlace, pointer: string, context: FlowContext) {
+  return compileTemplate(value, { ...context, where, pointerOf: (inside) => pointer + inside })
+}
+
+function checkPlanSize(plan: Plan, report: Report): void {
+  const bytes = packPlan(plan).length
+  if (bytes <= FLOW_LIMITS.planBytes) return
+  const message = `the compiled flow has ${bytes} bytes compressed; ${FLOW_LIMITS.planBytes} is the most a transaction can be started with`
+  report({ pointer: "", code: "plan_too_large", message, fix: "split the flow, or shorten its constants" })
+}

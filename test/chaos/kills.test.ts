@@ -1,0 +1,266 @@
+/**
+ * Worker and API are killed with SIGKILL while transactions run. What must hold afterwards is judged from the
+ * target's own ledger, from Temporal's histories and by `mirror check`, not from what Holdfast says.
+ */
+import { randomUUID } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
+import { Client, Connection } from "@temporalio/client"
+import pg from "pg"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { toWorkflowId } from "../../src/contract/names.ts"
+import { checkMirror } from "../../src/worker/mirror-check.ts"
+import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { type Delivery, type EffectLedger, type Fault, startEffectLedger } from "../helpers/effect-ledger.ts"
+import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { getServers } from "../helpers/servers.ts"
+import { testTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+
+const FULL = process.env.HOLDFAST_SOAK === "full"
+const TRANSACTIONS = FULL ? 100 : 20
+const KILLS = FULL ? 8 : 3
+
+interface Task {
+  id: string
+  status: string
+  outcome: string
+}
+interface Transaction {
+  status: string
+  tasks: (Task & { task_id: string })[]
+}
+
+const http = (id: string, depends_on: string[], effect: "keyed" | "unsafe") => ({
+  id,
+  task_name: "http",
+  depends_on,
+  effect,
+  retry: { strategy: "auto", max_attempts: 6, interval: "100ms", max_interval: "500ms" },
+  timeout: { attempt: "3s" },
+  config: { connection: "ledger", url: `/do/${id}`, body: { task: id } },
+})
+const db = (id: string, depends_on: string[]) => ({
+  id,
+  task_name: "db",
+  depends_on,
+  timeout: { attempt: "3s" },
+  retry: { strategy: "auto", max_attempts: 10, interval: "100ms", max_interval: "500ms" },
+  config: { connection: "stock", sql: "update stock set reserved = reserved + 1 where sku = $1", args: [id], expect_rows: 1 },
+})
+/** Twelve tasks: three branches that meet, keyed and unsafe calls, and a database behind the barrier. */
+const FLOW = {
+  name: "chaos",
+  tasks: [
+    http("a1", [], "keyed"),
+    http("a2", ["a1"], "unsafe"),
+    db("a3", ["a2"]),
+    http("a4", ["a3"], "keyed"),
+    http("b1", [], "unsafe"),
+    db("b2", ["b1"]),
+    http("b3", ["b2"], "keyed"),
+    db("c1", []),
+    http("c2", ["c1"], "keyed"),
+    http("d1", ["a4", "b3"], "unsafe"),
+    db("d2", ["d1", "c2"]),
+    http("d3", ["d2"], "keyed"),
+  ],
+}
+const UNSAFE = new Set(FLOW.tasks.flatMap((task) => ("effect" in task && task.effect === "unsafe" ? [task.id] : [])))
+const DB_TASKS = FLOW.tasks.filter(({ task_name }) => task_name === "db").map(({ id }) => id)
+const FAULTS: Fault[][] = [[], [], [], ["unavailable"], ["reply_lost"], ["error_after"], ["cut", "reply_lost"], ["slow:400"]]
+
+let ledger: EffectLedger
+let database: TestDatabase
+let stock: TestDatabase
+let stockPool: pg.Pool
+let nodes: HoldfastNode[] = []
+let temporal: { address: string; namespace: string }
+
+beforeAll(async () => {
+  ;[ledger, database, stock, temporal] = await Promise.all([
+    startEffectLedger(),
+    createTestDatabase(),
+    createTestDatabase("empty"),
+    testTemporal(),
+  ])
+  stockPool = new pg.Pool({ connectionString: stock.url })
+  await stockPool.query("create table stock (sku text primary key, reserved integer not null default 0)")
+  await stockPool.query("insert into stock (sku) select unnest($1::text[])", [DB_TASKS])
+  const url = new URL(stock.url)
+  const { temporalAddress } = await getServers()
+  nodes = await Promise.all(
+    [1, 2].map(() =>
+      createNode({
+        databaseUrl: database.url,
+        temporalAddress,
+        namespace: temporal.namespace,
+        connections: [
+          { name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" },
+          {
+            name: "stock",
+            kind: "postgres",
+            host: url.hostname,
+            port: Number(url.port),
+            database: url.pathname.slice(1),
+            user: decodeURIComponent(url.username),
+            ...(url.password ? { password_secret: "stock" } : {}),
+          },
+        ],
+        secrets: { stock: decodeURIComponent(url.password) },
+      }),
+    ),
+  )
+  await Promise.all(nodes.map((node) => node.start()))
+})
+
+afterAll(async () => {
+  await Promise.all(nodes.map((node) => node.stop()))
+  await stockPool.end()
+  await Promise.all([database.drop(), stock.drop(), ledger.stop()])
+})
+
+test(`${TRANSACTIONS} transactions end well although worker and API are killed ${KILLS} times`, async () => {
+  await call("POST", "/api/v1/flows", { name: FLOW.name, definition: FLOW })
+  const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `chaos-${at}-${randomUUID().slice(0, 8)}`)
+  for (const [at, id] of ids.entries())
+    for (const [position, { id: task }] of FLOW.tasks.entries())
+      await ledger.misbehave(task, FAULTS[(at * 5 + position * 3) % FAULTS.length] ?? [], id)
+
+  const killing = killAtRandom()
+  for (const id of ids) await call("POST", "/api/v1/transactions", { instance_id: id, flow_id: FLOW.name, params: {} })
+  await killing
+  const lastKill = Date.now()
+
+  // Decisions go on while the mirror heals; every one is checked against the ledger's truth first.
+  for (;;) {
+    const open = await openTransactions(ids)
+    if (open.length === 0) break
+    for (const id of open) await decideWhatIsParked(id)
+    if (Date.now() - lastKill > 240_000) throw new Error(`still open: ${open.join(", ")}`)
+    await sleep(250)
+  }
+
+  const connection = await Connection.connect({ address: temporal.address })
+  const client = new Client({
+    connection,
+    namespace: temporal.namespace,
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+  })
+  const pool = new pg.Pool({ connectionString: database.url })
+  try {
+    const check = await until(
+      () => checkMirror({ pool, client }),
+      ({ differences }) => differences.length === 0,
+      { timeoutMs: Math.max(1_000, lastKill + 30_000 - Date.now()) },
+    )
+    expect(check.checked).toBe(TRANSACTIONS)
+    const deliveries = await ledger.deliveries()
+    for (const id of ids) await checkTransaction(client, id, deliveries.filter(({ transaction }) => transaction === id))
+    await checkStock()
+  } finally {
+    await pool.end()
+    await connection.close()
+  }
+})
+
+async function killAtRandom(): Promise<void> {
+  for (let kill = 0; kill < KILLS; kill++) {
+    await sleep(700 + Math.random() * 1_500)
+    const node = nodes[kill % nodes.length]
+    if (!node) throw new Error("no node")
+    await node.kill()
+    await node.start()
+  }
+}
+
+/** Any node that answers will do; a start or a decision that is asked again is the same one. */
+async function call<Answer = unknown>(method: string, route: string, body?: unknown, key?: string): Promise<{ status: number; data: Answer }> {
+  const deadline = Date.now() + 60_000
+  for (let attempt = 0; ; attempt++) {
+    const node = nodes[attempt % nodes.length]
+    try {
+      const response = await fetch(`${node?.url}${route}`, {
+        method,
+        headers: { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(10_000),
+      })
+      if (response.status < 500) {
+        // Shaped by our own API, whose tests check it.
+        const { data } = (await response.json()) as { data: Answer }
+        return { status: response.status, data }
+      }
+    } catch {
+      // The node is down or was killed while it answered: ask the other one.
+    }
+    if (Date.now() > deadline) throw new Error(`${method} ${route}: no node answered`)
+    await sleep(100)
+  }
+}
+
+async function openTransactions(ids: string[]): Promise<string[]> {
+  const open: string[] = []
+  for (const id of ids) {
+    const { data } = await call<Transaction>("GET", `/api/v1/transactions/${id}`)
+    expect(["pending", "running", "blocked", "success"]).toContain(data.status)
+    if (data.status !== "success") open.push(id)
+  }
+  return open
+}
+
+/** What a careful operator does: look into the target's books, then say what is known. */
+async function decideWhatIsParked(id: string): Promise<void> {
+  const { data } = await call<Transaction>("GET", `/api/v1/transactions/${id}`)
+  const deliveries = await ledger.deliveries(id)
+  for (const task of data.tasks.filter(({ status }) => status === "parked")) {
+    const name = task.task_id
+    const happened = deliveries.some((delivery) => delivery.name === name && delivery.effect)
+    const decision = UNSAFE.has(name)
+      ? happened
+        ? { action: "complete", attest: "executed", output: {} }
+        : { action: "retry", attest: "not_executed" }
+      : { action: "retry" }
+    // Refusals are legal here: the state may be older than the run.
+    await call("POST", `/api/v1/transactions/${id}/decisions`, { ...decision, task: name, reason: "checked the ledger" })
+  }
+}
+
+async function checkTransaction(client: Client, id: string, deliveries: Delivery[]): Promise<void> {
+  const handle = client.workflow.getHandle(toWorkflowId("default", id))
+  const { events } = await handle.fetchHistory()
+  const scheduledAt = new Map<string, string>()
+  const completedAt = new Map<string, number>()
+  for (const event of events ?? []) {
+    const scheduled = event.activityTaskScheduledEventAttributes
+    if (scheduled?.activityId) {
+      expect(completedAt.has(scheduled.activityId), `${id}: ${scheduled.activityId} was scheduled again after it was done`).toBe(false)
+      scheduledAt.set(String(event.eventId), scheduled.activityId)
+    }
+    const done = event.activityTaskCompletedEventAttributes
+    if (done) completedAt.set(scheduledAt.get(String(done.scheduledEventId)) ?? "", toMs(event.eventTime))
+    expect(event.workflowTaskFailedEventAttributes?.failure?.message, `${id}: a workflow task failed`).toBeUndefined()
+  }
+  for (const { id: task, task_name } of FLOW.tasks) {
+    if (task_name !== "http") continue
+    const mine = deliveries.filter(({ name }) => name === task)
+    expect(mine.filter(({ effect }) => effect), `${id}: net effects of ${task}`).toHaveLength(1)
+    expect(new Set(mine.map(({ key }) => key)).size, `${id}: keys of ${task}`).toBe(1)
+    const done = completedAt.get(task)
+    if (done !== undefined) expect(mine.filter(({ at }) => at > done), `${id}: ${task} ran after it was done`).toEqual([])
+    if (!UNSAFE.has(task)) continue
+    // Once its effect happened, whether we heard of it or not, an unsafe call is never sent again.
+    const effectAt = mine.findIndex(({ effect }) => effect)
+    expect(mine.slice(effectAt + 1), `${id}: unsafe ${task} was repeated after its effect`).toEqual([])
+  }
+}
+
+/** The barrier: one reservation per transaction and task, however often a worker died between effect and answer. */
+async function checkStock(): Promise<void> {
+  const { rows } = await stockPool.query("select sku, reserved from stock order by sku")
+  expect(rows).toEqual(DB_TASKS.toSorted().map((sku) => ({ sku, reserved: TRANSACTIONS })))
+}
+
+function toMs(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1_000 + Math.floor((time?.nanos ?? 0) / 1e6)
+}

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Connection } from "../../src/contract/connections.ts"
+import { findFreePort } from "../../src/local/free-port.ts"
+import { until } from "./until.ts"
+
+const PROGRAM = fileURLToPath(new URL("../../bin/holdfast.js", import.meta.url))
+
+export interface NodeTargets {
+  databaseUrl: string
+  temporalAddress: string
+  namespace: string
+  connections: Connection[]
+  secrets?: Record<string, string>
+}
+
+/** One `holdfast start` process: API, worker and sweeper, to be killed and started again. */
+export interface HoldfastNode {
+  readonly url: string
+  start(): Promise<void>
+  /** SIGKILL; returns when the process is gone. */
+  kill(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-node-"))
+  const connectionsFile = path.join(directory, "connections.json")
+  const secretsFile = path.join(directory, "secrets.json")
+  await writeFile(connectionsFile, JSON.stringify(targets.connections))
+  await writeFile(secretsFile, JSON.stringify(targets.secrets ?? {}), { mode: 0o600 })
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  let child: ChildProcess | undefined
+  let output = ""
+
+  const end = async (signal: "SIGKILL" | "SIGTERM") => {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    child.kill(signal)
+    await gone
+    child = undefined
+  }
+
+  return {
+    url,
+    async start() {
+      output = ""
+      const started = spawn(process.execPath, [PROGRAM, "start", "--local"], {
+        cwd: directory,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: {
+          PATH: process.env.PATH,
+          HOME: directory,
+          DATABASE_URL: targets.databaseUrl,
+          TEMPORAL_ADDRESS: targets.temporalAddress,
+          TEMPORAL_NAMESPACE: targets.namespace,
+          HTTP_PORT: String(port),
+          HOLDFAST_STATE_DIR: path.join(directory, "state"),
+          HOLDFAST_CONNECTIONS: connectionsFile,
+          HOLDFAST_SECRETS: secretsFile,
+          LOG_LEVEL: "warn",
+        },
+      })
+      child = started
+      for (const stream of [started.stdout, started.stderr])
+        stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)))
+      await until(
+        async () => {
+          if (started.exitCode !== null) throw new Error(`holdfast start ended: ${output}`)
+          return fetch(`${url}/readyz`).then(
+            (response) => response.ok,
+            () => false,
+          )
+        },
+        (isReady) => isReady,
+        { timeoutMs: 60_000 },
+      )
+    },
+    kill: () => end("SIGKILL"),
+    async stop() {
+      await end("SIGTERM")
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
