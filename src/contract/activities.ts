@@ -28,6 +28,11 @@ export interface CallInput {
 
 export interface CallAnswer {
   output: unknown
+  /**
+   * When the attempt ended, milliseconds since the epoch by its worker's clock. The time of the workflow task
+   * that takes an answer will not do: a worker without the run in its cache may take it with a later one.
+   */
+  ended_at?: number
 }
 
 /** First detail of every ApplicationFailure that our activities throw; its `type` is `code`. */
@@ -36,6 +41,8 @@ export interface CallFailure {
   /** Already folded onto `prior`. */
   outcome: Outcome
   code: string
+  /** As in `CallAnswer`. */
+  ended_at?: number
 }
 
 /** Heartbeat details; counts only if `attempt` is the one before the current. */

@@ -2,9 +2,14 @@
  * The register of behaviour changes that could break a replay. A run carries the flags it was started
  * with, so that the engine never asks which build it is. Never reuse a number; a released flag stays.
  */
-export const FLAGS = {} as const satisfies Record<string, { id: number; since: string; story: string }>
+export const FLAGS: Readonly<Record<string, { id: number; since: string; story: string }>> = {}
 
 /** What a new run is started with. */
-export const CURRENT_FLAGS: readonly number[] = Object.values(FLAGS as Record<string, { id: number }>).map(
-  (flag) => flag.id,
-)
+export const CURRENT_FLAGS: readonly number[] = Object.values(FLAGS).map((flag) => flag.id)
+
+/** @throws a plain error for a flag of a later build: this one must not run what it does not know. */
+export function assertKnownFlags(flags: readonly unknown[]): void {
+  const unknown = flags.filter((id) => !CURRENT_FLAGS.some((known) => known === id))
+  if (unknown.length > 0)
+    throw new Error(`this build does not know the behaviour flags ${unknown.join(", ")}`)
+}

@@ -3,7 +3,7 @@ import type { Decision } from "../contract/messages.ts"
 import type { FailureClass, Outcome } from "../contract/statuses.ts"
 
 export interface EventStamp {
-  /** The workflow's clock, milliseconds since the epoch. */
+  /** The workflow's clock when the event was taken, milliseconds since the epoch. */
   at: number
   history_events: number
   history_bytes: number
@@ -29,12 +29,14 @@ export interface CallFailed {
   class?: FailureClass
   outcome?: Outcome
   code?: string
+  /** See `CallAnswer`. */
+  ended_at?: number
 }
 
 export type EventBody =
   /** The main function runs. Messages may have come before. */
   | { kind: "started" }
-  | { kind: "done"; token: number; output: unknown }
+  | { kind: "done"; token: number; output: unknown; ended_at?: number }
   | { kind: "failed"; token: number; failure: CallFailed }
   | { kind: "decision"; decision: Decision }
   /** Temporal's own cancel request. */

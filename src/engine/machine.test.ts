@@ -190,6 +190,28 @@ describe("failures", () => {
   })
 })
 
+describe("T1 time", () => {
+  const endedAt = (run: ReturnType<typeof drive>, ended_at: number) => {
+    run.apply({ kind: "done", token: run.callOf("a").token, output: null, ended_at })
+    return run.row("a").ended_at
+  }
+
+  test("a task ends when its call did, whenever the workflow took the answer", () => {
+    const run = drive(planOf([{ id: "a" }, { id: "b" }]))
+    run.apply(started)
+    expect(endedAt(run, 1_015)).toBe(1_015)
+  })
+
+  test("a worker's clock that runs ahead or behind is held between what is known", () => {
+    const ahead = drive(planOf([{ id: "a" }, { id: "b" }]))
+    ahead.apply(started)
+    expect(endedAt(ahead, 9_999_999)).toBe(1_020)
+    const behind = drive(planOf([{ id: "a" }, { id: "b" }]))
+    behind.apply(started)
+    expect(endedAt(behind, 5)).toBe(1_010)
+  })
+})
+
 describe("cancel", () => {
   test("nothing new starts, what runs is asked to stop and awaited (M4)", () => {
     const run = drive(diamond())

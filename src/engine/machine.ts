@@ -9,6 +9,7 @@
  * M1 `apply` never throws for what a flow, a target or a person did; a throw is a bug of ours.
  * M2 the machine starts in `createMachine`: a message may come before `started`.
  * M3 what is ready is started in definition order. M4 the run ends only when no call is open.
+ * T1 see `timeOf`.
  * M5 a continue-as-new is wished for only when no call is open, and only after something moved.
  */
 import type { Decision, DecisionAnswer, StartInput } from "../contract/messages.ts"
@@ -85,7 +86,7 @@ export function createMachine(options: MachineStart): Machine {
     apply(events) {
       const meter = createMeter()
       for (const event of events) {
-        state.now = event.at
+        state.now = Math.max(state.now, timeOf(event))
         state.historyEvents = event.history_events
         state.historyBytes = event.history_bytes
         take(state, event, meter)
@@ -105,6 +106,17 @@ export function createMachine(options: MachineStart): Machine {
     quiet: () => state.open === 0 && state.mode !== "ended" && state.commands.length === 0,
     snapshot: () => takeSnapshot(state),
   }
+}
+
+/**
+ * T1 the machine's time never goes back, and is the time of what happened, not of the workflow task that
+ * took it, wherever the event carries it: the SDK may take an answer with a later task in a replay than the
+ * first time. A worker's clock that runs ahead is held to the workflow's.
+ */
+function timeOf(event: EngineEvent): number {
+  if (event.kind === "done") return Math.min(event.ended_at ?? event.at, event.at)
+  if (event.kind === "failed") return Math.min(event.failure.ended_at ?? event.at, event.at)
+  return event.at
 }
 
 function take(state: MachineState, event: EngineEvent, meter: Meter): void {

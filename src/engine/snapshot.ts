@@ -86,8 +86,9 @@ export function takeSnapshot(state: MachineState): Snapshot {
 
 /** Fills a fresh machine's memory. The rows' changes of the runs before are not repeated by themselves. */
 export function restore(state: MachineState, snapshot: Snapshot): void {
-  if (snapshot.format !== SNAPSHOT_FORMAT)
-    throw new Error(`this build reads snapshots of format ${SNAPSHOT_FORMAT}, not ${String(snapshot.format)}`)
+  const format: number = snapshot.format
+  if (format !== SNAPSHOT_FORMAT)
+    throw new Error(`this build reads snapshots of format ${SNAPSHOT_FORMAT}, not ${format}`)
   const { tasks } = state
   tasks.status.set(snapshot.status)
   tasks.outcome.set(snapshot.outcome)

@@ -19,7 +19,16 @@ export function toCallFailed(thrown: unknown): CallFailed {
   if (cause instanceof TimeoutFailure)
     return { cause: CAUSE_OF_TIMEOUT[cause.timeoutType ?? ""] ?? "lost", message: describeTimeout(cause) }
   const reported = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined
-  if (isCallFailure(reported)) return { cause: "reported", message: messageOf(cause), ...reported }
+  if (isCallFailure(reported)) {
+    const { class: attemptClass, outcome, code, ended_at } = reported
+    const known = {
+      class: attemptClass,
+      outcome,
+      code,
+      ...(typeof ended_at === "number" ? { ended_at } : {}),
+    }
+    return { cause: "reported", message: messageOf(cause), ...known }
+  }
   return { cause: "lost", message: messageOf(cause ?? thrown) }
 }
 

@@ -23,8 +23,9 @@ export function loadPlan(hash: string, plan: Plan | Uint8Array): LoadedPlan {
   const known = loaded.get(hash)
   if (known) return known
   const found = plan instanceof Uint8Array ? unpack(plan) : plan
-  if (found.format !== PLAN_FORMAT)
-    throw new Error(`this build reads plans of format ${PLAN_FORMAT}, not ${String(found.format)}`)
+  const format: number = found.format
+  if (format !== PLAN_FORMAT)
+    throw new Error(`this build reads plans of format ${PLAN_FORMAT}, not ${format}`)
   const entry = { plan: deepFreeze(found), graph: createGraph(found) }
   if (loaded.size >= MAX_PLANS) {
     const [oldest] = loaded.keys()

@@ -34,7 +34,7 @@ export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOption
   const call = (command: CallCommand) => {
     const { token } = command
     scheduleActivity<CallAnswer>(command.activity_type, [command.input], toOptions(command)).then(
-      (answer) => post({ kind: "done", token, output: answer?.output ?? null }),
+      (answer) => post(toDone(token, answer)),
       (thrown: unknown) => post({ kind: "failed", token, failure: toCallFailed(thrown) }),
     )
   }
@@ -66,6 +66,17 @@ export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOption
         for (const command of calls) call(command)
       })
     },
+  }
+}
+
+/** A user's worker may answer with anything. */
+function toDone(token: number, answer: Partial<CallAnswer> | null | undefined): EventBody {
+  const endedAt = answer?.ended_at
+  return {
+    kind: "done",
+    token,
+    output: answer?.output ?? null,
+    ...(typeof endedAt === "number" ? { ended_at: endedAt } : {}),
   }
 }
 

@@ -1,0 +1,180 @@
+/**
+ * One attempt of one call, whatever the protocol: identity, key and fingerprint, what was known before,
+ * heartbeats and cancellation, the connector's verdict, its folding, the attempt row, and the answer.
+ *
+ * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran.
+ * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
+ * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
+ */
+import type { Info } from "@temporalio/activity"
+import type { ApplicationFailure } from "@temporalio/common"
+import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activities.ts"
+import { toError } from "../contract/errors.ts"
+import type { AttemptRow } from "../contract/rows.ts"
+import type { Outcome, TaskKind } from "../contract/statuses.ts"
+import { toAttemptRow } from "./attempt-row.ts"
+import { attemptBudgetMs } from "./attempt-time.ts"
+import { AttemptAborted, type CallRequest, type Connector, Misconfigured, type Verdict } from "./call.ts"
+import { toApplicationFailure } from "./failure.ts"
+import { findMarker, foldOutcome, outcomeBefore } from "./fold-outcome.ts"
+import { fingerprintOf, idempotencyKey } from "./idempotency-key.ts"
+import { type CallIdentity, identifyCall } from "./identity.ts"
+import type { SecretStore } from "./secrets.ts"
+import { settle } from "./settle.ts"
+
+/** Cancellation reaches an activity through its heartbeats only. */
+export const HEARTBEAT_INTERVAL_MS = 2_000
+
+export interface ActivityLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface AttemptFrame {
+  kind: TaskKind
+  connector: Connector
+  secrets: SecretStore
+  recordAttempt: (row: AttemptRow) => void
+  logger: ActivityLogger
+}
+
+/** The part of Temporal's activity context that an attempt uses. */
+export interface AttemptContext {
+  readonly info: Pick<
+    Info,
+    | "workflowExecution"
+    | "activityId"
+    | "attempt"
+    | "scheduledTimestampMs"
+    | "currentAttemptScheduledTimestampMs"
+    | "heartbeatDetails"
+    | "startToCloseTimeoutMs"
+  >
+  readonly cancellationSignal: AbortSignal
+  heartbeat(details?: AttemptMarker): void
+}
+
+/** Throws nothing but `ApplicationFailure`, with a `CallFailure` as its first detail. */
+export async function runAttempt(
+  frame: AttemptFrame,
+  context: AttemptContext,
+  input: CallInput,
+): Promise<CallAnswer> {
+  const identity = identifyCall(context.info, input)
+  if (!identity) throw unknownIdentity(context, input)
+  const startedAt = Date.now()
+  const before = outcomeBefore(input.prior, context.info)
+  const verdict = await judge(frame, { context, input, identity, before })
+  const outcome = foldOutcome(before, verdict)
+  const endedAt = Date.now()
+  record(frame, { identity, verdict, outcome, startedAt, endedAt })
+  if (verdict.class === "done") return { output: verdict.output, ended_at: endedAt }
+  if (outcome === "not_executed") context.heartbeat({ attempt: identity.attempt, clean: true })
+  throw toApplicationFailure(
+    { ...verdict, message: frame.secrets.redactText(verdict.message), outcome, endedAt },
+    input,
+  )
+}
+
+interface Attempt {
+  context: AttemptContext
+  input: CallInput
+  identity: CallIdentity
+  before: Outcome
+}
+
+async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
+  const { input, before } = attempt
+  if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
+  const watch = watchAttempt(attempt.context)
+  try {
+    const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
+    return verdict.class === "done" ? settle(verdict, input) : verdict
+  } catch (thrown) {
+    return toVerdict(thrown, frame, attempt.identity)
+  } finally {
+    watch.stop()
+  }
+}
+
+function toRequest(
+  kind: TaskKind,
+  { input, identity, before }: Attempt,
+  watch: Pick<CallRequest, "budgetMs" | "signal">,
+): CallRequest {
+  const { config, effect } = input
+  return {
+    identity,
+    key: idempotencyKey(identity),
+    fingerprint: fingerprintOf({ kind, config, input: input.input }),
+    effect,
+    before,
+    config,
+    input: input.input,
+    budgetMs: watch.budgetMs,
+    signal: watch.signal,
+  }
+}
+
+function watchAttempt(context: AttemptContext): Pick<CallRequest, "budgetMs" | "signal"> & { stop(): void } {
+  const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
+  const controller = new AbortController()
+  const onCancel = () =>
+    controller.abort(new AttemptAborted("attempt_cancelled", "Temporal cancelled the attempt"))
+  const timer = setTimeout(
+    () => controller.abort(new AttemptAborted("attempt_timeout", `no end within ${budgetMs} ms`)),
+    budgetMs,
+  )
+  // The server keeps the newest details only, so every heartbeat repeats the marker it inherited.
+  const inherited = findMarker(context.info.heartbeatDetails)
+  const heartbeats = setInterval(() => context.heartbeat(inherited), HEARTBEAT_INTERVAL_MS)
+  if (context.cancellationSignal.aborted) onCancel()
+  else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
+  return {
+    budgetMs,
+    signal: controller.signal,
+    stop() {
+      clearTimeout(timer)
+      clearInterval(heartbeats)
+      context.cancellationSignal.removeEventListener("abort", onCancel)
+    },
+  }
+}
+
+function toVerdict(thrown: unknown, frame: AttemptFrame, identity: CallIdentity): Verdict {
+  if (thrown instanceof Misconfigured)
+    return { class: "misconfigured", code: thrown.code, message: thrown.message, evidence: {} }
+  if (thrown instanceof AttemptAborted)
+    return { class: "unknown", code: thrown.code, message: thrown.message, evidence: {} }
+  const error = toError(thrown)
+  const reason = frame.secrets.redactText(error.stack ?? error.message)
+  frame.logger.error({ ...identity, reason }, "a connector threw: the outcome counts as unknown")
+  return { class: "unknown", code: "internal_error", message: error.message, evidence: {} }
+}
+
+function refuseRepeat(): Verdict {
+  return {
+    class: "unknown",
+    code: "unsafe_repeat_refused",
+    message:
+      "it is not known whether an earlier attempt ran, and the effect is unsafe: nothing was sent. Find out, then retry with an attestation",
+    evidence: {},
+  }
+}
+
+function record(frame: AttemptFrame, facts: Parameters<typeof toAttemptRow>[0]): void {
+  try {
+    frame.recordAttempt(toAttemptRow(facts, frame.secrets))
+  } catch (thrown) {
+    const reason = frame.secrets.redactText(toError(thrown).message)
+    frame.logger.error({ ...facts.identity, reason }, "the attempt row was not written")
+  }
+}
+
+function unknownIdentity({ info }: AttemptContext, input: CallInput): ApplicationFailure {
+  const message = `workflow id "${info.workflowExecution?.workflowId ?? ""}" and activity id "${info.activityId}" name no task: expected <tenant>/<instance_id> and <task>[@generation][:undo]`
+  const before = outcomeBefore(input.prior, info)
+  const outcome = foldOutcome(before, { class: "misconfigured" })
+  return toApplicationFailure({ class: "misconfigured", code: "identity_unknown", message, outcome }, input)
+}

@@ -1,0 +1,48 @@
+/** A failed attempt as Temporal carries it (design 2 and 4.1). */
+import { ApplicationFailure } from "@temporalio/common"
+import type { CallFailure, CallInput } from "../contract/activities.ts"
+import type { Outcome } from "../contract/statuses.ts"
+import { cutText } from "./attempt-row.ts"
+import { clampRetryAfterMs } from "./attempt-time.ts"
+import type { Failed } from "./call.ts"
+
+const MAX_MESSAGE = 1_000
+
+export type Ending = Pick<Failed, "class" | "code" | "message" | "retryAfterMs"> & {
+  outcome: Outcome
+  /** Milliseconds since the epoch. */
+  endedAt?: number
+}
+
+/**
+ * `type` is the code, the first detail a `CallFailure`. The wish of the target (`Retry-After`) becomes the
+ * next retry's delay.
+ */
+export function toApplicationFailure(
+  ending: Ending,
+  rules: Pick<CallInput, "effect" | "non_retryable">,
+): ApplicationFailure {
+  const failure: CallFailure = {
+    class: ending.class === "ongoing" ? "unknown" : ending.class,
+    outcome: ending.outcome,
+    code: ending.code,
+    ...(ending.endedAt === undefined ? {} : { ended_at: ending.endedAt }),
+  }
+  const nonRetryable = mustNotRepeat(failure, rules)
+  return ApplicationFailure.create({
+    type: failure.code,
+    message: cutText(ending.message, MAX_MESSAGE),
+    details: [failure],
+    nonRetryable,
+    ...(ending.retryAfterMs === undefined || nonRetryable
+      ? {}
+      : { nextRetryDelay: clampRetryAfterMs(ending.retryAfterMs) }),
+  })
+}
+
+/** An unsafe call gets a next attempt only after it is proven that this one did not run. */
+function mustNotRepeat(failure: CallFailure, rules: Pick<CallInput, "effect" | "non_retryable">): boolean {
+  if (failure.class === "refused" || failure.class === "misconfigured") return true
+  if (rules.effect === "unsafe" && failure.outcome !== "not_executed") return true
+  return rules.non_retryable?.includes(failure.code) ?? false
+}

@@ -1,0 +1,151 @@
+/**
+ * Accepting a transaction (design 4.7): the row first, unique per tenant and `instance_id`, then the workflow.
+ * Whatever happens between the two, the sweeper starts it.
+ */
+import { createHash } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
+import { toError } from "../contract/errors.ts"
+import { toWorkflowId } from "../contract/names.ts"
+import type { TransactionStatus } from "../contract/statuses.ts"
+import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
+import { canonicalJson } from "../flow/plan-bytes.ts"
+import { findFlow } from "../store/queries/find-flow.ts"
+import type { FlowRow } from "../store/queries/flow-row.ts"
+import { findTransaction } from "../store/queries/find-transaction.ts"
+import { insertTransaction, type NewTransaction } from "../store/queries/insert-transaction.ts"
+import type { ApiServices, Identity } from "./dependencies.ts"
+import type { FlowVersion } from "./flow-versions.ts"
+import { ApiProblem } from "./problem.ts"
+
+export interface StartRequest {
+  identity: Identity
+  instance_id: string
+  /** Id or name. */
+  flow_id: string
+  params: Record<string, unknown>
+}
+
+export interface Accepted {
+  /** False for a repeat of a request that was accepted before. */
+  created: boolean
+  instance_id: string
+  flow_id: string
+  status: TransactionStatus
+  created_at: string
+}
+
+/** How long an answer waits for Temporal to take the start; after that the transaction stays `pending` for a while. */
+const DISPATCH_PATIENCE_MS = 2_000
+
+/**
+ * @throws {ApiProblem} `flow_not_found`, `flow_inactive`, `params_invalid`, or `instance_id_conflict` when the id
+ * belongs to another request.
+ */
+export async function acceptTransaction(services: ApiServices, request: StartRequest): Promise<Accepted> {
+  const prepared = await prepare(services, request)
+  if (!(prepared instanceof ApiProblem)) {
+    const inserted = await insertTransaction(services.pool, prepared)
+    if (inserted !== undefined) {
+      await dispatch(services, prepared)
+      return { created: true, ...prepared, ...inserted, status: "pending" }
+    }
+  }
+  // Taken, or not acceptable now: what was accepted before is answered whatever became of the flow since.
+  const { tenant } = request.identity
+  const existing = await findTransaction(services.pool, { tenant, instance_id: request.instance_id })
+  if (existing === undefined) {
+    if (prepared instanceof ApiProblem) throw prepared
+    throw new Error("a transaction vanished while it was being accepted")
+  }
+  const sameFlow = request.flow_id === existing.flow_id || request.flow_id === existing.flow_name
+  if (!sameFlow || hashRequest(existing.flow_id, request.params) !== existing.request_hash) {
+    throw new ApiProblem("instance_id_conflict", {
+      detail: `The instance_id ${JSON.stringify(request.instance_id)} belongs to a transaction with another flow or other params.`,
+    })
+  }
+  return { created: false, ...existing }
+}
+
+/** The row to be stored, or why there can be none. */
+async function prepare(services: ApiServices, request: StartRequest): Promise<NewTransaction | ApiProblem> {
+  const { tenant, actor } = request.identity
+  const flow = await findFlow(services.pool, { tenant, flow: request.flow_id })
+  if (flow === undefined) return new ApiProblem("flow_not_found")
+  if (!flow.is_active) return new ApiProblem("flow_inactive")
+  const version = await services.flowVersions.get({ tenant, flow_id: flow.id, version: flow.version })
+  const invalid = checkParams(version, request.params)
+  if (invalid !== undefined) return invalid
+  const businessKey = makeBusinessKey(version, request.params)
+  if (businessKey instanceof ApiProblem) return businessKey
+  return {
+    tenant,
+    instance_id: request.instance_id,
+    workflow_id: toWorkflowId(tenant, request.instance_id),
+    ...toFlowColumns(flow),
+    params: request.params,
+    request_hash: hashRequest(flow.id, request.params),
+    business_key: businessKey,
+    actor,
+  }
+}
+
+function toFlowColumns(flow: FlowRow) {
+  return { flow_id: flow.id, flow_name: flow.name, flow_version: flow.version, plan_hash: flow.plan_hash }
+}
+
+function checkParams(version: FlowVersion, params: unknown): ApiProblem | undefined {
+  const problems = version.validateParams(params)
+  if (problems.length === 0) return undefined
+  const errors = problems.map(({ pointer, code, message }) => ({
+    pointer: `/params${pointer}`,
+    code,
+    detail: message,
+  }))
+  return new ApiProblem("params_invalid", {
+    detail: `The params do not fit: ${errors[0]?.detail ?? ""}.`,
+    errors,
+  })
+}
+
+function makeBusinessKey({ plan }: FlowVersion, params: unknown): string | null | ApiProblem {
+  try {
+    const key = renderBusinessKey(plan, params)
+    if (key?.includes("\0") !== true) return key
+    return businessKeyInvalid("business_key must not contain the character U+0000")
+  } catch (error) {
+    if (error instanceof BusinessKeyError) return businessKeyInvalid(error.message)
+    throw error
+  }
+}
+
+function businessKeyInvalid(detail: string): ApiProblem {
+  return new ApiProblem("params_invalid", {
+    detail,
+    errors: [{ pointer: "/params", code: "business_key_invalid", detail }],
+  })
+}
+
+/** By the flow's id, so that name and id make the same request; without its version, so that a publish between two tries does not. */
+function hashRequest(flowId: string, params: unknown): string {
+  return createHash("sha256")
+    .update(canonicalJson({ flow: flowId, params }))
+    .digest("hex")
+}
+
+async function dispatch(
+  { dispatcher, logger }: ApiServices,
+  { tenant, instance_id }: NewTransaction,
+): Promise<void> {
+  const waiting = new AbortController()
+  const started = dispatcher
+    .dispatch(tenant, instance_id)
+    .catch((error: unknown) => {
+      logger.warn({ tenant, instance_id, error: toError(error).message }, "accepted, but not started yet")
+    })
+    .finally(() => waiting.abort())
+  // The sleep rejects when the start is done first.
+  await Promise.race([
+    started,
+    sleep(DISPATCH_PATIENCE_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
+  ])
+}

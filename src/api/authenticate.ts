@@ -1,0 +1,67 @@
+/** Who is calling, from the `Authorization` header alone. */
+import { timingSafeEqual } from "node:crypto"
+import type { Pool } from "pg"
+import { toError } from "../contract/errors.ts"
+import { DEFAULT_TENANT } from "../contract/messages.ts"
+import { parseApiKeyToken } from "../store/api-key-token.ts"
+import { type ApiKeyRow, findApiKey } from "../store/queries/find-api-key.ts"
+import { touchApiKey } from "../store/queries/touch-api-key.ts"
+import type { Logger } from "../store/logger.ts"
+import type { ApiDependencies, Identity } from "./dependencies.ts"
+import { ApiProblem } from "./problem.ts"
+import { isScope, type Scope, SCOPES } from "./scopes.ts"
+
+/** @throws {ApiProblem} `unauthenticated`, or `forbidden` when the key lacks the scope. */
+export type Authenticate = (authorization: string | undefined, scope: Scope) => Promise<Identity>
+
+/** How long a key that was found is taken for valid: a revocation reaches every process within it. */
+const CACHE_MS = 2_000
+const CACHE_SIZE = 1_000
+const LOCAL: Identity = { tenant: DEFAULT_TENANT, actor: "local", scopes: new Set(SCOPES) }
+
+export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Authenticate {
+  if (auth.mode === "off") return () => Promise.resolve(LOCAL)
+  const findKey = createKeyReader(pool, logger)
+  return async (authorization, scope) => {
+    const token = parseApiKeyToken(/^bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? "")
+    if (token === undefined) throw unauthenticated("Send Authorization: Bearer with an API key.")
+    const key = await findKey(token.id)
+    if (key === undefined || !timingSafeEqual(key.secret_hash, token.secretHash)) {
+      throw unauthenticated("The API key is unknown, expired or revoked.")
+    }
+    const scopes = new Set(key.scopes.filter(isScope))
+    if (!scopes.has(scope)) {
+      throw new ApiProblem("forbidden", {
+        detail: `This needs the scope ${scope}, which the API key does not have.`,
+      })
+    }
+    return { tenant: key.tenant_id, actor: key.name, scopes }
+  }
+}
+
+/** Reads keys by id; those it found it remembers for a moment. */
+function createKeyReader(pool: Pool, logger: Logger): (id: string) => Promise<ApiKeyRow | undefined> {
+  const cache = new Map<string, { key: ApiKeyRow; readAt: number }>()
+  return async (id) => {
+    const cached = cache.get(id)
+    if (cached !== undefined && Date.now() - cached.readAt < CACHE_MS) return cached.key
+    cache.delete(id)
+    const key = await findApiKey(pool, id)
+    if (key === undefined) return undefined
+    const oldest = cache.keys().next().value
+    if (cache.size >= CACHE_SIZE && oldest !== undefined) cache.delete(oldest)
+    cache.set(id, { key, readAt: Date.now() })
+    // Nobody waits for this: a note that fails costs nothing but the note.
+    void touchApiKey(pool, id).catch((error: unknown) => {
+      logger.warn({ error: toError(error).message }, "could not note the use of an API key")
+    })
+    return key
+  }
+}
+
+function unauthenticated(detail: string): ApiProblem {
+  return new ApiProblem("unauthenticated", {
+    detail,
+    headers: { "www-authenticate": 'Bearer realm="holdfast"' },
+  })
+}

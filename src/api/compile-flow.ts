@@ -1,0 +1,73 @@
+/** A definition to what a version stores, or all that is wrong with it. */
+import { isGuardedLiteral } from "../contract/addresses.ts"
+import type { Plan } from "../contract/plan.ts"
+import { literalHostsOf } from "../flow/literal-hosts.ts"
+import { packPlan, planHash } from "../flow/plan-bytes.ts"
+import type { Problem } from "../flow/problem.ts"
+import { validateFlow } from "../flow/validate.ts"
+import type { NewFlowVersion } from "../store/queries/insert-flow.ts"
+import type { ApiServices } from "./dependencies.ts"
+import { ApiProblem, type ProblemItem } from "./problem.ts"
+import type { Definition } from "./read-definition.ts"
+
+export interface CompiledFlow {
+  plan: Plan
+  version: NewFlowVersion
+  /** At their places in the request. */
+  warnings: ProblemItem[]
+}
+
+/** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
+export function compileFlow(
+  { connections, allowLoopbackTargets }: ApiServices,
+  definition: Definition,
+): CompiledFlow {
+  const { problems, warnings, plan } = validateFlow(definition.value, { connections })
+  const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
+  if (plan === undefined || problems.length > 0 || guarded.length > 0) {
+    throw flowInvalid([...problems, ...guarded], definition.pointer)
+  }
+  return {
+    plan,
+    version: {
+      source: definition.source,
+      source_kind: definition.source_kind,
+      plan: packPlan(plan),
+      plan_hash: planHash(plan),
+      params_schema: paramsSchemaOf(definition.value),
+      warnings,
+    },
+    warnings: warnings.map((warning) => toProblemItem(warning, definition.pointer)),
+  }
+}
+
+/** A problem of a definition, told at its place in a request or an answer that holds the definition at `pointer`. */
+export function toProblemItem({ pointer, code, message, fix }: Problem, at: string): ProblemItem {
+  return { pointer: at + pointer, code, detail: fix === undefined ? message : `${message}: ${fix}` }
+}
+
+function flowInvalid(problems: Problem[], at: string): ApiProblem {
+  const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
+  return new ApiProblem("flow_invalid", {
+    detail: `The flow has ${count}: see errors.`,
+    errors: problems.map((problem) => toProblemItem(problem, at)),
+  })
+}
+
+/** The connector refuses these again when it connects; here the author hears of it before anything runs. */
+function findGuardedHosts(plan: Plan, allowLoopback: boolean): Problem[] {
+  return literalHostsOf(plan)
+    .filter(({ host }) => isGuardedLiteral(host, { allowLoopback }))
+    .map(({ pointer, host }) => ({
+      pointer,
+      code: "address_guarded",
+      message: `${host} is an address that flows may not call`,
+      fix: "use a connection, which an administrator configures",
+    }))
+}
+
+function paramsSchemaOf(value: unknown): unknown {
+  const document: unknown = typeof value === "string" ? JSON.parse(value) : value
+  // A definition that compiled is an object.
+  return (document as { params_schema?: unknown }).params_schema ?? null
+}

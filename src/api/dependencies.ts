@@ -1,0 +1,48 @@
+/** What the API is given. Everything below `main.ts` takes values. */
+import type { Client } from "@temporalio/client"
+import type { Pool } from "pg"
+import type { ConnectionInfo } from "../flow/connection.ts"
+import type { Dispatcher } from "../store/dispatch.ts"
+import type { Logger } from "../store/logger.ts"
+import type { FlowVersions } from "./flow-versions.ts"
+import type { Scope } from "./scopes.ts"
+
+/** `off` is for loopback only: `startApi` refuses it on any other address. */
+export type AuthMode = { mode: "off" } | { mode: "keys" }
+
+export interface ApiDependencies {
+  pool: Pool
+  client: Client
+  dispatcher: Dispatcher
+  connections: ConnectionInfo[]
+  auth: AuthMode
+  logger: Logger
+  version: string
+  /** Checks of this process beside Postgres and Temporal, for `/readyz`. */
+  readiness?: () => Promise<Record<string, boolean>>
+  allowLoopbackTargets: boolean
+}
+
+/** What handlers see: the above, and what the app built from it. */
+export interface ApiServices extends ApiDependencies {
+  flowVersions: FlowVersions
+  openApiDocument: () => Record<string, unknown>
+}
+
+/** Who is calling. The tenant comes from the credential and from nowhere else. */
+export interface Identity {
+  tenant: string
+  /** Recorded as the actor of what this request does: the key's name, or `local`. */
+  actor: string
+  scopes: ReadonlySet<Scope>
+}
+
+export interface ApiEnv {
+  Variables: {
+    requestId: string
+    /** Absent on public routes. */
+    identity: Identity
+    /** Present once a JSON body was read and found acceptable. */
+    body: unknown
+  }
+}

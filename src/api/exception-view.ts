@@ -1,0 +1,114 @@
+/** An exception as it is answered: what happened and what may be done about it, with S1's names beside ours. */
+import { z } from "@hono/zod-openapi"
+import { EXCEPTION_KINDS, EXCEPTION_STATES, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
+import { countAttempts } from "../store/queries/count-attempts.ts"
+import type { ExceptionRow } from "../store/queries/exception-row.ts"
+import { findException } from "../store/queries/find-exception.ts"
+import type { ApiServices } from "./dependencies.ts"
+import type { FlowVersion } from "./flow-versions.ts"
+import { ApiProblem } from "./problem.ts"
+import { toTaskId, toTaskName } from "./task-view.ts"
+
+export const Exception = z
+  .object({
+    id: z.int(),
+    instance_id: z.string(),
+    flow_id: z.string(),
+    flow_name: z.string(),
+    group_id: z.string().openapi({ description: "The instance_id." }),
+    task: z.string().nullable().openapi({ description: "The task's id; null for the transaction itself." }),
+    task_id: z.string().nullable().openapi({ example: "order_001_pay" }),
+    task_name: z.string().nullable(),
+    operation: z.string(),
+    generation: z.int(),
+    kind: z.enum(EXCEPTION_KINDS),
+    severity: z.enum(SEVERITIES),
+    state: z.enum(EXCEPTION_STATES),
+    outcome: z.enum(OUTCOMES),
+    occurrence: z.int().openapi({ description: "How often this record was opened." }),
+    error_type: z.string().openapi({ description: "The kind." }),
+    error_code: z.string().openapi({ example: "HTTP_503" }),
+    error_message: z.string(),
+    retry_safe: z.boolean(),
+    retry_safe_reason: z.string(),
+    suggested_actions: z.array(z.string()),
+    retry_strategy: z.string().nullable(),
+    retry_times: z.int().openapi({ description: "Attempts beyond the first." }),
+    retry_max: z.int().nullable(),
+    retry_interval: z.number().nullable().openapi({ description: "Seconds before the first retry." }),
+    retry_next_at: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Null: what is open waits for a person." }),
+    handled: z.boolean(),
+    handled_by: z.string().nullable(),
+    handled_at: z.iso.datetime().nullable(),
+    handled_remark: z.string().nullable(),
+    occurred_at: z.iso.datetime(),
+    resolved_at: z.iso.datetime().nullable(),
+    resolved_by: z.string().nullable().openapi({ description: "The decision that resolved it." }),
+  })
+  .openapi("Exception")
+export type Exception = z.output<typeof Exception>
+
+/** @throws {ApiProblem} `exception_not_found`. */
+export async function getException(
+  services: ApiServices,
+  key: { tenant: string; id: number },
+): Promise<ExceptionRow> {
+  const row = await findException(services.pool, key)
+  if (row === undefined) throw new ApiProblem("exception_not_found")
+  return row
+}
+
+export async function viewException(
+  services: ApiServices,
+  { tenant, row }: { tenant: string; row: ExceptionRow },
+): Promise<Exception> {
+  const [view] = await viewExceptions(services, { tenant, rows: [row] })
+  if (view === undefined) throw new Error("one row makes one view")
+  return view
+}
+
+/** Reads what the rows do not hold, once per flow version and once for all attempts. */
+export async function viewExceptions(
+  services: ApiServices,
+  { tenant, rows }: { tenant: string; rows: ExceptionRow[] },
+): Promise<Exception[]> {
+  const instanceIds = [...new Set(rows.map((row) => row.instance_id))]
+  const counts = await countAttempts(services.pool, { tenant, instance_ids: instanceIds })
+  const attempts = new Map(
+    counts.map((count) => [JSON.stringify([count.instance_id, count.path]), count.attempts]),
+  )
+  return Promise.all(
+    rows.map(async (row) => {
+      const version = await services.flowVersions.get({
+        tenant,
+        flow_id: row.flow_id,
+        version: row.flow_version,
+      })
+      return toException(row, version, attempts.get(JSON.stringify([row.instance_id, row.path])) ?? 0)
+    }),
+  )
+}
+
+function toException(row: ExceptionRow, version: FlowVersion, attempts: number): Exception {
+  const { path, occurred_us: _position, flow_version: _version, code, message, ...facts } = row
+  const task = path === "" ? null : path
+  const retry = version.plan.tasks.find(({ id }) => id === path)?.retry
+  return {
+    ...facts,
+    group_id: row.instance_id,
+    task,
+    task_id: task === null ? null : toTaskId(row.instance_id, task),
+    task_name: task === null ? null : toTaskName(version, task),
+    error_type: row.kind,
+    error_code: code,
+    error_message: message,
+    retry_strategy: retry?.strategy ?? null,
+    retry_times: Math.max(0, attempts - 1),
+    retry_max: retry === undefined ? null : retry.max_attempts - 1,
+    retry_interval: retry === undefined ? null : retry.interval_ms / 1000,
+    retry_next_at: null,
+  }
+}

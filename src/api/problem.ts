@@ -1,0 +1,91 @@
+/**
+ * What can go wrong, as the caller sees it: one word, one status, one title each. The word is API; title and
+ * detail are prose. Nothing here carries a stack, SQL or a host.
+ */
+import { REFUSALS, type Refusal } from "../contract/errors.ts"
+
+const WORDS = {
+  malformed_json: [400, "The body is not acceptable JSON."],
+  request_invalid: [400, "The request does not have the expected shape."],
+  params_invalid: [400, "The params do not fit the flow's params_schema."],
+  unauthenticated: [401, "This needs a valid API key."],
+  forbidden: [403, "The API key may not do this."],
+  cross_site: [403, "Requests from other web sites are refused."],
+  route_not_found: [404, "There is no such route."],
+  flow_not_found: [404, "There is no such flow."],
+  transaction_not_found: [404, "There is no such transaction."],
+  task_not_found: [404, "There is no such task."],
+  exception_not_found: [404, "There is no such exception."],
+  key_not_found: [404, "There is no such API key."],
+  flow_exists: [409, "A flow of this name exists with another plan."],
+  flow_inactive: [409, "The flow is not active."],
+  instance_id_conflict: [409, "The instance_id belongs to another request."],
+  idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
+  nothing_to_retry: [409, "The transaction has nothing to retry."],
+  precondition_failed: [412, "The flow has changed since the version you saw."],
+  body_too_large: [413, "The body is too large."],
+  unsupported_media_type: [415, "The body must be application/json."],
+  flow_invalid: [422, "The flow cannot be published."],
+  name_mismatch: [422, "The request names two different flows."],
+  idempotency_key_reused: [422, "This Idempotency-Key was used for another request."],
+  internal: [500, "Something went wrong on our side."],
+  database_unavailable: [503, "The database cannot be reached."],
+  temporal_unavailable: [503, "Temporal cannot be reached, or no worker answered in time."],
+} as const satisfies Record<string, readonly [number, string]>
+
+export type ProblemWord = keyof typeof WORDS | Refusal
+
+/** One thing that is wrong, and where: a JSON Pointer into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`. */
+export interface ProblemItem {
+  pointer: string
+  code: string
+  detail: string
+}
+
+interface ProblemOptions {
+  detail?: string
+  errors?: ProblemItem[]
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** Thrown anywhere below a route; the app turns it into the answer. */
+export class ApiProblem extends Error {
+  readonly word: ProblemWord
+  readonly status: number
+  readonly title: string
+  readonly errors: ProblemItem[] | undefined
+  readonly headers: Record<string, string>
+
+  constructor(word: ProblemWord, { detail, errors, headers = {}, cause }: ProblemOptions = {}) {
+    const [status, title] = isRefusal(word) ? ([409, REFUSALS[word]] as const) : WORDS[word]
+    super(detail ?? title, cause === undefined ? undefined : { cause })
+    this.name = "ApiProblem"
+    this.word = word
+    this.status = status
+    this.title = title
+    this.errors = errors
+    this.headers = headers
+  }
+}
+
+export function isRefusal(word: string): word is Refusal {
+  return Object.hasOwn(REFUSALS, word)
+}
+
+/** The envelope of an error: `code, message, data` as S1 has them, and RFC 9457 beside them. */
+export function toProblemBody(problem: ApiProblem, requestId: string) {
+  return {
+    code: problem.status,
+    message: problem.message,
+    data: null,
+    type: `urn:holdfast:problem:${problem.word}`,
+    title: problem.title,
+    status: problem.status,
+    detail: problem.message,
+    instance: `urn:holdfast:request:${requestId}`,
+    error: problem.word,
+    request_id: requestId,
+    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+  }
+}

@@ -1,0 +1,134 @@
+/** Creating a flow, and giving it a new version. Versions are immutable; what runs keeps the one it has. */
+import { canonicalJson } from "../flow/plan-bytes.ts"
+import { findFlow } from "../store/queries/find-flow.ts"
+import type { FlowRow } from "../store/queries/flow-row.ts"
+import { insertFlow, type NewFlowVersion } from "../store/queries/insert-flow.ts"
+import { updateFlow } from "../store/queries/update-flow.ts"
+import { compileFlow, type CompiledFlow } from "./compile-flow.ts"
+import type { ApiServices, Identity } from "./dependencies.ts"
+import { toEtag } from "./flow-view.ts"
+import { createFlowId } from "./flow-id.ts"
+import { ApiProblem } from "./problem.ts"
+import { type PublishBody, readDefinition } from "./read-definition.ts"
+
+interface CreateRequest {
+  identity: Identity
+  body: PublishBody
+  /** Judge it, store nothing. */
+  dryRun: boolean
+}
+
+export type Published =
+  { outcome: "created" | "unchanged"; flow: FlowRow } | { outcome: "valid"; compiled: CompiledFlow }
+
+/**
+ * A name that is taken by the same plan is the same flow: nothing is stored and the flow is returned.
+ * @throws {ApiProblem} `flow_invalid`, `name_mismatch`, `flow_exists`.
+ */
+export async function createFlow(
+  services: ApiServices,
+  { identity, body, dryRun }: CreateRequest,
+): Promise<Published> {
+  const definition = readDefinition(body)
+  const compiled = compileFlow(services, definition)
+  const { tenant, actor } = identity
+  const name = compiled.plan.flow
+  if (dryRun) {
+    const existing = await findFlow(services.pool, { tenant, flow: name })
+    if (existing !== undefined) assertSame(existing, compiled.version)
+    return { outcome: "valid", compiled }
+  }
+  const created = await insertFlow(services.pool, {
+    tenant,
+    id: createFlowId(),
+    name,
+    description: definition.description,
+    flow_type: definition.flow_type ?? "",
+    user: definition.user ?? actor,
+    actor,
+    version: compiled.version,
+  })
+  const flow = await getFlow(services, { tenant, flow: name })
+  if (!created) assertSame(flow, compiled.version)
+  return { outcome: created ? "created" : "unchanged", flow }
+}
+
+interface ReplaceRequest {
+  identity: Identity
+  /** Id or name. */
+  flow: string
+  body: PublishBody
+  /** `If-Match`. */
+  expectedEtag: string | undefined
+}
+
+/** How often a change that another one overtook is tried again. */
+const RACES = 5
+
+/**
+ * The same plan adds no version; description and type may change with it.
+ * @throws {ApiProblem} `flow_not_found`, `precondition_failed`, `flow_invalid`, `name_mismatch`.
+ */
+export async function replaceFlow(services: ApiServices, request: ReplaceRequest): Promise<FlowRow> {
+  const { tenant, actor } = request.identity
+  for (let race = 0; race < RACES; race++) {
+    const flow = await getFlow(services, { tenant, flow: request.flow })
+    assertEtag(flow, request.expectedEtag)
+    const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
+    const compiled = compileFlow(services, definition)
+    assertName(flow, compiled.plan.flow)
+    const done = await updateFlow(services.pool, {
+      tenant,
+      id: flow.id,
+      updated_us: flow.updated_us,
+      description: definition.description,
+      flow_type: definition.flow_type ?? flow.flow_type,
+      user: definition.user ?? actor,
+      actor,
+      version: isSame(flow, compiled.version) ? null : compiled.version,
+    })
+    if (done) return getFlow(services, { tenant, flow: flow.id })
+  }
+  throw new ApiProblem("precondition_failed", { detail: "Others keep changing this flow: try again." })
+}
+
+/** @throws {ApiProblem} `flow_not_found`. */
+export async function getFlow(
+  services: ApiServices,
+  key: { tenant: string; flow: string },
+): Promise<FlowRow> {
+  const flow = await findFlow(services.pool, key)
+  if (flow === undefined) throw new ApiProblem("flow_not_found")
+  return flow
+}
+
+/** The plan says what runs, the schema what it may be started with. */
+function isSame(flow: FlowRow, version: NewFlowVersion): boolean {
+  return (
+    flow.plan_hash === version.plan_hash &&
+    canonicalJson(flow.params_schema ?? null) === canonicalJson(version.params_schema ?? null)
+  )
+}
+
+function assertSame(flow: FlowRow, version: NewFlowVersion): void {
+  if (isSame(flow, version)) return
+  throw new ApiProblem("flow_exists", {
+    detail: `There is a flow named ${flow.name} with another plan: use PUT /api/v1/flows/${encodeURIComponent(flow.name)} to give it a new version.`,
+    headers: { location: `/api/v1/flows/${flow.id}` },
+  })
+}
+
+function assertEtag(flow: FlowRow, expected: string | undefined): void {
+  if (expected === undefined || expected === "*") return
+  const wanted = expected.split(",").map((etag) => etag.trim())
+  if (!wanted.includes(toEtag(flow))) throw new ApiProblem("precondition_failed")
+}
+
+function assertName(flow: FlowRow, name: string): void {
+  if (flow.name === name) return
+  const detail = `This flow is named ${JSON.stringify(flow.name)}, the definition ${JSON.stringify(name)}: a flow keeps its name.`
+  throw new ApiProblem("name_mismatch", {
+    detail,
+    errors: [{ pointer: "/definition/name", code: "name_mismatch", detail }],
+  })
+}

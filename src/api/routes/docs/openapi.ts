@@ -1,0 +1,17 @@
+import { createRoute, z } from "@hono/zod-openapi"
+import { defineRoute } from "../../route.ts"
+
+export const getOpenApi = defineRoute({
+  scope: "public",
+  contract: createRoute({
+    method: "get",
+    path: "/openapi.json",
+    operationId: "get-openapi",
+    tags: ["docs"],
+    summary: "This API as an OpenAPI 3.1 document",
+    responses: {
+      200: { description: "The document.", content: { "application/json": { schema: z.looseObject({}) } } },
+    },
+  }),
+  handler: (services) => (c) => c.json(services.openApiDocument(), 200),
+})

@@ -1,0 +1,15 @@
+/** What an API key may do. Each route declares one; `public` routes ask for no key. */
+export const SCOPES = [
+  "flows:read",
+  "flows:write",
+  "transactions:read",
+  "transactions:write",
+  "exceptions:read",
+  "exceptions:write",
+  "keys:admin",
+] as const
+export type Scope = (typeof SCOPES)[number]
+
+export function isScope(word: string): word is Scope {
+  return (SCOPES as readonly string[]).includes(word)
+}

@@ -1,0 +1,50 @@
+/** Strings of callers. Postgres holds no NUL in text, so none may come in. */
+import { z } from "@hono/zod-openapi"
+
+export const MAX_INSTANCE_ID_CHARACTERS = 128
+
+/** Up to `max` characters, no NUL. */
+export function text(max: number) {
+  return z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes("\0"), "must not contain the character U+0000")
+}
+
+/** Something a person wrote and another will read. */
+export function sentence(max: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .refine((value) => !value.includes("\0"), "must not contain the character U+0000")
+}
+
+/** A query parameter that is `true` or `false`. */
+export const flag = z.enum(["true", "false"]).transform((word) => word === "true")
+
+/**
+ * The caller's name of a transaction: any characters that a URL path can carry and a log line can show. `.` and
+ * `..` are out because URLs resolve them away, even percent-encoded.
+ */
+export const InstanceId = z
+  .string()
+  .refine((id) => id !== "" && countCharacters(id) <= MAX_INSTANCE_ID_CHARACTERS, {
+    error: `must have 1 to ${MAX_INSTANCE_ID_CHARACTERS} characters`,
+  })
+  .refine((id) => !/[\p{Cc}\p{Surrogate}]/u.test(id), { error: "must not contain control characters" })
+  .refine((id) => id !== "." && id !== "..", { error: "must not be . or ..: no URL can name it" })
+  .openapi({ minLength: 1, maxLength: MAX_INSTANCE_ID_CHARACTERS, example: "order_001" })
+
+/** A flow by its id or its name. */
+export const FlowReference = text(200).openapi({ example: "order" })
+
+export const MAX_REASON_CHARACTERS = 1_000
+
+export const ExceptionId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+
+/** Code points: what Postgres and most languages count. */
+function countCharacters(value: string): number {
+  return Array.from(value).length
+}

@@ -1,0 +1,181 @@
+/** A transaction as it is answered: from the mirror, or with what its workflow says right now laid over it. */
+import { z } from "@hono/zod-openapi"
+import { WorkflowNotFoundError } from "@temporalio/client"
+import { QUERY_STATE } from "../contract/messages.ts"
+import type { TaskRow as EngineTaskRow, View } from "../contract/rows.ts"
+import { TRANSACTION_STATUSES } from "../contract/statuses.ts"
+import { countAttempts } from "../store/queries/count-attempts.ts"
+import { findTransaction, type WholeTransactionRow } from "../store/queries/find-transaction.ts"
+import { listTasks, type TaskRow } from "../store/queries/list-tasks.ts"
+import type { TransactionRow } from "../store/queries/transaction-row.ts"
+import { askTemporal } from "./ask-temporal.ts"
+import type { ApiServices } from "./dependencies.ts"
+import { ApiProblem } from "./problem.ts"
+import { Task, toTask } from "./task-view.ts"
+
+export const TransactionSummary = z
+  .object({
+    instance_id: z.string(),
+    flow_id: z.string(),
+    flow_name: z.string(),
+    flow_version: z.int(),
+    plan_hash: z.string(),
+    workflow_id: z.string().openapi({ description: "What Temporal's own tools know it by." }),
+    business_key: z.string().nullable(),
+    actor: z.string().openapi({ description: "Who started it." }),
+    status: z.enum(TRANSACTION_STATUSES),
+    version: z.int().openapi({ description: "What expected_version of a decision is compared with." }),
+    overridden: z.boolean().openapi({ description: "A person attested or overrode something." }),
+    open_exceptions: z.int(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+    started_at: z.iso.datetime().nullable(),
+    completed_at: z.iso.datetime().nullable(),
+  })
+  .openapi("TransactionSummary")
+
+export const Transaction = TransactionSummary.extend({
+  params: z.unknown(),
+  output: z.unknown(),
+  error: z
+    .object({ code: z.string(), class: z.string(), message: z.string(), task: z.string().nullable() })
+    .nullable(),
+  ignored_messages: z.int().openapi({ description: "Signals that were recorded and changed nothing." }),
+  tasks: z.array(Task),
+}).openapi("Transaction")
+export type Transaction = z.output<typeof Transaction>
+
+export function toTransactionSummary(row: TransactionRow): z.output<typeof TransactionSummary> {
+  return {
+    instance_id: row.instance_id,
+    flow_id: row.flow_id,
+    flow_name: row.flow_name,
+    flow_version: row.flow_version,
+    plan_hash: row.plan_hash,
+    workflow_id: row.workflow_id,
+    business_key: row.business_key,
+    actor: row.actor,
+    status: row.status,
+    version: row.version,
+    overridden: row.overridden,
+    open_exceptions: row.open_exceptions,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    started_at: row.started_at,
+    completed_at: row.ended_at,
+  }
+}
+
+interface TransactionKey {
+  tenant: string
+  instance_id: string
+}
+
+/** @throws {ApiProblem} `transaction_not_found`. */
+export async function getTransaction(
+  services: ApiServices,
+  key: TransactionKey,
+): Promise<WholeTransactionRow> {
+  const row = await findTransaction(services.pool, key)
+  if (row === undefined) throw new ApiProblem("transaction_not_found")
+  return row
+}
+
+/** @throws {ApiProblem} `transaction_not_found`, or `task_not_found` when its flow has no such task. */
+export async function assertTask(
+  services: ApiServices,
+  { tenant, instance_id, path }: TransactionKey & { path: string },
+): Promise<void> {
+  const row = await getTransaction(services, { tenant, instance_id })
+  const { plan } = await services.flowVersions.get({
+    tenant,
+    flow_id: row.flow_id,
+    version: row.flow_version,
+  })
+  if (!plan.tasks.some(({ id }) => id === path)) throw new ApiProblem("task_not_found")
+}
+
+/** @throws {ApiProblem} `transaction_not_found`; with `workflow` as source also `temporal_unavailable`. */
+export async function viewTransaction(
+  services: ApiServices,
+  { tenant, instance_id, source }: TransactionKey & { source: "mirror" | "workflow" },
+): Promise<Transaction> {
+  const row = await getTransaction(services, { tenant, instance_id })
+  const version = await services.flowVersions.get({ tenant, flow_id: row.flow_id, version: row.flow_version })
+  const mirrored = await listTasks(services.pool, { tenant, instance_id })
+  const counts = await countAttempts(services.pool, { tenant, instance_ids: [instance_id] })
+  const view = source === "workflow" ? await askWorkflow(services, row.workflow_id) : undefined
+  const rows = new Map(mirrored.map((task) => [task.path, task]))
+  for (const task of view?.tasks ?? []) rows.set(task.path, overlayTask(task, rows.get(task.path)))
+  const attempts = new Map(counts.map((count) => [count.path, count.attempts]))
+  const whole = overlayTransaction(row, view)
+  return {
+    ...toTransactionSummary(whole),
+    params: row.params,
+    output: whole.output ?? null,
+    error: whole.error,
+    ignored_messages: whole.ignored_messages,
+    tasks: version.plan.tasks.map((task, index) =>
+      toTask({ instance_id, index, version, row: rows.get(task.id), attempts: attempts.get(task.id) ?? 0 }),
+    ),
+  }
+}
+
+/** `undefined` when Temporal does not have it: not started yet, or past its retention. */
+async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
+  try {
+    return await askTemporal(client, () => client.workflow.getHandle(workflowId).query<View>(QUERY_STATE))
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined
+    throw error
+  }
+}
+
+function overlayTransaction(row: WholeTransactionRow, view: View | undefined): WholeTransactionRow {
+  if (view === undefined) return row
+  const {
+    status,
+    version,
+    overridden,
+    open_exceptions,
+    ignored_messages,
+    output,
+    error,
+    started_at,
+    ended_at,
+  } = view.transaction
+  return {
+    ...row,
+    status,
+    version,
+    overridden,
+    open_exceptions,
+    ignored_messages,
+    output,
+    error,
+    started_at: toTimestamp(started_at),
+    ended_at: toTimestamp(ended_at),
+  }
+}
+
+/** The workflow leaves large payloads out of its view, and forgets outputs nobody will read: the mirror has them. */
+function overlayTask(task: EngineTaskRow, mirrored: TaskRow | undefined): TaskRow {
+  return {
+    path: task.path,
+    task_index: task.index,
+    generation: task.generation,
+    status: task.status,
+    outcome: task.outcome,
+    compensation: task.compensation,
+    reason: task.reason,
+    input: task.input ?? mirrored?.input,
+    output: task.output_dropped ? mirrored?.output : task.output,
+    error: task.error,
+    started_at: toTimestamp(task.started_at),
+    ended_at: toTimestamp(task.ended_at),
+  }
+}
+
+function toTimestamp(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
+}

@@ -1,0 +1,26 @@
+import type { Pool } from "pg"
+
+/** A closed run as Temporal's visibility lists it. */
+export interface ClosedRun {
+  workflow_id: string
+  run_id: string
+  /** Statuses with which a transaction may close so. */
+  statuses: string[]
+  /** The oldest row that can be the run's last word. */
+  least_seq: number
+}
+
+/** Confirms, in one statement, the ends that the mirror already has right. @returns run ids of those. */
+export async function confirmEnds(pool: Pool, runs: ClosedRun[]): Promise<Set<string>> {
+  const { rows } = await pool.query<{ run_id: string }>({
+    name: "confirm_ends",
+    text: `
+      update txn set confirmed_at = now()
+      from json_to_recordset($1) as r (workflow_id text, run_id text, statuses text[], least_seq bigint)
+      where txn.workflow_id = r.workflow_id and txn.run_id = r.run_id and txn.confirmed_at is null
+        and txn.status = any(r.statuses) and txn.seq >= r.least_seq
+      returning txn.run_id`,
+    values: [JSON.stringify(runs)],
+  })
+  return new Set(rows.map(({ run_id }) => run_id))
+}

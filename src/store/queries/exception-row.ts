@@ -1,0 +1,42 @@
+/** An exception with the transaction it belongs to, as `select` lists have to produce it. */
+import { z } from "zod"
+import { EXCEPTION_KINDS, EXCEPTION_STATES, OUTCOMES, SEVERITIES } from "../../contract/statuses.ts"
+import { bigint, position, timestamp } from "./columns.ts"
+
+export const ExceptionRow = z.object({
+  id: bigint,
+  instance_id: z.string(),
+  flow_id: z.string(),
+  flow_name: z.string(),
+  flow_version: z.int(),
+  /** Empty for the transaction itself. */
+  path: z.string(),
+  operation: z.string(),
+  generation: z.int(),
+  kind: z.enum(EXCEPTION_KINDS),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(EXCEPTION_STATES),
+  code: z.string(),
+  message: z.string(),
+  outcome: z.enum(OUTCOMES),
+  occurrence: z.int(),
+  retry_safe: z.boolean(),
+  retry_safe_reason: z.string(),
+  suggested_actions: z.array(z.string()),
+  occurred_at: timestamp,
+  resolved_at: timestamp.nullable(),
+  resolved_by: z.string().nullable(),
+  handled: z.boolean(),
+  handled_by: z.string().nullable(),
+  handled_at: timestamp.nullable(),
+  handled_remark: z.string().nullable(),
+  occurred_us: position,
+})
+export type ExceptionRow = z.output<typeof ExceptionRow>
+
+export const exceptionColumns = `
+  e.id, e.instance_id, t.flow_id, t.flow_name, t.flow_version, e.path, e.operation, e.generation,
+  e.kind, e.severity, e.state, e.code, e.message, e.outcome, e.occurrence,
+  e.retry_safe, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
+  e.handled, e.handled_by, e.handled_at, e.handled_remark,
+  (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us`

@@ -1,0 +1,31 @@
+import type { Pool } from "pg"
+
+/** What a transaction's workflow is started with. */
+export interface TransactionStart {
+  tenant: string
+  instance_id: string
+  workflow_id: string
+  flow_id: string
+  flow_name: string
+  flow_version: number
+  plan_hash: string
+  params: unknown
+  business_key: string | null
+  is_dispatched: boolean
+}
+
+export async function findStart(
+  pool: Pool,
+  { tenant, instance_id }: { tenant: string; instance_id: string },
+): Promise<TransactionStart | undefined> {
+  const { rows } = await pool.query<TransactionStart>({
+    name: "find_start",
+    text: `
+      select
+        tenant_id as tenant, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash, params,
+        business_key, dispatched_at is not null as is_dispatched
+      from txn where tenant_id = $1 and instance_id = $2`,
+    values: [tenant, instance_id],
+  })
+  return rows[0]
+}

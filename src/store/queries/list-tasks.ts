@@ -1,0 +1,36 @@
+import { z } from "zod"
+import { COMPENSATION_STATUSES, OUTCOMES, TASK_STATUSES } from "../../contract/statuses.ts"
+import { timestamp } from "./columns.ts"
+import type { Queryable } from "./queryable.ts"
+
+const Row = z.object({
+  path: z.string(),
+  task_index: z.int(),
+  generation: z.int(),
+  status: z.enum(TASK_STATUSES),
+  outcome: z.enum(OUTCOMES),
+  compensation: z.enum(COMPENSATION_STATUSES),
+  reason: z.string().nullable(),
+  input: z.unknown(),
+  output: z.unknown(),
+  error: z.object({ code: z.string(), class: z.string(), message: z.string() }).nullable(),
+  started_at: timestamp.nullable(),
+  ended_at: timestamp.nullable(),
+})
+export type TaskRow = z.output<typeof Row>
+
+/** The mirrored tasks of a transaction, in definition order; those that never moved have no row. */
+export async function listTasks(
+  db: Queryable,
+  { tenant, instance_id }: { tenant: string; instance_id: string },
+): Promise<TaskRow[]> {
+  const { rows } = await db.query(
+    `select path, task_index, generation, status, outcome, compensation, reason, input, output, error,
+            started_at, ended_at
+     from txn_task
+     where tenant_id = $1 and instance_id = $2
+     order by task_index, path`,
+    [tenant, instance_id],
+  )
+  return z.array(Row).parse(rows)
+}

@@ -1,0 +1,44 @@
+import { z } from "zod"
+import type { Queryable } from "./queryable.ts"
+import type { Slice } from "./slice.ts"
+import { transactionColumns, TransactionRow } from "./transaction-row.ts"
+
+export interface TransactionFilter {
+  tenant: string
+  status: string | null
+  /** Id or name. */
+  flow: string | null
+  business_key: string | null
+}
+
+/** Newest first. */
+export async function listTransactions(
+  db: Queryable,
+  filter: TransactionFilter,
+  { limit, offset, after }: Slice,
+) {
+  const { rows } = await db.query(
+    `select ${transactionColumns}
+     from txn t
+     where t.tenant_id = $1
+       and ($2::text is null or t.status = $2)
+       and ($3::text is null or t.flow_id = $3 or t.flow_name = $3)
+       and ($4::text is null or t.business_key = $4)
+       and ($5::bigint is null
+            or t.created_at < timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+            or (t.created_at = timestamptz 'epoch' + $5::bigint * interval '1 microsecond' and t.instance_id > $6))
+     order by t.created_at desc, t.instance_id
+     limit $7 offset $8`,
+    [
+      filter.tenant,
+      filter.status,
+      filter.flow,
+      filter.business_key,
+      after?.at ?? null,
+      after?.id ?? null,
+      limit,
+      offset,
+    ],
+  )
+  return z.array(TransactionRow).parse(rows)
+}

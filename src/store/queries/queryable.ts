@@ -1,0 +1,4 @@
+/** A pool, or a client inside a transaction. */
+import type { Pool } from "pg"
+
+export type Queryable = Pick<Pool, "query">

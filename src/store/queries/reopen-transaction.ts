@@ -1,0 +1,23 @@
+import type { Pool } from "pg"
+
+/**
+ * A failed transaction goes on in a new run: its end no longer holds. Only while the mirror still shows the run
+ * that failed; once rows of the new run are there, they are newer than this.
+ */
+export async function reopenTransaction(
+  pool: Pool,
+  {
+    tenant,
+    instance_id,
+    failed_run,
+    new_run,
+  }: Record<"tenant" | "instance_id" | "failed_run" | "new_run", string>,
+): Promise<void> {
+  await pool.query(
+    `update txn set
+       status = 'running', ended_at = null, confirmed_at = null, run_id = $4, chain = chain + 1, seq = 0,
+       updated_at = now()
+     where tenant_id = $1 and instance_id = $2 and run_id = $3`,
+    [tenant, instance_id, failed_run, new_run],
+  )
+}

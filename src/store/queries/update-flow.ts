@@ -1,0 +1,58 @@
+import type { NewFlowVersion } from "./insert-flow.ts"
+import type { Queryable } from "./queryable.ts"
+
+interface FlowUpdate {
+  tenant: string
+  id: string
+  /** The flow is changed only if nobody changed it since this moment. */
+  updated_us: string
+  description: string
+  flow_type: string
+  /** Shown as the author. */
+  user: string
+  /** Who it was by the credential. */
+  actor: string
+  /** Absent when the plan stays as it is: then no version is added. */
+  version: NewFlowVersion | null
+}
+
+/** False when the flow was changed by another meanwhile, or is gone: then nothing was stored. */
+export async function updateFlow(db: Queryable, update: FlowUpdate): Promise<boolean> {
+  const { rows } = await db.query(
+    `with next as (
+       select coalesce(max(version), 0) + 1 as version from flow_version where tenant_id = $1 and flow_id = $2
+     ), moved as (
+       update flow f
+       set active_version = case when $7::text is null then f.active_version else next.version end,
+           description = $4, flow_type = $5, updated_user = $6, updated_at = clock_timestamp()
+       from next
+       where f.tenant_id = $1 and f.id = $2 and f.deleted_at is null
+         and f.updated_at = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+       returning f.tenant_id, f.id, f.active_version
+     ), added as (
+       insert into flow_version
+         (tenant_id, flow_id, version, source, source_kind, plan, plan_hash, params_schema, warnings, created_by)
+       select tenant_id, id, active_version, $7, $8, $9, $10, $11, $12, $13
+       from moved where $7::text is not null
+     )
+     select 1 from moved`,
+    [
+      update.tenant,
+      update.id,
+      update.updated_us,
+      update.description,
+      update.flow_type,
+      update.user,
+      update.version?.source ?? null,
+      update.version?.source_kind ?? null,
+      update.version?.plan ?? null,
+      update.version?.plan_hash ?? null,
+      update.version === null || update.version.params_schema === null
+        ? null
+        : JSON.stringify(update.version.params_schema),
+      update.version === null ? null : JSON.stringify(update.version.warnings),
+      update.actor,
+    ],
+  )
+  return rows.length === 1
+}

@@ -1,0 +1,362 @@
+import { randomUUID } from "node:crypto"
+import { fileURLToPath } from "node:url"
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { TASK_QUEUE } from "../../src/contract/messages.ts"
+import { type ApiRig, type CallOptions, startApiRig } from "../helpers/api-rig.ts"
+import { getServers } from "../helpers/servers.ts"
+import { until } from "../helpers/until.ts"
+
+let rig: ApiRig
+let stopWorker: () => Promise<void>
+
+beforeAll(async () => {
+  rig = await startApiRig({ connections: [{ name: "shop", kind: "http" }] })
+  stopWorker = await startWorker()
+  const tasks = [
+    { id: "pay", task_name: "http", description: "Charge", config: { url: "/pay", connection: "shop" } },
+  ]
+  await rig.call("POST", "/api/v1/flows", { body: { name: "decidable", tasks } })
+})
+afterAll(async () => {
+  await stopWorker()
+  await rig.stop()
+})
+
+/** Quiet: tests make workflows fail on purpose. Any workflow type is the default export: the hand-written one. */
+async function startWorker() {
+  Runtime.install({ logger: new DefaultLogger("ERROR") })
+  const connection = await NativeConnection.connect({ address: (await getServers()).temporalAddress })
+  const worker = await Worker.create({
+    connection,
+    namespace: rig.namespace,
+    taskQueue: TASK_QUEUE,
+    workflowsPath: fileURLToPath(new URL("workflows/decidable.ts", import.meta.url)),
+  })
+  const running = worker.run()
+  return async () => {
+    worker.shutdown()
+    await running
+    await connection.close()
+  }
+}
+
+async function start(params: object = {}) {
+  const instance_id = `订单/${randomUUID()}`
+  const answer = await rig.call("POST", "/api/v1/transactions", {
+    body: { instance_id, flow_id: "decidable", params },
+  })
+  expect(answer.status, answer.text).toBe(201)
+  return instance_id
+}
+
+function post(instanceId: string, verb: string, options: CallOptions = {}) {
+  return rig.call("POST", `/api/v1/transactions/${encodeURIComponent(instanceId)}/${verb}`, options)
+}
+
+function fresh(instanceId: string) {
+  return rig.call("GET", `/api/v1/transactions/${encodeURIComponent(instanceId)}?fresh=true`)
+}
+
+function workflowOf(instanceId: string) {
+  return rig.client.workflow.getHandle(`default/${instanceId}`)
+}
+
+function mirrorStatus(instanceId: string, status: string) {
+  return rig.pool.query("update txn set status = $2 where instance_id = $1", [instanceId, status])
+}
+
+describe("POST /api/v1/transactions/{id}/decisions", () => {
+  test("carries the whole decision to the workflow and answers what it led to", async () => {
+    const id = await start()
+    const body = {
+      action: "retry",
+      task: "pay",
+      reason: "  the bank says no  ",
+      attest: "not_executed",
+      evidence: { ticket: 7 },
+      executed_externally: false,
+      expected_version: 0,
+    }
+    const answer = await post(id, "decisions", { body, headers: { "idempotency-key": "key-1" } })
+    expect(answer.status, answer.text).toBe(200)
+    expect(answer.data).toEqual({
+      instance_id: id,
+      decision_id: "key-1",
+      action: "retry",
+      status: "running",
+      version: 1,
+      tasks: [{ path: "pay", status: "running" }],
+    })
+    const seen = await fresh(id)
+    expect(seen.data.output).toEqual({ ...body, reason: "the bank says no", id: "key-1", actor: "local" })
+  })
+
+  test("answers a refusal with 409 and its word, and forgets the key", async () => {
+    const id = await start({ refuse: { retry: "unknown_needs_attestation" } })
+    const headers = { "idempotency-key": randomUUID() }
+    for (let round = 0; round < 2; round++) {
+      const answer = await post(id, "decisions", {
+        body: { action: "retry", task: "pay", reason: "r" },
+        headers,
+      })
+      expect(answer.json).toMatchObject({ status: 409, error: "unknown_needs_attestation", data: null })
+      expect(answer.json.detail).toMatch(/attest/)
+    }
+    expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test("needs a reason, a known action and nothing else", async () => {
+    const id = await start()
+    for (const [body, pointer] of [
+      [{ action: "retry" }, "/reason"],
+      [{ action: "retry", reason: "  " }, "/reason"],
+      [{ action: "approve", reason: "r" }, "/action"],
+      [{ action: "skip", reason: "r", attest: "maybe" }, "/attest"],
+      [{ action: "skip", reason: "r", tsak: "pay" }, "/tsak"],
+    ] as const) {
+      expect((await post(id, "decisions", { body })).json).toMatchObject({
+        status: 400,
+        errors: [{ pointer }],
+      })
+    }
+  })
+
+  test("gives the same key the same answer, also after the run closed", async () => {
+    const id = await start()
+    const decision = {
+      body: { action: "cancel", reason: "enough" },
+      headers: { "idempotency-key": randomUUID() },
+    }
+    const first = await post(id, "decisions", decision)
+    expect(first.data.status).toBe("cancelled")
+    await workflowOf(id).result()
+    const again = await post(id, "decisions", decision)
+    expect(again.status).toBe(200)
+    expect(again.headers.get("idempotency-replayed")).toBe("true")
+    expect(again.data).toEqual(first.data)
+    // When the stored answer is gone too, the decision table answers.
+    await rig.pool.query("delete from idempotency")
+    await rig.pool.query(
+      `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
+       values ('default', $1, $2, 'cancel', 'local', $3, $3, now())`,
+      [
+        id,
+        decision.headers["idempotency-key"],
+        JSON.stringify({ version: 1, status: "cancelled", tasks: [] }),
+      ],
+    )
+    expect((await post(id, "decisions", decision)).data).toEqual(first.data)
+    const other = await post(id, "decisions", { body: { action: "retry", reason: "late" } })
+    expect(other.json).toMatchObject({ status: 409, error: "ended" })
+  })
+
+  test("answers from the record for an open run that has forgotten the id", async () => {
+    const id = await start()
+    const key = randomUUID()
+    const after = {
+      version: 7,
+      status: "running",
+      tasks: [{ path: "pay", status: "running", outcome: "unknown" }],
+    }
+    await rig.pool.query(
+      `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
+       values ('default', $1, $2, 'retry', 'local', $3, $3, now())`,
+      [id, key, JSON.stringify(after)],
+    )
+    const answer = await post(id, "decisions", {
+      body: { action: "retry", reason: "r" },
+      headers: { "idempotency-key": key },
+    })
+    expect(answer.data).toMatchObject({
+      decision_id: key,
+      version: 7,
+      tasks: [{ path: "pay", status: "running" }],
+    })
+    expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test("decides once when the same key comes ten times at once", async () => {
+    const id = await start()
+    const decision = { body: { action: "retry", reason: "r" }, headers: { "idempotency-key": randomUUID() } }
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post(id, "decisions", decision)))
+    const statuses = new Set(answers.map(({ status, json }) => `${status} ${json.error ?? ""}`.trim()))
+    expect([...statuses].every((status) => status === "200" || status === "409 idempotency_key_in_use")).toBe(
+      true,
+    )
+    expect((await post(id, "decisions", decision)).status).toBe(200)
+    expect((await fresh(id)).data.version).toBe(1)
+  })
+
+  test("starts what was accepted and not started yet, then decides", async () => {
+    const id = await start()
+    await workflowOf(id).terminate()
+    await rig.pool.query("delete from txn where instance_id = $1", [id])
+    const orphan = `${id}-orphan`
+    await rig.pool.query(
+      `insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash, params,
+                        request_hash, actor)
+       select 'default', $1, 'default/' || $1, f.id, f.name, 1, v.plan_hash, '{}', 'h', 'local'
+       from flow f join flow_version v on v.flow_id = f.id`,
+      [orphan],
+    )
+    const answer = await post(orphan, "cancel")
+    expect(answer.data).toEqual({ instance_id: orphan, status: "cancelled" })
+    expect((await workflowOf(orphan).describe()).status.name).toBe("COMPLETED")
+  })
+})
+
+describe("POST /api/v1/transactions/{id}/retry", () => {
+  test("retries what is parked, and records the route's name as the reason", async () => {
+    const id = await start()
+    await mirrorStatus(id, "blocked")
+    const answer = await post(id, "retry")
+    expect(answer.status, answer.text).toBe(200)
+    expect(answer.data).toEqual({ instance_id: id, status: "pending" })
+    const { data } = await fresh(id)
+    expect(data.output).toMatchObject({
+      action: "retry",
+      actor: "local",
+      reason: "POST /transactions/{id}/retry",
+    })
+    expect(data.output).not.toHaveProperty("task")
+    await post(id, "retry", { body: { reason: "carrier is back" } })
+    expect((await fresh(id)).data.output.reason).toBe("carrier is back")
+  })
+
+  test("takes a body-less request with a JSON content type", async () => {
+    const id = await start()
+    expect((await post(id, "retry", { headers: { "content-type": "application/json" } })).status).toBe(200)
+    expect((await post(id, "retry", { raw: "" })).status).toBe(200)
+  })
+
+  test("answers 409 when nothing is parked", async () => {
+    const id = await start({ refuse: { retry: "nothing_parked" } })
+    expect((await post(id, "retry")).json).toMatchObject({ status: 409, error: "nothing_to_retry" })
+    const success = await start()
+    await post(success, "cancel")
+    await mirrorStatus(success, "success")
+    expect((await post(success, "retry")).json).toMatchObject({ status: 409, error: "nothing_to_retry" })
+  })
+
+  test("passes on why a parked task may not be retried", async () => {
+    const id = await start({ refuse: { retry: "nothing_retryable" } })
+    expect((await post(id, "retry")).json).toMatchObject({ status: 409, error: "nothing_retryable" })
+  })
+
+  test("goes on with a failed transaction in a new run, once", async () => {
+    const id = await start({ fail: true })
+    await until(
+      () => workflowOf(id).describe(),
+      ({ status }) => status.name === "FAILED",
+    )
+    await mirrorStatus(id, "failed")
+    const headers = { "idempotency-key": randomUUID() }
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(id, "retry", { headers })))
+    expect(answers.some(({ status }) => status === 200)).toBe(true)
+    expect((await post(id, "retry", { headers })).data).toEqual({ instance_id: id, status: "pending" })
+    const { data } = await fresh(id)
+    expect(data.output).toMatchObject({ id: headers["idempotency-key"], action: "retry" })
+    expect((await workflowOf(id).describe()).status.name).toBe("RUNNING")
+  })
+
+  test("resumes also while the mirror has not heard of the failure", async () => {
+    const id = await start({ fail: true })
+    await until(
+      () => workflowOf(id).describe(),
+      ({ status }) => status.name === "FAILED",
+    )
+    const { rows } = await rig.pool.query("select status from txn where instance_id = $1", [id])
+    expect(rows).toEqual([{ status: "pending" }])
+    expect((await post(id, "retry")).status).toBe(200)
+    expect((await workflowOf(id).describe()).status.name).toBe("RUNNING")
+  })
+})
+
+describe("POST /api/v1/transactions/{id}/cancel", () => {
+  test("cancels, and answers 409 when it is over", async () => {
+    const id = await start()
+    expect((await post(id, "cancel")).data).toEqual({ instance_id: id, status: "cancelled" })
+    await workflowOf(id).result()
+    expect((await post(id, "cancel")).json).toMatchObject({ status: 409, error: "ended" })
+  })
+})
+
+describe("GET /api/v1/transactions/{id}?fresh=true", () => {
+  test("lays the workflow's own view over the mirror", async () => {
+    const id = await start()
+    await rig.pool.query(
+      `insert into txn_task (tenant_id, instance_id, path, task_index, generation, status, outcome, compensation,
+                             input, output, resets, chain, seq)
+       values ('default', $1, 'pay', 0, 1, 'running', 'unknown', 'none', '{"kept":1}', '{"kept":2}', 0, 0, 1)`,
+      [id],
+    )
+    const { data } = await fresh(id)
+    expect(data).toMatchObject({ status: "blocked", open_exceptions: 1, ignored_messages: 3 })
+    expect(data.tasks).toMatchObject([
+      {
+        status: "parked",
+        outcome: "unknown",
+        generation: 2,
+        error_code: "HTTP_504",
+        input_data: { kept: 1 },
+        output_data: { kept: 2 },
+        started_at: "2026-11-21T00:00:00.000Z",
+      },
+    ])
+    const mirrored = await rig.call("GET", `/api/v1/transactions/${encodeURIComponent(id)}`)
+    expect(mirrored.data).toMatchObject({ status: "pending", tasks: [{ status: "running" }] })
+  })
+})
+
+describe("POST /api/v1/exceptions/{id}/retry", () => {
+  test("decides about the exception's task", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    const before = Date.now()
+    const answer = await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)
+    expect(answer.data).toMatchObject({ exception_id: exceptionId, retry_scheduled: true })
+    const acceptedAt = Date.parse(answer.data.retry_next_at)
+    expect(acceptedAt).toBeGreaterThanOrEqual(before)
+    expect(acceptedAt).toBeLessThanOrEqual(Date.now())
+    expect((await fresh(id)).data.output).toMatchObject({
+      action: "retry",
+      task: "pay",
+      reason: "POST /exceptions/{id}/retry",
+    })
+  })
+
+  test("stays legal after handle, and ends with the exception", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    const handled = await rig.call("POST", `/api/v1/exceptions/${exceptionId}/handle`, {
+      body: { remark: "人工确认问题已解决" },
+    })
+    expect(handled.data).toEqual({ exception_id: exceptionId, handled: true })
+    expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)).status).toBe(200)
+    await rig.pool.query("update exception set state = 'resolved' where id = $1", [exceptionId])
+    expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)).json).toMatchObject({
+      status: 409,
+      error: "not_parked",
+    })
+  })
+
+  test("answers 409 when the task is not parked", async () => {
+    const id = await start({ refuse: { retry: "not_parked" } })
+    const exceptionId = await openException(id)
+    expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)).json.error).toBe("not_parked")
+  })
+})
+
+async function openException(instanceId: string): Promise<number> {
+  const { rows } = await rig.pool.query(
+    `insert into exception (tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message,
+                            outcome, occurrence, retry_safe, retry_safe_reason, suggested_actions, occurred_at,
+                            resets, chain, seq)
+     values ('default', $1, 'pay', 'do', 1, 'retries_exhausted', 'error', 'open', 'HTTP_503', 'no', 'not_executed', 1,
+             true, 'it did not run', '{retry}', now(), 0, 0, 1)
+     returning id`,
+    [instanceId],
+  )
+  return rows[0].id
+}

@@ -1,0 +1,342 @@
+import type { z } from "@hono/zod-openapi"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { ApiRoute } from "../../src/api/route.ts"
+import { ROUTES } from "../../src/api/routes/table.ts"
+import { type Scope, SCOPES } from "../../src/api/scopes.ts"
+import { Problem } from "../../src/api/envelope.ts"
+import { createApiKeyToken } from "../../src/store/api-key-token.ts"
+import { type Answer, type ApiRig, type CallOptions, startApiRig } from "../helpers/api-rig.ts"
+
+type Call = [path: string, options?: CallOptions]
+
+interface Case {
+  /** A request that is answered with success, as tenant `ours`. */
+  good: Call
+  /** A request whose form is wrong. */
+  invalid: Call
+  /** A thing that nobody has; absent for routes that name none. */
+  unknown?: Call
+  /** What `ours` has, asked for by another tenant. Absent for routes that name nothing: see `sees`. */
+  foreign?: Call
+  /** What another tenant's answer holds nothing of. */
+  sees?: (answer: Answer) => void
+}
+
+const definition = (name: string) => ({
+  name,
+  tasks: [{ id: "a", task_name: "http", config: { url: "/x", connection: "shop" } }],
+})
+const isEmpty = (answer: Answer) => expect(answer.data).toMatchObject({ list: [], pagination: { total: 0 } })
+
+/** A route without a line here fails the test. */
+const CASES: Record<string, Case> = {
+  "create-flow": {
+    good: ["/flows", { body: { definition: definition("fresh") } }],
+    invalid: ["/flows", { body: { name: 7 } }],
+    sees: (answer) => expect(answer.status).toBeLessThan(300),
+  },
+  "list-flows": { good: ["/flows"], invalid: ["/flows?page_size=0"], sees: isEmpty },
+  "validate-flow": {
+    good: ["/flows/validate", { body: definition("checked") }],
+    invalid: ["/flows/validate", { body: {} }],
+    sees: (answer) => expect(answer.status).toBe(200),
+  },
+  "get-flow": {
+    good: ["/flows/ours"],
+    invalid: [`/flows/${"x".repeat(300)}`],
+    unknown: ["/flows/nowhere"],
+    foreign: ["/flows/ours"],
+  },
+  "replace-flow": {
+    good: ["/flows/ours", { body: { definition: definition("ours") } }],
+    invalid: ["/flows/ours", { body: [] }],
+    unknown: ["/flows/nowhere", { body: { definition: definition("nowhere") } }],
+    foreign: ["/flows/ours", { body: { definition: definition("ours") } }],
+  },
+  "start-transaction": {
+    good: ["/transactions", { body: { instance_id: "new", flow_id: "ours" } }],
+    invalid: ["/transactions", { body: { instance_id: "", flow_id: "ours" } }],
+    unknown: ["/transactions", { body: { instance_id: "t9", flow_id: "nowhere" } }],
+    foreign: ["/transactions", { body: { instance_id: "t1", flow_id: "ours" } }],
+  },
+  "list-transactions": { good: ["/transactions"], invalid: ["/transactions?status=odd"], sees: isEmpty },
+  "get-transaction": {
+    good: ["/transactions/t1"],
+    invalid: ["/transactions/t1?fresh=perhaps"],
+    unknown: ["/transactions/nowhere"],
+    foreign: ["/transactions/t1"],
+  },
+  "list-tasks": {
+    good: ["/transactions/t1/tasks"],
+    invalid: ["/transactions/a%00b/tasks"],
+    unknown: ["/transactions/nowhere/tasks"],
+    foreign: ["/transactions/t1/tasks"],
+  },
+  "list-attempts": {
+    good: ["/transactions/t1/tasks/a/attempts"],
+    invalid: ["/transactions/t1/tasks/a/attempts?limit=x"],
+    unknown: ["/transactions/nowhere/tasks/a/attempts"],
+    foreign: ["/transactions/t1/tasks/a/attempts"],
+  },
+  "retry-transaction": {
+    good: ["/transactions/decided/retry", { headers: { "idempotency-key": "replayed-retry" } }],
+    invalid: ["/transactions/t1/retry", { body: { reason: 1 } }],
+    unknown: ["/transactions/nowhere/retry"],
+    foreign: ["/transactions/t1/retry"],
+  },
+  "cancel-transaction": {
+    good: ["/transactions/decided/cancel", { headers: { "idempotency-key": "replayed-cancel" } }],
+    invalid: ["/transactions/t1/cancel", { body: { reason: "" } }],
+    unknown: ["/transactions/nowhere/cancel"],
+    foreign: ["/transactions/t1/cancel"],
+  },
+  "decide-transaction": {
+    good: [
+      "/transactions/decided/decisions",
+      { body: { action: "skip", task: "a", reason: "r" }, headers: { "idempotency-key": "replayed-skip" } },
+    ],
+    invalid: ["/transactions/t1/decisions", { body: { action: "skip" } }],
+    unknown: ["/transactions/nowhere/decisions", { body: { action: "skip", task: "a", reason: "r" } }],
+    foreign: ["/transactions/t1/decisions", { body: { action: "skip", task: "a", reason: "r" } }],
+  },
+  "list-exceptions": { good: ["/exceptions"], invalid: ["/exceptions?handled=maybe"], sees: isEmpty },
+  "get-exception": {
+    good: ["/exceptions/1"],
+    invalid: ["/exceptions/one"],
+    unknown: ["/exceptions/999"],
+    foreign: ["/exceptions/1"],
+  },
+  "handle-exception": {
+    good: ["/exceptions/1/handle", { body: { remark: "seen" } }],
+    invalid: ["/exceptions/1/handle", { body: { remark: {} } }],
+    unknown: ["/exceptions/999/handle", { body: { remark: "seen" } }],
+    foreign: ["/exceptions/1/handle", { body: { remark: "seen" } }],
+  },
+  "retry-exception": {
+    good: ["/exceptions/1/retry", { headers: { "idempotency-key": "replayed-exception" } }],
+    invalid: ["/exceptions/0/retry"],
+    unknown: ["/exceptions/999/retry"],
+    foreign: ["/exceptions/1/retry"],
+  },
+  "create-key": {
+    good: ["/keys", { body: { name: "ci", scopes: ["flows:read"] } }],
+    invalid: ["/keys", { body: { name: "ci", scopes: ["everything"] } }],
+    sees: (answer) => expect(answer.status).toBe(201),
+  },
+  "list-keys": {
+    good: ["/keys"],
+    invalid: ["/keys?page=-1"],
+    sees: (answer) =>
+      expect(answer.data.list.every(({ name }: { name: string }) => name === "theirs")).toBe(true),
+  },
+  "revoke-key": {
+    good: ["/keys/AAAAAAAA"],
+    invalid: ["/keys/%00"],
+    unknown: ["/keys/ZZZZZZZZ"],
+    foreign: ["/keys/AAAAAAAA"],
+  },
+}
+
+const guarded = ROUTES.filter(({ scope }) => scope !== "public")
+const open = ROUTES.filter(({ scope }) => scope === "public")
+
+let rig: ApiRig
+let ours: string
+const theirsKeys: Record<string, string> = {}
+
+beforeAll(async () => {
+  rig = await startApiRig({ auth: "keys", connections: [{ name: "shop", kind: "http" }] })
+  ours = await rig.key({ tenant: "ours" })
+  await ask("POST", "/flows", { body: { definition: definition("ours") } })
+  for (const instance_id of ["t1", "decided"]) {
+    await ask("POST", "/transactions", { body: { instance_id, flow_id: "ours" } })
+  }
+  await plant()
+})
+afterAll(() => rig.stop())
+
+test("every route has its cases, and every case a route", () => {
+  expect(Object.keys(CASES).toSorted()).toEqual(guarded.map(({ id }) => id).toSorted())
+})
+
+/** The routes that have this case. */
+function withCase(part: keyof Case) {
+  return guarded.flatMap((route): [string, ApiRoute, Case][] => {
+    const found = CASES[route.id]
+    const name = `${route.contract.method.toUpperCase()} ${route.contract.path}`
+    return found?.[part] === undefined ? [] : [[name, route, found]]
+  })
+}
+
+describe("a route with a scope", () => {
+  test.each(withCase("good"))("%s asks for a key that is valid now", async (_name, route, { good }) => {
+    const { token: stranger } = createApiKeyToken()
+    const expired = await rig.key({ tenant: "ours" })
+    await rig.pool.query("update api_key set expires_at = now() - interval '1 second' where id = $1", [
+      idOf(expired),
+    ])
+    const revoked = await rig.key({ tenant: "ours" })
+    await rig.pool.query("update api_key set revoked_at = now() where id = $1", [idOf(revoked)])
+    const tampered = ours.replace(/.(?=_[0-9a-f]{8}$)/, (last) => (last === "a" ? "b" : "a"))
+    for (const authorization of [
+      undefined,
+      "",
+      "Bearer",
+      "Bearer x",
+      `Basic ${ours}`,
+      `Bearer ${ours} ${ours}`,
+      `Bearer ${stranger}`,
+      `Bearer ${tampered}`,
+      `Bearer ${expired}`,
+      `Bearer ${revoked}`,
+    ]) {
+      const headers = authorization === undefined ? {} : { authorization }
+      const answer = await send(route, good, { headers, key: undefined })
+      expectProblem(answer, 401, "unauthenticated")
+      expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer /)
+    }
+  })
+
+  test.each(withCase("good"))("%s asks for its scope", async (_name, route, { good }) => {
+    const scopes = SCOPES.filter((scope) => scope !== route.scope)
+    const answer = await send(route, good, { key: await rig.key({ tenant: "ours", scopes }) })
+    expectProblem(answer, 403, "forbidden")
+    expect(answer.json.detail).toContain(route.scope)
+  })
+
+  test.each(withCase("good"))("%s answers as its contract says", async (_name, route, { good }) => {
+    const answer = await send(route, good, {
+      key: await rig.key({ tenant: "ours", scopes: scopesFor(route) }),
+    })
+    expect(answer.status, answer.text).toBeLessThan(300)
+    expectContract(route, answer)
+  })
+
+  test.each(withCase("invalid"))("%s refuses a malformed request", async (_name, route, { invalid }) => {
+    expectProblem(await send(route, invalid, { key: ours }), 400, "request_invalid")
+  })
+
+  test.each(withCase("unknown"))(
+    "%s does not find what is not there",
+    async (_name, route, { good, unknown = good }) => {
+      expectProblem(await send(route, unknown, { key: ours }), 404)
+    },
+  )
+
+  test.each(withCase("foreign"))(
+    "%s answers for another tenant's as for nothing, to the byte",
+    async (_name, route, { good, unknown = good, foreign = good }) => {
+      const key = await keyOfAnotherTenant(route.id)
+      const headers = { "x-request-id": "same" }
+      const hidden = await send(route, foreign, { key, headers })
+      const missing = await send(route, unknown, { key, headers })
+      expectProblem(hidden, 404)
+      expect(hidden.text).toBe(missing.text)
+      expect(headersOf(hidden)).toEqual(headersOf(missing))
+      const claims = {
+        "x-tenant": "ours",
+        "x-tenant-id": "ours",
+        "x-holdfast-tenant": "ours",
+        cookie: "tenant=ours",
+      }
+      expectProblem(await send(route, foreign, { key, headers: claims }), 404)
+    },
+  )
+
+  test.each(withCase("sees"))(
+    "%s shows another tenant nothing of ours",
+    async (_name, route, { good, sees }) => {
+      sees?.(await send(route, good, { key: await keyOfAnotherTenant(route.id) }))
+    },
+  )
+})
+
+describe.each(open.map((route) => [route.contract.path, route] as const))("GET %s", (_path, route) => {
+  test("asks for no key, and answers as its contract says", async () => {
+    const answer = await rig.call("GET", route.contract.path)
+    expect(answer.status, answer.text).toBe(200)
+    if (answer.json !== undefined) expectContract(route, answer)
+  })
+})
+
+async function send(
+  route: ApiRoute,
+  [path, options = {}]: Call,
+  overrides: { key: string | undefined; headers?: Record<string, string> },
+) {
+  const { key, headers } = overrides
+  return rig.call(route.contract.method.toUpperCase(), `/api/v1${path}`, {
+    ...options,
+    headers: { ...options.headers, ...headers },
+    ...(key === undefined ? {} : { key }),
+  })
+}
+
+function ask(method: string, path: string, options: CallOptions) {
+  return rig.call(method, `/api/v1${path}`, { ...options, key: ours })
+}
+
+/** One tenant per route: what one route's cases create must not be what another's find. */
+async function keyOfAnotherTenant(id: string) {
+  return (theirsKeys[id] ??= await rig.key({ tenant: `theirs-${id}`, name: "theirs" }))
+}
+
+/** The route's own scope is enough; handing scopes on takes having them. */
+function scopesFor({ id, scope }: ApiRoute): Scope[] {
+  return id === "create-key" ? ["keys:admin", "flows:read"] : [scope as Scope]
+}
+
+function idOf(token: string) {
+  return token.split("_")[1]
+}
+
+function headersOf({ headers }: Answer) {
+  return Object.fromEntries([...headers].filter(([name]) => name !== "date"))
+}
+
+function expectProblem(answer: Answer, status: number, word?: string) {
+  expect(answer.status, answer.text).toBe(status)
+  expect(answer.headers.get("content-type")).toBe("application/problem+json")
+  expect(Problem.strict().parse(answer.json)).toMatchObject({ code: status, status, data: null })
+  expect(answer.json.request_id).toBe(answer.headers.get("x-request-id"))
+  if (word !== undefined) expect(answer.json.error).toBe(word)
+}
+
+function expectContract({ contract }: ApiRoute, answer: Answer) {
+  const response = contract.responses[answer.status] as { content: Record<string, { schema: z.ZodType }> }
+  const schema = response.content["application/json"]?.schema
+  // Equal, so that nothing is answered that the contract does not declare.
+  expect(schema?.parse(answer.json)).toEqual(answer.json)
+}
+
+/** Decisions that were taken, so that their routes answer without a worker; an exception; a key. */
+async function plant() {
+  const after = JSON.stringify({
+    version: 1,
+    status: "running",
+    tasks: [{ path: "a", status: "skipped", outcome: "skipped" }],
+  })
+  for (const [id, action] of [
+    ["replayed-retry", "retry"],
+    ["replayed-cancel", "cancel"],
+    ["replayed-skip", "skip"],
+    ["replayed-exception", "retry"],
+  ]) {
+    await rig.pool.query(
+      `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
+       values ('ours', 'decided', $1, $2, 'tester', $3, $3, now())`,
+      [id, action, after],
+    )
+  }
+  await rig.pool.query(
+    `insert into exception (tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message,
+                            outcome, occurrence, retry_safe, retry_safe_reason, suggested_actions, occurred_at,
+                            resets, chain, seq)
+     values ('ours', 'decided', 'a', 'do', 1, 'rejected', 'error', 'open', 'HTTP_409', 'no', 'rejected', 1, false,
+             'it would be refused again', '{complete,skip}', now(), 0, 0, 1)`,
+  )
+  await rig.pool.query(
+    `insert into api_key (id, tenant_id, name, secret_hash, scopes, expires_at)
+     values ('AAAAAAAA', 'ours', 'spare', decode(repeat('00', 32), 'hex'), '{}', now() + interval '1 day')`,
+  )
+}

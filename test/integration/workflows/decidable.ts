@@ -1,0 +1,96 @@
+/**
+ * Stands where a transaction's workflow stands, for tests of the API: it answers `decide`, `state` and
+ * `snapshot` as the contract says, and ends as its params tell it to. What a real one decides is tested with
+ * the real one.
+ */
+import { ApplicationFailure, condition, defineQuery, defineUpdate, setHandler } from "@temporalio/workflow"
+import {
+  type Decision,
+  type DecisionAnswer,
+  QUERY_SNAPSHOT,
+  QUERY_STATE,
+  REFUSED_FAILURE,
+  type StartInput,
+  UPDATE_DECIDE,
+} from "../../../src/contract/messages.ts"
+import type { View } from "../../../src/contract/rows.ts"
+
+/** `params` of a test's transaction. */
+interface Script {
+  /** Actions that are refused, and the word they are refused with. */
+  refuse?: Record<string, string>
+  /** Fails at once, until it was resumed. */
+  fail?: boolean
+}
+
+const decideUpdate = defineUpdate<DecisionAnswer, [Decision]>(UPDATE_DECIDE)
+
+export default async function decidable(input: StartInput): Promise<void> {
+  const script = input.params as Script
+  const answers = new Map<string, DecisionAnswer>()
+  let latest: Decision | undefined = input.resume
+  let ended = false
+  setHandler(
+    decideUpdate,
+    (decision) => {
+      const known = answers.get(decision.id)
+      if (known !== undefined) return known
+      latest = decision
+      if (decision.action === "cancel") ended = true
+      const status = ended ? "cancelled" : "running"
+      const tasks = decision.task === undefined ? [] : [{ path: decision.task, status: "running" }]
+      const answer = { decision_id: decision.id, version: answers.size + 1, status, tasks }
+      answers.set(decision.id, answer)
+      return answer
+    },
+    {
+      validator: (decision) => {
+        const word = answers.has(decision.id) ? undefined : script.refuse?.[decision.action]
+        if (word !== undefined) throw ApplicationFailure.nonRetryable(word, REFUSED_FAILURE)
+      },
+    },
+  )
+  setHandler(defineQuery<View>(QUERY_STATE), () => viewOf(answers.size, latest))
+  setHandler(defineQuery<object>(QUERY_SNAPSHOT), () => ({ from: input.transaction }))
+  if (script.fail === true && input.resume === undefined) {
+    throw ApplicationFailure.create({ message: "failed", type: "failed", details: [viewOf(0, undefined)] })
+  }
+  await condition(() => ended)
+}
+
+/** The last decision shows as the transaction's output. */
+function viewOf(version: number, latest: Decision | undefined): View {
+  return {
+    chain: 0,
+    transaction: {
+      status: "blocked",
+      version,
+      overridden: false,
+      open_exceptions: 1,
+      ignored_messages: 3,
+      output: latest ?? null,
+      error: null,
+      started_at: Date.UTC(2026, 10, 21),
+      ended_at: null,
+    },
+    tasks: [
+      {
+        index: 0,
+        path: "pay",
+        generation: 2,
+        status: "parked",
+        outcome: "unknown",
+        compensation: "none",
+        reason: null,
+        input: null,
+        output: null,
+        output_dropped: true,
+        error: { code: "HTTP_504", class: "unknown", message: "no answer" },
+        started_at: Date.UTC(2026, 10, 21),
+        ended_at: null,
+      },
+    ],
+    exceptions: [],
+    decisions: [],
+  }
+}
