@@ -71,7 +71,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
   const connections = options.connections ?? []
   const changes: MirrorChange[] = []
   const attempts: AttemptRow[] = []
-  const { activities, close } = createActivities({
+  const connectors = createActivities({
     connections: { find: (name) => connections.find((found) => found.name === name) },
     secrets: () => undefined,
     guard: createOutboundGuard({ allowLoopback: true }),
@@ -81,7 +81,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
   const worker = await createHoldfastWorker({
     connection,
     namespace,
-    activities,
+    activities: connectors.activities,
     mirror: { push: (change) => void changes.push(change) },
     shutdownGraceMs: 500,
     ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
@@ -132,7 +132,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
     async stop() {
       worker.shutdown()
       await running
-      await close()
+      await connectors.close()
       await connection.close()
     },
   }

@@ -1,0 +1,27 @@
+import { describe, expect, test } from "vitest"
+import { attemptBudgetMs, clampRetryAfterMs } from "./attempt-time.ts"
+
+describe("attemptBudgetMs()", () => {
+  test.each([
+    [30_000, 29_000],
+    [5_000, 4_500],
+    [1_000, 900],
+    [200, 150],
+    [40, 1],
+    [0, 29_000],
+  ])("of a %d ms timeout is %d ms", (timeout, budget) => {
+    expect(attemptBudgetMs(timeout)).toBe(budget)
+  })
+})
+
+describe("clampRetryAfterMs()", () => {
+  test.each([
+    [-5, 0],
+    [0, 0],
+    [1_499.6, 1_500],
+    [240_000, 240_000],
+    [86_400_000, 240_000],
+  ])("of %d is %d", (asked, granted) => {
+    expect(clampRetryAfterMs(asked)).toBe(granted)
+  })
+})

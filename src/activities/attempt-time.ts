@@ -1,0 +1,23 @@
+/** How long an attempt may take, and when the next one may come. All in milliseconds. */
+
+/** Hosts that ask to be left alone for longer are asked again after this. Design 5: Retry-After is clamped. */
+export const RETRY_AFTER_CAP_MS = 4 * 60_000
+
+const MIN_MARGIN_MS = 50
+const MAX_MARGIN_MS = 1_000
+/** Where Temporal states no limit. */
+const DEFAULT_ATTEMPT_MS = 30_000
+
+/**
+ * The attempt ends itself a little before Temporal's start-to-close timeout, so that what it knows arrives: a
+ * tenth of the timeout, at least 50 ms and at most one second.
+ */
+export function attemptBudgetMs(startToCloseTimeoutMs: number): number {
+  const limit = startToCloseTimeoutMs > 0 ? startToCloseTimeoutMs : DEFAULT_ATTEMPT_MS
+  const margin = Math.min(Math.max(limit / 10, MIN_MARGIN_MS), MAX_MARGIN_MS)
+  return Math.max(Math.floor(limit - margin), 1)
+}
+
+export function clampRetryAfterMs(ms: number): number {
+  return Math.min(Math.max(Math.round(ms), 0), RETRY_AFTER_CAP_MS)
+}

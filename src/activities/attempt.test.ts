@@ -1,0 +1,318 @@
+import { ApplicationFailure } from "@temporalio/common"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
+import type { AttemptRow } from "../contract/rows.ts"
+import { type AttemptContext, HEARTBEAT_INTERVAL_MS, runAttempt } from "./attempt.ts"
+import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
+import { idempotencyKey } from "./idempotency-key.ts"
+import { createSecretStore } from "./secrets.ts"
+
+const NOW = 1_000_000
+
+interface Trial {
+  heartbeats: (AttemptMarker | undefined)[]
+  rows: AttemptRow[]
+  logged: string[]
+  requests: CallRequest[]
+  cancel(): void
+  run(input?: Partial<CallInput>): Promise<unknown>
+}
+
+function createTrial(
+  answer: (request: CallRequest) => Verdict | Promise<Verdict>,
+  info: Partial<AttemptContext["info"]> = {},
+): Trial {
+  const heartbeats: Trial["heartbeats"] = []
+  const rows: AttemptRow[] = []
+  const logged: string[] = []
+  const requests: CallRequest[] = []
+  const cancellation = new AbortController()
+  const secrets = createSecretStore(() => "s3cret-value")
+  secrets.read("any")
+  const log = (_fields: object, message: string) => void logged.push(message)
+  return {
+    heartbeats,
+    rows,
+    logged,
+    requests,
+    cancel: () => cancellation.abort(),
+    run: (input = {}) =>
+      runAttempt(
+        {
+          kind: "http",
+          connector: {
+            call: async (request) => {
+              requests.push(request)
+              return answer(request)
+            },
+            close: () => Promise.resolve(),
+          },
+          secrets,
+          recordAttempt: (row) => void rows.push(row),
+          logger: { info: log, warn: log, error: log },
+        },
+        {
+          info: {
+            workflowExecution: { workflowId: "acme/order-1", runId: "run-1" },
+            activityId: "pay@2",
+            attempt: 1,
+            scheduledTimestampMs: NOW,
+            currentAttemptScheduledTimestampMs: NOW,
+            heartbeatDetails: undefined,
+            startToCloseTimeoutMs: 30_000,
+            ...info,
+          },
+          cancellationSignal: cancellation.signal,
+          heartbeat: (marker) => void heartbeats.push(marker),
+        },
+        { config: { url: "/x" }, effect: "keyed", ...input },
+      ),
+  }
+}
+
+const later = (heartbeatDetails: unknown) => ({
+  attempt: 3,
+  currentAttemptScheduledTimestampMs: NOW + 5_000,
+  heartbeatDetails,
+})
+const failed = (more: Partial<Failed>): Failed => ({
+  class: "unknown",
+  code: "HTTP_503",
+  message: "answered 503",
+  evidence: {},
+  ...more,
+})
+const done: Verdict = { class: "done", output: { id: 1 }, evidence: { peer: "127.0.0.1:80" } }
+
+async function failureOf(ended: Promise<unknown>): Promise<ApplicationFailure & { detail: CallFailure }> {
+  const thrown = await ended.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (!(thrown instanceof ApplicationFailure))
+    throw new Error("expected an ApplicationFailure", { cause: thrown })
+  // The frame puts nothing else there.
+  return Object.assign(thrown, { detail: thrown.details?.[0] as CallFailure })
+}
+
+describe("runAttempt()", () => {
+  test("answers the output and writes the row", async () => {
+    const trial = createTrial(() => done)
+    await expect(trial.run()).resolves.toEqual({ output: { id: 1 }, ended_at: expect.any(Number) })
+    expect(trial.rows).toMatchObject([
+      {
+        tenant: "acme",
+        transaction_id: "order-1",
+        task: "pay",
+        generation: 2,
+        operation: "do",
+        attempt: 1,
+        class: "done",
+        outcome: "executed",
+        code: null,
+        peer: "127.0.0.1:80",
+      },
+    ])
+    expect(trial.heartbeats).toEqual([])
+  })
+
+  test("gives the connector identity, key and fingerprint, the same on every attempt", async () => {
+    const first = createTrial(() => done)
+    const second = createTrial(() => done, later({ attempt: 2, clean: true }))
+    await first.run({ input: { a: 1 } })
+    await second.run({ input: { a: 1 } })
+    const [one, two] = [first.requests[0], second.requests[0]]
+    expect(one?.key).toBe(
+      idempotencyKey({ tenant: "acme", transaction: "order-1", task: "pay", operation: "do", generation: 2 }),
+    )
+    expect(two?.key).toBe(one?.key)
+    expect(two?.fingerprint).toBe(one?.fingerprint)
+    expect(one).toMatchObject({
+      before: "not_started",
+      config: { url: "/x" },
+      input: { a: 1 },
+      budgetMs: 29_000,
+    })
+    expect(two).toMatchObject({ before: "not_executed", identity: { attempt: 3 } })
+  })
+
+  test("folds the outcome onto what was known", async () => {
+    const refused = createTrial(() => failed({ class: "refused", code: "HTTP_402" }), later(undefined))
+    const failure = await failureOf(refused.run())
+    expect(failure.detail).toEqual({
+      class: "refused",
+      outcome: "unknown",
+      code: "HTTP_402",
+      ended_at: expect.any(Number),
+    })
+    expect(failure).toMatchObject({ type: "HTTP_402", nonRetryable: true })
+    expect(refused.rows[0]).toMatchObject({ class: "refused", outcome: "unknown" })
+  })
+
+  test("says clean in its last heartbeat when nothing ran, and only then", async () => {
+    const clean = createTrial(() => failed({ class: "not_executed", code: "ECONNREFUSED" }))
+    await failureOf(clean.run())
+    expect(clean.heartbeats).toEqual([{ attempt: 1, clean: true }])
+    const after = createTrial(() => failed({ class: "not_executed", code: "ECONNREFUSED" }), later(undefined))
+    expect((await failureOf(after.run())).detail.outcome).toBe("unknown")
+    expect(after.heartbeats).toEqual([])
+    const unknown = createTrial(() => failed({}))
+    await failureOf(unknown.run())
+    expect(unknown.heartbeats).toEqual([])
+  })
+
+  test("carries cleanness from attempt to attempt", async () => {
+    const trial = createTrial(() => failed({ class: "not_executed" }), later({ attempt: 2, clean: true }))
+    await failureOf(trial.run())
+    expect(trial.heartbeats).toEqual([{ attempt: 3, clean: true }])
+  })
+
+  test.each([
+    ["on a repeat without a marker", later(undefined), undefined],
+    ["on a first dispatch after an unknown", {}, "unknown" as const],
+  ])("does not send an unsafe call whose earlier attempt may have run: %s", async (_name, info, prior) => {
+    const trial = createTrial(() => done, info)
+    const failure = await failureOf(
+      trial.run({ effect: "unsafe", ...(prior === undefined ? {} : { prior }) }),
+    )
+    expect(failure).toMatchObject({ type: "unsafe_repeat_refused", nonRetryable: true })
+    expect(failure.detail.outcome).toBe("unknown")
+    expect(trial.requests).toEqual([])
+    expect(trial.rows).toHaveLength(1)
+  })
+
+  test("sends an unsafe call again after a clean attempt", async () => {
+    const trial = createTrial(() => done, later({ attempt: 2, clean: true }))
+    await expect(trial.run({ effect: "unsafe" })).resolves.toEqual({
+      output: { id: 1 },
+      ended_at: expect.any(Number),
+    })
+  })
+
+  test("reads a Misconfigured throw as such, any other as unknown", async () => {
+    const mistake = createTrial(() => {
+      throw new Misconfigured("url_invalid", "no url")
+    })
+    expect((await failureOf(mistake.run())).detail).toEqual({
+      ended_at: expect.any(Number),
+      class: "misconfigured",
+      outcome: "not_executed",
+      code: "url_invalid",
+    })
+    const aborted = createTrial(() => {
+      throw new AttemptAborted("attempt_cancelled", "stopped")
+    })
+    expect((await failureOf(aborted.run())).detail).toMatchObject({
+      class: "unknown",
+      code: "attempt_cancelled",
+    })
+    const bug = createTrial(() => {
+      throw new TypeError("x is not a function")
+    })
+    expect((await failureOf(bug.run())).detail).toEqual({
+      ended_at: expect.any(Number),
+      class: "unknown",
+      outcome: "unknown",
+      code: "internal_error",
+    })
+    expect(bug.logged).toHaveLength(1)
+    const odd = createTrial(() => Promise.reject("text"))
+    expect((await failureOf(odd.run())).detail.class).toBe("unknown")
+  })
+
+  test("keeps secrets out of failures and rows", async () => {
+    const trial = createTrial(() =>
+      failed({ message: "told s3cret-value", evidence: { request: "s3cret-value" } }),
+    )
+    const failure = await failureOf(trial.run())
+    expect(failure.message).toBe("told [redacted]")
+    expect(JSON.stringify(trial.rows)).not.toContain("s3cret")
+  })
+
+  test("keeps the outcome when the row cannot be written", async () => {
+    const trial = createTrial(() => done)
+    trial.rows.push = () => {
+      throw new Error("disk full")
+    }
+    await expect(trial.run()).resolves.toEqual({ output: { id: 1 }, ended_at: expect.any(Number) })
+    expect(trial.logged).toEqual(["the attempt row was not written"])
+  })
+
+  test("fails a call whose output is too large as executed", async () => {
+    const trial = createTrial(() => ({ ...done, output: "x".repeat(70_000) }))
+    expect((await failureOf(trial.run())).detail).toEqual({
+      ended_at: expect.any(Number),
+      class: "misconfigured",
+      outcome: "executed",
+      code: "output_too_large",
+    })
+    expect(trial.rows[0]).toMatchObject({ class: "misconfigured", outcome: "executed" })
+  })
+
+  test("refuses ids that name no task", async () => {
+    const trial = createTrial(() => done, { workflowExecution: { workflowId: "foreign", runId: "r" } })
+    const failure = await failureOf(trial.run({ prior: "unknown" }))
+    expect(failure).toMatchObject({ type: "identity_unknown", nonRetryable: true })
+    expect(failure.detail.outcome).toBe("unknown")
+    expect(trial.requests).toEqual([])
+  })
+})
+
+describe("runAttempt() over time", () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  const hanging = (request: CallRequest) =>
+    new Promise<Verdict>((resolve) =>
+      request.signal.addEventListener("abort", () => {
+        // The frame aborts with nothing else.
+        const { code } = request.signal.reason as AttemptAborted
+        resolve(failed({ code }))
+      }),
+    )
+
+  test("heartbeats from two seconds on, repeating the marker it inherited", async () => {
+    const trial = createTrial(hanging, later({ attempt: 2, clean: true }))
+    const ended = failureOf(trial.run())
+    await vi.advanceTimersByTimeAsync(HEARTBEAT_INTERVAL_MS - 1)
+    expect(trial.heartbeats).toEqual([])
+    await vi.advanceTimersByTimeAsync(2 * HEARTBEAT_INTERVAL_MS)
+    expect(trial.heartbeats).toEqual([
+      { attempt: 2, clean: true },
+      { attempt: 2, clean: true },
+    ])
+    trial.cancel()
+    await ended
+    await vi.advanceTimersByTimeAsync(10 * HEARTBEAT_INTERVAL_MS)
+    expect(trial.heartbeats).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test("heartbeats without details when there is no marker of ours", async () => {
+    const trial = createTrial(hanging, { ...later({ foreign: 1 }) })
+    const ended = failureOf(trial.run())
+    await vi.advanceTimersByTimeAsync(HEARTBEAT_INTERVAL_MS)
+    expect(trial.heartbeats).toEqual([undefined])
+    trial.cancel()
+    await ended
+  })
+
+  test("ends the attempt before Temporal would", async () => {
+    const trial = createTrial(hanging, { startToCloseTimeoutMs: 5_000 })
+    const ended = failureOf(trial.run())
+    await vi.advanceTimersByTimeAsync(4_500)
+    expect((await ended).type).toBe("attempt_timeout")
+  })
+
+  test("hands a cancellation on, also one that came before the start", async () => {
+    const trial = createTrial(hanging)
+    const ended = failureOf(trial.run())
+    trial.cancel()
+    expect((await ended).type).toBe("attempt_cancelled")
+    const cancelled = createTrial((request) =>
+      failed({ code: request.signal.aborted ? "aborted" : "running" }),
+    )
+    cancelled.cancel()
+    expect((await failureOf(cancelled.run())).type).toBe("aborted")
+  })
+})

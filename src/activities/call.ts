@@ -1,0 +1,86 @@
+/**
+ * The frame's side of a connector: what it is given, and what it must say of one attempt. A connector makes
+ * one attempt, never repeats it, and decides the class from codes, never from the text of a message.
+ */
+import type { Effect, FailureClass, Outcome } from "../contract/statuses.ts"
+import type { CallIdentity } from "./identity.ts"
+
+export interface CallRequest {
+  identity: CallIdentity
+  /** Design 4.2. The same for every attempt of one task, generation and operation. */
+  key: string
+  /** sha256 of the canonical resolved request, hex. */
+  fingerprint: string
+  effect: Effect
+  /** What is known of the effect before this attempt; `unknown` after a lost one. */
+  before: Outcome
+  config: Record<string, unknown>
+  input: unknown
+  /** Milliseconds this attempt may take. `signal` aborts at its end. */
+  budgetMs: number
+  /** Aborts with an `AttemptAborted`. A connector stops then, and waits until what it began is settled. */
+  signal: AbortSignal
+}
+
+export interface Connector {
+  call(request: CallRequest): Promise<Verdict>
+  /** Ends every client and leaves no handle. */
+  close(): Promise<void>
+}
+
+/** For the attempt row. Redacted and cut by the frame, so a connector gives it as it was. */
+export interface Evidence {
+  request?: unknown
+  response?: unknown
+  /** Address and port that were dialled. */
+  peer?: string | undefined
+  bytesSent?: number | undefined
+  bytesReceived?: number | undefined
+}
+
+export interface Done {
+  class: "done"
+  /** The raw reply, as JSON. */
+  output: unknown
+  /** A remark for the attempt row, such as "replayed". */
+  note?: string
+  evidence: Evidence
+}
+
+export interface Failed {
+  /** `ongoing`: the target still works on an earlier attempt under the same key. */
+  class: FailureClass | "ongoing"
+  code: string
+  message: string
+  /** When the target wants to be asked again. */
+  retryAfterMs?: number | undefined
+  /** Only with `misconfigured`: what the mistake left behind, where it is not what was known before. */
+  left?: "executed" | "unknown"
+  /** The target fences by key, so that a refusal proves that no earlier attempt ran. */
+  barrier?: boolean
+  evidence: Evidence
+}
+
+export type Verdict = Done | Failed
+
+/** A mistake in a flow or a connection, found before anything was sent. Becomes `misconfigured`. */
+export class Misconfigured extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "Misconfigured"
+    this.code = code
+  }
+}
+
+/** Why an attempt was stopped: its time was up, or Temporal cancelled it. */
+export class AttemptAborted extends Error {
+  readonly code: "attempt_timeout" | "attempt_cancelled"
+
+  constructor(code: AttemptAborted["code"], message: string) {
+    super(message)
+    this.name = "AttemptAborted"
+    this.code = code
+  }
+}

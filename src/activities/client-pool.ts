@@ -1,0 +1,42 @@
+/** One client for each connection, built when first used, and anew after it was dropped or its settings changed. */
+
+export interface ClientPool<Settings extends { name: string }, Client> {
+  get(settings: Settings): Client
+  /** Closes a client that is broken; the next `get` builds another. A client that was replaced before is left alone. */
+  drop(client: Client): Promise<void>
+  close(): Promise<void>
+}
+
+/** @param close never rejects. */
+export function createClientPool<Settings extends { name: string }, Client>(
+  build: (settings: Settings) => Client,
+  close: (client: Client) => Promise<void>,
+): ClientPool<Settings, Client> {
+  const entries = new Map<string, { client: Client; settings: string }>()
+
+  const remove = async (name: string): Promise<void> => {
+    const entry = entries.get(name)
+    if (!entry) return
+    entries.delete(name)
+    await close(entry.client)
+  }
+
+  return {
+    get(settings) {
+      const wanted = JSON.stringify(settings)
+      const entry = entries.get(settings.name)
+      if (entry?.settings === wanted) return entry.client
+      // Never rejects; what is on its way over the old client ends there.
+      void remove(settings.name)
+      const client = build(settings)
+      entries.set(settings.name, { client, settings: wanted })
+      return client
+    },
+    async drop(client) {
+      for (const [name, entry] of entries) if (entry.client === client) await remove(name)
+    },
+    async close() {
+      await Promise.all([...entries.keys()].map(remove))
+    },
+  }
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest"
+import { classifySqlState, leavesCommitOpen, sqlStateOf } from "./classify.ts"
+
+describe("classifySqlState()", () => {
+  test.each(["40001", "40P01"])("%s is a conflict: the whole transaction may run again", (state) => {
+    expect(classifySqlState(state)).toEqual({ class: "not_executed", conflict: true })
+  })
+
+  test.each([
+    "55P03",
+    "57014",
+    "53000",
+    "53100",
+    "53200",
+    "53300",
+    "25006",
+    "57P03",
+    "08000",
+    "08003",
+    "08006",
+    "57P01",
+    "57P02",
+    "25P03",
+    "99999",
+  ])("%s was not executed", (state) => {
+    expect(classifySqlState(state)).toEqual({ class: "not_executed" })
+  })
+
+  test.each([
+    "23505",
+    "23503",
+    "23514",
+    "23P01",
+    "23502",
+    "22001",
+    "22003",
+    "22P02",
+    "22012",
+    "P0001",
+    "P0002",
+  ])("%s is a refusal", (state) => {
+    expect(classifySqlState(state)).toEqual({ class: "refused" })
+  })
+
+  test.each([
+    "42601",
+    "42P01",
+    "42703",
+    "42501",
+    "3D000",
+    "28000",
+    "28P01",
+    "0A000",
+    "25P02",
+    "25001",
+    "3F000",
+  ])("%s is a mistake", (state) => {
+    expect(classifySqlState(state)).toEqual({ class: "misconfigured" })
+  })
+
+  test.each(["XX000", "XX001", "XX002"])("%s is for a person, and leaves open what happened", (state) => {
+    expect(classifySqlState(state)).toEqual({ class: "misconfigured", left: "unknown" })
+  })
+})
+
+describe("leavesCommitOpen()", () => {
+  test("is so for lost connections, not for refusals of the commit", () => {
+    for (const state of ["08006", "08007", "57P01", "57P02", "40003", "XX000"])
+      expect(leavesCommitOpen(state), state).toBe(true)
+    for (const state of ["23505", "23503", "40001", "P0001", "57014"])
+      expect(leavesCommitOpen(state), state).toBe(false)
+  })
+})
+
+describe("sqlStateOf()", () => {
+  test("tells the server's codes from the socket's", () => {
+    const server = Object.assign(new Error("x"), { code: "57P01", severity: "FATAL" })
+    expect(sqlStateOf(server)).toBe("57P01")
+    for (const code of ["EPIPE", "ECONNRESET", undefined, 7])
+      expect(sqlStateOf(Object.assign(new Error("x"), { code }))).toBeUndefined()
+  })
+})

@@ -1,0 +1,197 @@
+/**
+ * From a db task's config to one SQL statement with bound scalars. Names come from the flow, are checked and quoted;
+ * values are never part of the text. Rules: design 5 "DB", C36 of the security reference.
+ */
+import { Misconfigured } from "../call.ts"
+
+export interface Statement {
+  text: string
+  values: Scalar[]
+  /** It can be read through a cursor. It may write all the same, by a function or in a `with`. */
+  isQuery: boolean
+  expectRows: RowExpectation | undefined
+}
+
+export type Scalar = string | number | boolean | null
+
+export interface RowExpectation {
+  compare: "=" | ">="
+  count: number
+}
+
+/** Anything else could end or begin a transaction, change the schema or the session, or run a program. */
+const FIRST_WORDS = ["select", "insert", "update", "delete", "merge", "with", "values", "call"]
+const QUERY_WORDS = ["select", "with", "values"]
+const NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
+const COLUMN = new RegExp(`^${NAME}$`)
+const TABLE = new RegExp(`^${NAME}(\\.${NAME})?$`)
+
+/** Throws `Misconfigured`: `sql_invalid`, `value_not_scalar`, `where_required`, `expect_rows_invalid`. */
+export function compileStatement(config: Record<string, unknown>): Statement {
+  const expectRows = parseExpectation(config["expect_rows"])
+  const { text, values } = config["sql"] === undefined ? fromOperation(config) : fromSql(config)
+  return { text, values, isQuery: QUERY_WORDS.includes(firstWord(text) ?? ""), expectRows }
+}
+
+export function meetsExpectation({ compare, count }: RowExpectation, rows: number): boolean {
+  return compare === "=" ? rows === count : rows >= count
+}
+
+interface Compiled {
+  text: string
+  values: Scalar[]
+}
+
+function fromSql({ sql, args }: Record<string, unknown>): Compiled {
+  if (typeof sql !== "string") throw invalid("sql is not text")
+  const word = firstWord(sql)
+  if (word === undefined || !FIRST_WORDS.includes(word))
+    throw invalid(
+      `a statement starts with ${FIRST_WORDS.join(", ")}; this one with ${JSON.stringify(word ?? sql.slice(0, 20))}`,
+    )
+  if (args !== undefined && args !== null && !Array.isArray(args)) throw invalid("args is not a list")
+  return {
+    text: sql,
+    values: (args ?? []).map((value: unknown, index: number) => toScalar(value, `args[${index}]`)),
+  }
+}
+
+/** After comments and opening brackets, in lower case. */
+function firstWord(sql: string): string | undefined {
+  let rest = sql.trimStart()
+  while (/^(?:--|\/\*|\()/.test(rest)) {
+    if (rest.startsWith("(")) {
+      rest = rest.slice(1).trimStart()
+      continue
+    }
+    const close = rest.startsWith("--") ? "\n" : "*/"
+    const end = rest.indexOf(close, 2)
+    // Postgres's comments nest.
+    if (end < 0 || rest.slice(2, end).includes("/*")) return undefined
+    rest = rest.slice(end + close.length).trimStart()
+  }
+  return /^[A-Za-z]+/.exec(rest)?.[0].toLowerCase()
+}
+
+function fromOperation(config: Record<string, unknown>): Compiled {
+  const table = quoteTable(config["table"])
+  const data = toColumns(config["data"], "data")
+  const where = toColumns(config["where"], "where")
+  const bind = createBinder()
+  switch (config["operation"]) {
+    case "insert":
+      return { text: insert(table, needColumns(data, "data"), bind), values: bind.values }
+    case "upsert":
+      return {
+        text: upsert(table, needColumns(data, "data"), needColumns(where, "where"), bind),
+        values: bind.values,
+      }
+    case "update": {
+      const set = needColumns(data, "data").map(([column, value]) => `${column} = ${bind(value)}`)
+      return {
+        text: `update ${table} set ${set.join(", ")}${filter(where, config, bind)}`,
+        values: bind.values,
+      }
+    }
+    case "delete":
+      return { text: `delete from ${table}${filter(where, config, bind)}`, values: bind.values }
+    case "select":
+      return { text: `select * from ${table}${conditions(where, bind)}`, values: bind.values }
+    default:
+      throw invalid(
+        `operation is ${JSON.stringify(config["operation"])}: expected insert, update, delete, upsert or select, or sql`,
+      )
+  }
+}
+
+type Columns = [column: string, value: Scalar][]
+type Binder = ((value: Scalar) => string) & { values: Scalar[] }
+
+function createBinder(): Binder {
+  const values: Scalar[] = []
+  return Object.assign((value: Scalar) => `$${values.push(value)}`, { values })
+}
+
+function insert(table: string, columns: Columns, bind: Binder): string {
+  const names = columns.map(([column]) => column)
+  return `insert into ${table} (${names.join(", ")}) values (${columns.map(([, value]) => bind(value)).join(", ")})`
+}
+
+/** `where` names the columns of the unique key and their values, `data` what is set either way. */
+function upsert(table: string, data: Columns, where: Columns, bind: Binder): string {
+  const key = where.map(([column]) => column)
+  const twice = data.find(([column]) => key.includes(column))
+  if (twice) throw invalid(`the column ${twice[0]} is in data and in where`)
+  if (where.some(([, value]) => value === null))
+    throw invalid("a null in where identifies no row: it cannot be upserted")
+  const set = data.map(([column]) => `${column} = excluded.${column}`)
+  return `${insert(table, [...where, ...data], bind)} on conflict (${key.join(", ")}) do update set ${set.join(", ")}`
+}
+
+function filter(where: Columns, config: Record<string, unknown>, bind: Binder): string {
+  if (where.length === 0 && config["allow_all"] !== true)
+    throw new Misconfigured(
+      "where_required",
+      `${String(config["operation"])} without where would change every row: add where, or allow_all: true`,
+    )
+  return conditions(where, bind)
+}
+
+function conditions(where: Columns, bind: Binder): string {
+  const tests = where.map(([column, value]) =>
+    value === null ? `${column} is null` : `${column} = ${bind(value)}`,
+  )
+  return tests.length === 0 ? "" : ` where ${tests.join(" and ")}`
+}
+
+function toColumns(value: unknown, field: string): Columns {
+  if (value === undefined || value === null) return []
+  if (typeof value !== "object" || Array.isArray(value)) throw invalid(`${field} is not an object of columns`)
+  return Object.entries(value).map(([name, one]) => {
+    if (!COLUMN.test(name)) throw invalid(`${JSON.stringify(name)} in ${field} is not a column name`)
+    return [`"${name}"`, toScalar(one, `${field}.${name}`)]
+  })
+}
+
+function needColumns(columns: Columns, field: string): Columns {
+  if (columns.length === 0) throw invalid(`${field} names no column`)
+  return columns
+}
+
+function quoteTable(table: unknown): string {
+  if (typeof table !== "string" || !TABLE.test(table))
+    throw invalid(
+      `${JSON.stringify(table)} is not a table name: expected letters, digits and _, with a schema at most`,
+    )
+  return table
+    .split(".")
+    .map((part) => `"${part}"`)
+    .join(".")
+}
+
+function toScalar(value: unknown, place: string): Scalar {
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value
+  const kind = Array.isArray(value) ? "a list" : value === undefined ? "missing" : "an object"
+  throw new Misconfigured(
+    "value_not_scalar",
+    `${place} is ${kind}: only text, numbers, true, false and null can be bound`,
+  )
+}
+
+function parseExpectation(value: unknown): RowExpectation | undefined {
+  if (value === undefined || value === null) return undefined
+  const match = /^(>=)?\s*(\d{1,9})$/.exec(
+    typeof value === "number" ? String(value) : typeof value === "string" ? value.trim() : "",
+  )
+  if (!match)
+    throw new Misconfigured(
+      "expect_rows_invalid",
+      `expect_rows is ${JSON.stringify(value)}: expected 1, "1" or ">=1"`,
+    )
+  return { compare: match[1] === undefined ? "=" : ">=", count: Number(match[2]) }
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured("sql_invalid", message)
+}

@@ -1,0 +1,130 @@
+/**
+ * The channel of one gRPC connection: dialled to checked addresses, proven ready before a call is begun, with the
+ * descriptors that were reflected over it. No retries, no proxy, no configuration from outside.
+ */
+import { type ChannelOptions, Client, connectivityState, credentials } from "@grpc/grpc-js"
+import type { Metadata } from "@grpc/grpc-js"
+import type { GrpcConnection } from "../../contract/connections.ts"
+import { abortable } from "../abortable.ts"
+import { dialOnce } from "../outbound/dial.ts"
+import type { OutboundGuard } from "../outbound/guard.ts"
+import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
+import { buildDescriptors, type ServiceDescriptors } from "./descriptors.ts"
+import { reflectService } from "./reflection.ts"
+
+const MAX_CONNECT_MS = 10_000
+const ABANDONED_BACKOFF_MS = 10 * 60_000
+export interface ChannelUse {
+  metadata: Metadata
+  /** Milliseconds since the epoch. */
+  deadline: number
+  signal: AbortSignal
+}
+
+export interface GrpcChannel {
+  /** Throws the reason when the server cannot be reached: then no call has been begun. */
+  ready(use: Pick<ChannelUse, "deadline" | "signal">): Promise<Client>
+  /** Of a service; reflected once. `refresh` reads them again. */
+  descriptors(service: string, use: ChannelUse, mode?: "cached" | "refresh"): Promise<ServiceDescriptors>
+  close(): Promise<void>
+}
+
+export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGuard): GrpcChannel {
+  const known = new Map<string, ServiceDescriptors>()
+  let opening: Promise<Client> | undefined
+
+  const open = (deadline: number): Promise<Client> => {
+    const opened = openClient(connection, guard, deadline)
+    opening = opened
+    opened.catch(() => {
+      if (opening === opened) opening = undefined
+    })
+    return opened
+  }
+
+  const ready: GrpcChannel["ready"] = async ({ deadline, signal }) => {
+    const connectBy = Math.min(Date.now() + MAX_CONNECT_MS, (Date.now() + deadline) / 2)
+    const current = opening ?? open(connectBy)
+    const client = await abortable(current, signal)
+    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return client
+    // The server went away since. Its name is resolved and checked anew; calls on their way still end.
+    client.close()
+    return abortable(opening === current || opening === undefined ? open(connectBy) : opening, signal)
+  }
+
+  return {
+    ready,
+    async descriptors(service, use, mode = "cached") {
+      const cached = mode === "cached" ? known.get(service) : undefined
+      if (cached) return cached
+      const files = await reflectService(await ready(use), { service, ...use })
+      const descriptors = buildDescriptors(files, service)
+      known.set(service, descriptors)
+      return descriptors
+    },
+    async close() {
+      // Rejected: then there is nothing to close.
+      const client = await opening?.catch(() => undefined)
+      client?.close()
+    },
+  }
+}
+
+/**
+ * A trial connection goes first: it finds the address that answers, and its error says what the channel would keep
+ * to itself. @param deadline milliseconds since the epoch.
+ */
+async function openClient(
+  connection: GrpcConnection,
+  guard: OutboundGuard,
+  deadline: number,
+): Promise<Client> {
+  const { host, port, tls, ca } = connection
+  const dial = { host, port, ...(tls === true ? { tls: { ca, protocols: ["h2"] } } : {}) }
+  const { address, family } = await dialOnce(guard, dial, Math.max(deadline - Date.now(), 1))
+  const target = family === 6 ? `ipv6:[${address}]:${port}` : `ipv4:${address}:${port}`
+  const client = new Client(target, credentialsOf(connection), optionsOf(connection))
+  if (await becomesReady(client, deadline)) return client
+  client.close()
+  throw Object.assign(new Error(`${host}:${port} takes connections, but speaks no HTTP/2`), {
+    code: "GRPC_UNAVAILABLE",
+  })
+}
+
+function credentialsOf({ tls, ca }: GrpcConnection) {
+  return tls === true
+    ? credentials.createSsl(ca === undefined ? null : Buffer.from(ca))
+    : credentials.createInsecure()
+}
+
+function optionsOf({ host, port, tls }: GrpcConnection): Partial<ChannelOptions> {
+  return {
+    "grpc.default_authority": `${host}:${port}`,
+    ...(tls === true ? { "grpc.ssl_target_name_override": host } : {}),
+    // A channel that fails is given up; the library would dial on behind our back, even after its close.
+    "grpc.initial_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,
+    "grpc.max_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,
+    "grpc.enable_channelz": 0,
+    "grpc.enable_retries": 0,
+    "grpc.service_config_disable_resolution": 1,
+    "grpc.enable_http_proxy": 0,
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.max_receive_message_length": MAX_REPLY_BYTES,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  }
+}
+
+/** Never rejects. A failed dial ends it at once: the channel's own back-off is not waited for. */
+async function becomesReady(client: Client, deadline: number): Promise<boolean> {
+  const channel = client.getChannel()
+  for (;;) {
+    const state = channel.getConnectivityState(true)
+    if (state === connectivityState.READY) return true
+    if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) return false
+    const inTime = await new Promise<boolean>((resolve) => {
+      channel.watchConnectivityState(state, deadline, (error) => resolve(error === undefined))
+    })
+    if (!inTime) return false
+  }
+}

@@ -1,0 +1,310 @@
+import { status } from "@grpc/grpc-js"
+import { afterEach, describe, expect, test } from "vitest"
+import type { GrpcConnection } from "../../contract/connections.ts"
+import { AttemptAborted, type CallRequest, type Connector } from "../call.ts"
+import {
+  brief,
+  closedGuard,
+  closedPort,
+  connectionsOf,
+  createCall,
+  localGuard,
+  secretsOf,
+  startTcp,
+  until,
+} from "../calls.testsuite.ts"
+import { createHttpClient } from "../outbound/http-client.ts"
+import { createRpcConnector } from "./connector.ts"
+import {
+  type GrpcServerOptions,
+  metadataOf,
+  SHOP_PROTO,
+  startGrpc,
+  type TestGrpcServer,
+} from "./grpc-server.testsuite.ts"
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function serve(options: Partial<GrpcServerOptions> = {}): Promise<TestGrpcServer> {
+  const server = await startGrpc({ handler: (_, reply) => reply(null, { payment_id: "p1" }), ...options })
+  cleanups.push(() => server.stop())
+  return server
+}
+
+function connectorTo(port: number, more: Partial<GrpcConnection> = {}, guard = localGuard): Connector {
+  const client = createHttpClient(guard)
+  const connection = { name: "payment", kind: "grpc", host: "127.0.0.1", port, ...more } as const
+  const connector = createRpcConnector({
+    connections: connectionsOf(connection),
+    secrets: secretsOf({ token: "s3cret-token" }),
+    guard,
+    client,
+  })
+  cleanups.push(
+    () => client.close(),
+    () => connector.close(),
+  )
+  return connector
+}
+
+const charge = (input: unknown = { order_id: "o1" }, parts: Partial<CallRequest> = {}) =>
+  createCall({ config: { service: "payment", method: "shop.Payment/Charge" }, input, ...parts })
+
+describe("gRPC by reflection", () => {
+  test("calls a method it has never seen, in either spelling, 64 bits exact", async () => {
+    const server = await serve({
+      handler: (call, reply) =>
+        reply(null, {
+          payment_id: `p-${String(call.request["order_id"])}`,
+          charged_cents: call.request["amount_cents"],
+          charged_at: call.request["due_at"],
+          notes: { extra: JSON.stringify(call.request["line"]) },
+        }),
+    })
+    const connector = connectorTo(server.port)
+    const inputs = [
+      {
+        order_id: "o1",
+        amount_cents: "9007199254740993",
+        due_at: "2026-11-21T02:00:00Z",
+        line: { sku: "A", kind: "GOODS" },
+      },
+      {
+        orderId: "o1",
+        amountCents: "9007199254740993",
+        dueAt: "2026-11-21T02:00:00Z",
+        line: { sku: "A", kind: 1 },
+      },
+    ]
+    for (const input of inputs)
+      expect(await connector.call(charge(input))).toMatchObject({
+        class: "done",
+        output: {
+          payment_id: "p-o1",
+          charged_cents: "9007199254740993",
+          replayed: false,
+          charged_at: "2026-11-21T02:00:00Z",
+          notes: { extra: '{"sku":"A","kind":"GOODS"}' },
+        },
+      })
+  })
+
+  test("sends key, trace, identity and the connection's metadata, and keeps evidence", async () => {
+    const server = await serve()
+    const request = charge({ order_id: "o1" })
+    const verdict = await connectorTo(server.port, { metadata: { authorization: { secret: "token" } } }).call(
+      request,
+    )
+    const sent = server.calls[0]?.metadata
+    expect(sent?.get("idempotency-key")).toEqual([request.key])
+    expect(sent?.get("x-holdfast-transaction")).toEqual(["order-1"])
+    expect(sent?.get("authorization")).toEqual(["s3cret-token"])
+    expect(sent?.get("traceparent")[0]).toMatch(/^00-/)
+    expect(verdict.evidence).toMatchObject({
+      request: {
+        method: "shop.Payment/Charge",
+        message: { order_id: "o1" },
+        descriptors: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
+      response: { status: "OK" },
+      peer: `127.0.0.1:${server.port}`,
+      bytesSent: 4,
+    })
+  })
+
+  test("tells the server the deadline", async () => {
+    const server = await serve()
+    await connectorTo(server.port).call(charge())
+    const deadline = Number(server.calls[0]?.getDeadline())
+    expect(deadline - Date.now()).toBeGreaterThan(3_000)
+    expect(deadline - Date.now()).toBeLessThan(5_000)
+  })
+
+  test("reflects once for many calls", async () => {
+    const server = await serve()
+    const connector = connectorTo(server.port)
+    for (let call = 0; call < 10; call++)
+      expect(brief(await connector.call(charge()))).toEqual({ class: "done" })
+    expect(server.calls).toHaveLength(10)
+    expect(server.reflections).toBe(1)
+  })
+
+  test("asks a server that has only v1alpha", async () => {
+    const server = await serve({ reflection: "v1alpha" })
+    expect(brief(await connectorTo(server.port).call(charge()))).toEqual({ class: "done" })
+  })
+
+  test.each([
+    ["an unknown field", { order_idd: "o1" }, /order_idd/],
+    ["a wrong type", { amount_cents: "many" }, /amount_cents/],
+    ["an unknown enum value", { line: { kind: "SERVICES" } }, /SERVICES/],
+    ["text", "o1", /ChargeRequest/],
+  ])("refuses %s before it calls", async (_name, input, said) => {
+    const server = await serve()
+    const verdict = await connectorTo(server.port).call(charge(input))
+    expect(verdict).toMatchObject({
+      class: "misconfigured",
+      code: "request_invalid",
+      message: expect.stringMatching(said),
+    })
+    expect(server.calls).toHaveLength(0)
+  })
+
+  test("sends an empty message for no input", async () => {
+    const server = await serve()
+    expect(brief(await connectorTo(server.port).call(charge(undefined)))).toEqual({ class: "done" })
+  })
+
+  test.each([
+    [status.FAILED_PRECONDITION, "refused", "GRPC_FAILED_PRECONDITION"],
+    [status.ABORTED, "not_executed", "GRPC_ABORTED"],
+    [status.UNAUTHENTICATED, "misconfigured", "GRPC_UNAUTHENTICATED"],
+    [status.UNAVAILABLE, "unknown", "GRPC_UNAVAILABLE"],
+    [status.INTERNAL, "unknown", "GRPC_INTERNAL"],
+    [status.CANCELLED, "unknown", "GRPC_CANCELLED"],
+  ])("reads status %d, and calls once only", async (code, expected, word) => {
+    const server = await serve({ handler: (_, reply) => reply({ code, details: "why" }) })
+    const verdict = await connectorTo(server.port).call(charge())
+    expect(brief(verdict)).toEqual({ class: expected, code: word })
+    expect(verdict.evidence.response).toEqual({ status: word.slice(5), details: "why" })
+    expect(server.calls).toHaveLength(1)
+  })
+
+  test("a handler that throws is unknown", async () => {
+    const server = await serve({
+      handler: () => {
+        throw new Error("bug")
+      },
+    })
+    expect(brief(await connectorTo(server.port).call(charge()))).toEqual({
+      class: "unknown",
+      code: "GRPC_UNKNOWN",
+    })
+  })
+
+  test("waits as long as an exhausted server asks for", async () => {
+    const metadata = metadataOf({ "grpc-retry-pushback-ms": "1500" })
+    const server = await serve({
+      handler: (_, reply) => reply({ code: status.RESOURCE_EXHAUSTED, details: "busy", metadata }),
+    })
+    expect(await connectorTo(server.port).call(charge())).toMatchObject({
+      class: "not_executed",
+      code: "GRPC_RESOURCE_EXHAUSTED",
+      retryAfterMs: 1_500,
+    })
+  })
+
+  test("a closed port is not_executed, and the next attempt finds the server that came up", async () => {
+    const port = await closedPort()
+    const connector = connectorTo(port)
+    expect(brief(await connector.call(charge()))).toEqual({ class: "not_executed", code: "ECONNREFUSED" })
+    const server = await serve({ port })
+    expect(brief(await connector.call(charge()))).toEqual({ class: "done" })
+    expect(server.calls).toHaveLength(1)
+  })
+
+  test("a server that is gone between two calls is not_executed, or done when it came back", async () => {
+    const first = await serve()
+    const connector = connectorTo(first.port)
+    expect(brief(await connector.call(charge()))).toEqual({ class: "done" })
+    first.stop()
+    await until(async () => (await connector.call(charge())).class === "not_executed")
+    await serve({ port: first.port })
+    expect(brief(await connector.call(charge()))).toEqual({ class: "done" })
+  })
+
+  test("a server that dies in the middle of a call is unknown", async () => {
+    const server = await serve({ handler: () => {} })
+    const ended = connectorTo(server.port).call(charge())
+    await until(() => server.calls.length === 1)
+    server.stop()
+    expect(await ended).toMatchObject({
+      class: "unknown",
+      code: expect.stringMatching(/^GRPC_(UNAVAILABLE|CANCELLED)$/),
+    })
+  })
+
+  test("a deadline that passes is unknown, and the server sees the call end", async () => {
+    const server = await serve({ handler: () => {} })
+    const verdict = await connectorTo(server.port).call(charge({}, { budgetMs: 500 }))
+    expect(brief(verdict)).toEqual({ class: "unknown", code: "GRPC_DEADLINE_EXCEEDED" })
+    await until(() => server.calls[0]?.cancelled === true)
+  })
+
+  test("a cancelled attempt cancels the call", async () => {
+    const server = await serve({ handler: () => {} })
+    const controller = new AbortController()
+    const ended = connectorTo(server.port).call(charge({}, { signal: controller.signal, budgetMs: 60_000 }))
+    await until(() => server.calls.length === 1)
+    controller.abort(new AttemptAborted("attempt_cancelled", "stopped by the test"))
+    expect(brief(await ended)).toEqual({ class: "unknown", code: "attempt_cancelled" })
+    await until(() => server.calls[0]?.cancelled === true)
+  })
+
+  test("a server that takes connections and says nothing is not_executed", async () => {
+    const mute = await startTcp(() => {})
+    cleanups.push(() => mute.close())
+    const verdict = await connectorTo(mute.port).call(charge({}, { budgetMs: 400 }))
+    expect(verdict.class).toBe("not_executed")
+  })
+
+  test("names a service, a method or a stream that cannot be called", async () => {
+    const server = await serve()
+    const connector = connectorTo(server.port)
+    const codeOf = async (method: unknown) =>
+      brief(await connector.call(createCall({ config: { service: "payment", method } })))
+    expect(await codeOf("shop.Nowhere/Charge")).toEqual({
+      class: "misconfigured",
+      code: "grpc_service_unknown",
+    })
+    expect(await codeOf("shop.Payment/Nothing")).toEqual({
+      class: "misconfigured",
+      code: "grpc_method_unknown",
+    })
+    expect(await codeOf("shop.Payment/Watch")).toEqual({ class: "misconfigured", code: "grpc_streaming" })
+    await expect(codeOf("Charge")).rejects.toMatchObject({ code: "grpc_method_invalid" })
+    expect(server.calls).toHaveLength(0)
+  })
+
+  test("says so when a server has no reflection", async () => {
+    const server = await serve({ reflection: "none" })
+    expect(brief(await connectorTo(server.port).call(charge()))).toEqual({
+      class: "misconfigured",
+      code: "grpc_no_reflection",
+    })
+  })
+
+  test("reads the descriptors again when a request does not fit: the server may be newer", async () => {
+    const old = await serve({ proto: SHOP_PROTO.replace("string order_id = 1;", "") })
+    const connector = connectorTo(old.port)
+    expect(brief(await connector.call(charge({ amount_cents: 1 })))).toEqual({ class: "done" })
+    expect(brief(await connector.call(charge()))).toEqual({ class: "misconfigured", code: "request_invalid" })
+    old.stop()
+    const renewed = await serve({ port: old.port })
+    await until(async () => (await connector.call(charge())).class === "done")
+    expect(renewed.calls.length).toBeGreaterThan(0)
+  })
+
+  test("a guarded address is misconfigured, and nothing is dialled", async () => {
+    const server = await serve()
+    for (const host of ["127.0.0.1", "localhost", "::1"]) {
+      const verdict = await connectorTo(server.port, { host }, closedGuard).call(charge())
+      expect(brief(verdict), host).toEqual({ class: "misconfigured", code: "address_blocked" })
+    }
+    expect(server.calls).toHaveLength(0)
+  })
+
+  test("refuses metadata that cannot be sent", async () => {
+    const server = await serve()
+    for (const metadata of [{ "grpc-timeout": "1S" }, { "x-bin": "a" }, { x: "ä" }, { x: "a\r\nb" }])
+      await expect(
+        connectorTo(server.port, { metadata }).call(charge()),
+        JSON.stringify(metadata),
+      ).rejects.toMatchObject({
+        code: "header_invalid",
+      })
+  })
+})

@@ -1,0 +1,624 @@
+import { randomBytes } from "node:crypto"
+import { createServer, connect, type Socket } from "node:net"
+import { once } from "node:events"
+import pg from "pg"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { AttemptAborted, type CallRequest, type Connector } from "../../src/activities/call.ts"
+import {
+  brief,
+  closedGuard,
+  closedPort,
+  connectionsOf,
+  createCall,
+  identity,
+  localGuard,
+  secretsOf,
+  until,
+} from "../../src/activities/calls.testsuite.ts"
+import { createDbConnector } from "../../src/activities/db/connector.ts"
+import { installBarrier } from "../../src/activities/index.ts"
+import type { PostgresConnection } from "../../src/contract/connections.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+
+let database: TestDatabase
+let url: URL
+let admin: pg.Pool
+const cleanups: (() => unknown)[] = []
+
+beforeAll(async () => {
+  database = await createTestDatabase("empty")
+  url = new URL(database.url)
+  admin = new pg.Pool({ connectionString: database.url, max: 4 })
+  admin.on("error", () => {})
+  await admin.query(`
+    create table stock (sku text primary key, on_hand integer not null check (on_hand >= 0), reserved integer not null default 0);
+    create table effect (id bigint generated always as identity primary key, txn text not null, note text);
+    create table line (order_id text not null references stock (sku), n integer unique);
+  `)
+})
+afterAll(async () => {
+  await admin.end()
+  await database.drop()
+})
+beforeEach(async () => {
+  await admin.query("truncate stock, effect, line restart identity cascade")
+  await admin.query("insert into stock values ('A', 10, 0)")
+  await admin.query(
+    "do $$ begin if to_regclass('holdfast_barrier') is not null then truncate holdfast_barrier; end if; end $$",
+  )
+})
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+function connectorTo(
+  more: Partial<PostgresConnection> = {},
+  password = url.password,
+  guard = localGuard,
+): Connector {
+  const connection: PostgresConnection = {
+    name: "inventory",
+    kind: "postgres",
+    host: "127.0.0.1",
+    port: Number(url.port),
+    database: url.pathname.slice(1),
+    user: url.username,
+    password_secret: "inventory_password",
+    ...more,
+  }
+  const secrets = secretsOf({ inventory_password: password })
+  const connector = createDbConnector({ connections: connectionsOf(connection), secrets, guard })
+  cleanups.push(() => connector.close())
+  return connector
+}
+
+let serial = 0
+/** A transaction of its own, unless it is named. */
+function call(
+  config: object,
+  parts: Partial<CallRequest> & { transaction?: string; generation?: number } = {},
+): CallRequest {
+  const { transaction = `t${++serial}-${randomBytes(3).toString("hex")}`, generation = 1, ...rest } = parts
+  const who = { ...identity, transaction, generation }
+  return createCall({ kind: "db", config: { connection: "inventory", ...config }, identity: who, ...rest })
+}
+
+const charge = "insert into effect (txn, note) values ($1, $2) returning id"
+const effects = async (txn: string): Promise<number> =>
+  Number((await admin.query("select count(*) from effect where txn = $1", [txn])).rows[0]?.count)
+const barrierOf = async (transaction: string) =>
+  (await admin.query("select * from holdfast_barrier where txn = $1", [`acme/${transaction}`])).rows[0] as
+    Record<string, unknown> | undefined
+
+describe("a db task", () => {
+  test("runs once, in one transaction with its barrier row, and answers rows and count", async () => {
+    const request = call({ sql: charge, args: ["t", "hello"] }, { transaction: "first" })
+    const verdict = await connectorTo().call(request)
+    expect(verdict).toMatchObject({ class: "done", output: { rows: [{ id: "1" }], row_count: 1 } })
+    expect(verdict.evidence).toMatchObject({
+      request: { sql: charge, args: ["t", "hello"] },
+      peer: `127.0.0.1:${url.port}`,
+    })
+    expect(await barrierOf("first")).toMatchObject({
+      txn: "acme/first",
+      task: "pay",
+      generation: 1,
+      state: "APPLIED",
+      fingerprint: request.fingerprint,
+      result: { rows: [{ id: "1" }], row_count: 1 },
+      applied_at: expect.any(Date),
+    })
+  })
+
+  test("answers a repeat with the stored result, also from another worker", async () => {
+    const request = call({ sql: charge, args: ["once", "x"] })
+    const first = await connectorTo().call(request)
+    const again = await connectorTo().call({ ...request, identity: { ...request.identity, attempt: 2 } })
+    expect(again).toMatchObject({ class: "done", note: "replayed from the barrier" })
+    expect(again.class === "done" && again.output).toEqual(first.class === "done" && first.output)
+    expect(await effects("once")).toBe(1)
+  })
+
+  test("fifty copies at once make one effect and fifty equal answers", async () => {
+    const connector = connectorTo({ pool_size: 20 })
+    const request = call({ sql: charge, args: ["storm", "x"] }, { budgetMs: 20_000 })
+    const copies = Array.from({ length: 50 }, () => ({ ...request, signal: new AbortController().signal }))
+    const verdicts = await Promise.all(copies.map((copy) => connector.call(copy)))
+    expect(
+      new Set(
+        verdicts.map((verdict) => JSON.stringify(verdict.class === "done" ? verdict.output : brief(verdict))),
+      ),
+    ).toEqual(new Set(['{"rows":[{"id":"1"}],"row_count":1}']))
+    expect(await effects("storm")).toBe(1)
+  })
+
+  test("refuses another request under the same key, and takes it as another generation", async () => {
+    const connector = connectorTo()
+    await connector.call(call({ sql: charge, args: ["k", "1"] }, { transaction: "reuse" }))
+    const other = call({ sql: charge, args: ["k", "2"] }, { transaction: "reuse" })
+    expect(brief(await connector.call(other))).toEqual({ class: "misconfigured", code: "key_reused" })
+    const next = call({ sql: charge, args: ["k", "2"] }, { transaction: "reuse", generation: 2 })
+    expect((await connector.call(next)).class).toBe("done")
+    expect(await effects("k")).toBe(2)
+  })
+
+  test.each(["BLOCKED", "COMPENSATED"])("comes too late after compensation: %s", async (state) => {
+    const connector = connectorTo()
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    const request = call({ sql: charge, args: ["late", "x"] }, { transaction: `late-${state}` })
+    await admin.query(
+      "insert into holdfast_barrier (txn, task, generation, state) values ($1, 'pay', 1, $2)",
+      [`acme/late-${state}`, state],
+    )
+    expect(await connector.call(request)).toMatchObject({
+      class: "refused",
+      code: "rejected_after_compensation",
+      barrier: true,
+    })
+    expect(await effects("late")).toBe(0)
+  })
+
+  test("carries out S1's operations", async () => {
+    const connector = connectorTo()
+    const run = async (config: object) => {
+      const verdict = await connector.call(call(config))
+      if (verdict.class !== "done") throw new Error(`${verdict.code}: ${verdict.message}`)
+      return verdict.output
+    }
+    const table = "public.stock"
+    expect(await run({ operation: "insert", table, data: { sku: "B'; --", on_hand: 5 } })).toEqual({
+      rows: [],
+      row_count: 1,
+    })
+    expect(
+      await run({ operation: "update", table, data: { reserved: 2 }, where: { sku: "B'; --" } }),
+    ).toMatchObject({ row_count: 1 })
+    const upsert = { operation: "upsert", table, data: { on_hand: 7 }, where: { sku: "C" } }
+    expect(await run(upsert)).toMatchObject({ row_count: 1 })
+    expect(await run({ ...upsert, data: { on_hand: 8 } })).toMatchObject({ row_count: 1 })
+    expect(await run({ operation: "delete", table, where: { sku: "A" } })).toMatchObject({ row_count: 1 })
+    const { rows } = await admin.query("select * from stock order by sku")
+    expect(rows).toEqual([
+      { sku: "B'; --", on_hand: 5, reserved: 2 },
+      { sku: "C", on_hand: 8, reserved: 0 },
+    ])
+  })
+
+  test("reads without a barrier, in a read-only transaction", async () => {
+    const connector = connectorTo()
+    const select = { operation: "select", table: "stock", where: { sku: "A" } }
+    const request = call(select, { effect: "read", transaction: "reader" })
+    expect(await connector.call(request)).toMatchObject({
+      class: "done",
+      output: { rows: [{ sku: "A", on_hand: 10, reserved: 0 }], row_count: 1 },
+    })
+    await admin.query("update stock set on_hand = 9")
+    expect(await connector.call(request)).toMatchObject({ output: { rows: [{ on_hand: 9 }] } })
+    expect(await barrierOf("reader")).toBeUndefined()
+    await admin.query(
+      "create or replace function sneak() returns int language sql as $$ insert into effect (txn) values ('sneak') returning 1 $$",
+    )
+    expect(brief(await connector.call(call({ sql: "select sneak()" }, { effect: "read" })))).toEqual({
+      class: "misconfigured",
+      code: "sql_writes_in_read",
+    })
+    await expect(
+      connector.call(call({ sql: "delete from stock" }, { effect: "read" })),
+    ).rejects.toMatchObject({
+      code: "sql_writes_in_read",
+    })
+    expect(await effects("sneak")).toBe(0)
+  })
+
+  test("cuts a long read, and keeps its memory", async () => {
+    const verdict = await connectorTo().call(
+      call({ sql: "select generate_series(1, 50000000) as n" }, { effect: "read" }),
+    )
+    if (verdict.class !== "done") throw new Error(verdict.message)
+    const output = verdict.output as { rows: unknown[]; row_count: number; truncated?: boolean }
+    expect(output.rows).toHaveLength(1_000)
+    expect(output.row_count).toBe(1_000)
+    expect(output.truncated).toBe(true)
+  })
+
+  test("gives values as JSON that does not depend on the worker's zone", async () => {
+    const sql = `select 9007199254740993::int8 as big, 1.50::numeric as num, 'NaN'::float8 as nan, true as yes, null as none,
+      date '2026-11-21' as day, timestamp '2026-11-21 02:03:04.123456' as local,
+      timestamptz '2026-11-21 02:03:04.123456+02' as at, array[1,2] as list, '{"a":[1]}'::jsonb as doc,
+      '\\x0102'::bytea as bytes, interval '1 day 2 hours' as span, array[date '2026-11-21'] as days`
+    const verdict = await connectorTo().call(call({ sql }, { effect: "read" }))
+    expect(verdict.class === "done" && (verdict.output as { rows: unknown[] }).rows[0]).toEqual({
+      big: "9007199254740993",
+      num: "1.50",
+      nan: "NaN",
+      yes: true,
+      none: null,
+      day: "2026-11-21",
+      local: "2026-11-21 02:03:04.123456",
+      at: "2026-11-21T00:03:04.123456+00:00",
+      list: [1, 2],
+      doc: { a: [1] },
+      bytes: "AQI=",
+      span: "P0Y0M1DT2H0M0S",
+      days: ["2026-11-21"],
+    })
+  })
+
+  const reserve = (quantity: number) => ({
+    sql: "update stock set reserved = reserved + $1 where sku = $2 and on_hand - reserved >= $1",
+    args: [quantity, "A"],
+    expect_rows: "1",
+  })
+
+  test("refuses when the statement meets other than the expected rows, and leaves nothing behind", async () => {
+    const connector = connectorTo()
+    const request = call(reserve(11), { transaction: "sold-out" })
+    expect(await connector.call(request)).toMatchObject({
+      class: "refused",
+      code: "expect_rows",
+      barrier: true,
+    })
+    expect(await barrierOf("sold-out")).toBeUndefined()
+    await admin.query("update stock set on_hand = 20")
+    expect((await connector.call(request)).class).toBe("done")
+    expect((await admin.query("select reserved from stock")).rows).toEqual([{ reserved: 11 }])
+    const all = { operation: "update", table: "stock", data: { reserved: 0 }, allow_all: true }
+    expect(brief(await connector.call(call({ ...all, expect_rows: 2 })))).toEqual({
+      class: "refused",
+      code: "expect_rows",
+    })
+    expect((await admin.query("select reserved from stock")).rows).toEqual([{ reserved: 11 }])
+    expect((await connector.call(call({ ...all, expect_rows: ">=1" }))).class).toBe("done")
+  })
+
+  test.each([
+    ["23505", "refused", "insert into stock values ('A', 1, 0)"],
+    ["23503", "refused", "insert into line values ('nowhere', 1)"],
+    ["23514", "refused", "update stock set on_hand = -1"],
+    ["22P02", "refused", "select 'x'::int"],
+    ["22012", "refused", "select 1 / 0"],
+    ["42601", "misconfigured", "select from from"],
+    ["42P01", "misconfigured", "select * from nowhere"],
+    ["42703", "misconfigured", "select nothing from stock"],
+    ["42601", "misconfigured", "select 1; commit"],
+    ["57014", "not_executed", "select pg_sleep(5)"],
+  ])("reads SQLSTATE %s as %s, and leaves nothing behind", async (state, expected, sql) => {
+    const request = call({ sql }, { transaction: `state-${serial}`, budgetMs: 600 })
+    expect(await connectorTo().call(request)).toMatchObject({
+      class: expected,
+      code: `SQLSTATE_${state}`,
+      barrier: true,
+    })
+    expect(await barrierOf(request.identity.transaction)).toBeUndefined()
+    expect((await admin.query("select * from stock")).rows).toEqual([{ sku: "A", on_hand: 10, reserved: 0 }])
+  })
+
+  test("reads a business error that a function raises as a refusal", async () => {
+    await admin.query(
+      "create or replace function refuse() returns int language plpgsql as $$ begin raise exception 'no'; end $$",
+    )
+    expect(brief(await connectorTo().call(call({ sql: "select refuse()" })))).toEqual({
+      class: "refused",
+      code: "SQLSTATE_P0001",
+    })
+  })
+
+  test("waits for a lock no longer than the attempt allows", async () => {
+    const holder = await admin.connect()
+    await holder.query("begin; update stock set reserved = 1")
+    const verdict = await connectorTo().call(call(reserve(1), { budgetMs: 600 }))
+    await holder.query("rollback")
+    holder.release()
+    expect(brief(verdict)).toEqual({ class: "not_executed", code: "SQLSTATE_55P03" })
+  })
+
+  test("runs again by itself after a deadlock, up to five times", async () => {
+    await admin.query("insert into stock values ('B', 10, 0)")
+    const sql = `with first as (select reserved from stock where sku = $1 for update), pause as (select pg_sleep(0.2) from first)
+      update stock set reserved = reserved + 1 from pause where sku = $2`
+    const connector = connectorTo()
+    const verdicts = await Promise.all([
+      connector.call(call({ sql, args: ["A", "B"] }, { budgetMs: 15_000 })),
+      connector.call(call({ sql, args: ["B", "A"] }, { budgetMs: 15_000 })),
+    ])
+    expect(verdicts.map((verdict) => brief(verdict))).toEqual([{ class: "done" }, { class: "done" }])
+    expect((await admin.query("select reserved from stock order by sku")).rows).toEqual([
+      { reserved: 1 },
+      { reserved: 1 },
+    ])
+  })
+
+  test("gives up on conflicts that go on, as not executed", async () => {
+    await admin.query(
+      "create or replace function conflict() returns int language plpgsql as $$ begin raise exception 'again' using errcode = '40001'; end $$",
+    )
+    const before = Number((await admin.query("select last_value from effect_id_seq")).rows[0]?.last_value)
+    expect(
+      brief(await connectorTo().call(call({ sql: "select nextval('effect_id_seq'), conflict()" }))),
+    ).toEqual({
+      class: "not_executed",
+      code: "SQLSTATE_40001",
+    })
+    const after = Number((await admin.query("select last_value from effect_id_seq")).rows[0]?.last_value)
+    expect(after - before).toBeGreaterThanOrEqual(4)
+    expect(after - before).toBeLessThanOrEqual(5)
+  })
+
+  test("refuses a result that would not fit its row, and changes nothing", async () => {
+    const sql = "update stock set reserved = 5 returning repeat('x', 2000000) as text"
+    expect(brief(await connectorTo().call(call({ sql })))).toEqual({
+      class: "misconfigured",
+      code: "result_too_large",
+    })
+    expect((await admin.query("select reserved from stock")).rows).toEqual([{ reserved: 0 }])
+  })
+})
+
+describe("stopping and breaking", () => {
+  const isRunning = async (text: string): Promise<boolean> =>
+    (
+      await admin.query(
+        "select 1 from pg_stat_activity where state = 'active' and query like $1 and pid <> pg_backend_pid()",
+        [`%${text}%`],
+      )
+    ).rowCount === 1
+  const backendOf = async (text: string): Promise<number> => {
+    let pid = 0
+    await until(async () => {
+      const { rows } = await admin.query(
+        "select pid from pg_stat_activity where query like $1 and pid <> pg_backend_pid() and state <> 'idle'",
+        [`%${text}%`],
+      )
+      pid = Number(rows[0]?.pid ?? 0)
+      return pid > 0
+    })
+    return pid
+  }
+
+  test.each(["attempt_timeout", "attempt_cancelled"] as const)(
+    "%s stops the statement on the server, and waits for the rollback",
+    async (code) => {
+      const connector = connectorTo()
+      await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+      const controller = new AbortController()
+      const sql = `insert into effect (txn) select 'stopped' from pg_sleep(20) /* ${code} */`
+      const ended = connector.call(
+        call({ sql }, { signal: controller.signal, budgetMs: 30_000, transaction: code }),
+      )
+      await until(() => isRunning(code))
+      controller.abort(new AttemptAborted(code, "stopped by the test"))
+      expect(await ended).toMatchObject({ class: "not_executed", code })
+      expect(await isRunning(code)).toBe(false)
+      expect(await barrierOf(code)).toBeUndefined()
+      expect(await effects("stopped")).toBe(0)
+    },
+  )
+
+  test("a backend that is killed before COMMIT was not executed, and the next attempt works", async () => {
+    const connector = connectorTo({ pool_size: 1 })
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    const request = call({ sql: "insert into effect (txn) select 'killed' from pg_sleep(1) /* victim */" })
+    const ended = connector.call(request)
+    await admin.query("select pg_terminate_backend($1)", [await backendOf("victim */")])
+    expect(await ended).toMatchObject({ class: "not_executed", code: "SQLSTATE_57P01" })
+    expect(await effects("killed")).toBe(0)
+    expect((await connector.call(request)).class).toBe("done")
+    expect(await effects("killed")).toBe(1)
+  })
+
+  test("an idle connection that was killed is replaced", async () => {
+    const connector = connectorTo({ pool_size: 1 })
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holdfast'",
+    )
+    const request = call({ sql: charge, args: ["after", "kill"] })
+    await until(async () => (await connector.call(request)).class === "done")
+    expect(await effects("after")).toBe(1)
+  })
+
+  test("wrong credentials and a missing database are mistakes", async () => {
+    const request = call({ sql: charge, args: ["a", "b"] })
+    expect(brief(await connectorTo({}, "wrong-password").call(request))).toEqual({
+      class: "misconfigured",
+      code: "SQLSTATE_28P01",
+    })
+    expect(brief(await connectorTo({ database: "nowhere" }).call(request))).toEqual({
+      class: "misconfigured",
+      code: "SQLSTATE_3D000",
+    })
+    await expect(connectorTo({ password_secret: "none" }).call(request)).rejects.toMatchObject({
+      code: "secret_missing",
+    })
+    await expect(connectorTo({ host: "/var/run/postgresql" }).call(request)).rejects.toMatchObject({
+      code: "connection_invalid",
+    })
+  })
+
+  test("takes neither a password nor a server from the environment", async () => {
+    const wrong = { PGPASSWORD: url.password, PGHOST: "10.0.0.1", PGSSLMODE: "require", PGUSER: "x" }
+    Object.assign(process.env, wrong)
+    cleanups.push(() => {
+      for (const name of Object.keys(wrong)) delete process.env[name]
+    })
+    const request = call({ sql: charge, args: ["a", "b"] })
+    expect(brief(await connectorTo({ password_secret: undefined }).call(request))).toEqual({
+      class: "misconfigured",
+      code: "SQLSTATE_28P01",
+    })
+    expect((await connectorTo().call(request)).class).toBe("done")
+  })
+
+  test("a closed port is not_executed, a guarded address misconfigured", async () => {
+    const request = call({ sql: charge, args: ["a", "b"] })
+    expect(brief(await connectorTo({ port: await closedPort() }).call(request))).toEqual({
+      class: "not_executed",
+      code: "ECONNREFUSED",
+    })
+    for (const host of ["127.0.0.1", "localhost", "0x7f000001"])
+      expect(brief(await connectorTo({ host }, url.password, closedGuard).call(request)), host).toEqual({
+        class: "misconfigured",
+        code: "address_blocked",
+      })
+  })
+
+  test("a role that may not create the barrier table is told what to do", async () => {
+    const other = await createTestDatabase("empty")
+    const otherUrl = new URL(other.url)
+    const owner = new pg.Pool({ connectionString: other.url, max: 1 })
+    const role = `role_${randomBytes(4).toString("hex")}`
+    cleanups.push(async () => {
+      await owner.query(`drop owned by ${role}; drop role ${role}`)
+      await owner.end()
+      await other.drop()
+    })
+    await owner.query(`create role ${role} login password 'apppassword'; revoke create on schema public from public;
+      create table effect (id int generated always as identity, txn text, note text); grant insert, select on effect to ${role}`)
+    const connector = connectorTo({ user: role, database: otherUrl.pathname.slice(1) }, "apppassword")
+    const request = call({ sql: charge, args: ["a", "b"] })
+    expect(await connector.call(request)).toMatchObject({ class: "misconfigured", code: "barrier_missing" })
+    await Promise.all([installBarrier(owner), installBarrier(owner)])
+    await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
+    expect((await connector.call(request)).class).toBe("done")
+  })
+})
+
+/** Between the worker and the server; drops what the server says from the COMMIT on. */
+async function startProxy() {
+  const sockets = new Set<Socket>()
+  const state = {
+    muteFromCommit: false,
+    dropCommit: false,
+    refuseAfterCommit: false,
+    refuse: false,
+    commits: 0,
+  }
+  const server = createServer((near) => {
+    if (state.refuse) return void near.destroy()
+    const far = connect(Number(url.port), "127.0.0.1")
+    let mute = false
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on("error", () => {})
+      socket.on("close", () => sockets.delete(socket))
+    }
+    near.on("data", (data: Buffer) => {
+      const isCommit = data.includes(Buffer.from("commit\0"))
+      if (isCommit) state.commits++
+      if (isCommit && state.refuseAfterCommit) state.refuse = true
+      if (isCommit && state.dropCommit) return void near.destroy()
+      if (isCommit && state.muteFromCommit) mute = true
+      return void far.write(data)
+    })
+    far.on("data", (data: Buffer) => {
+      if (mute) near.destroy()
+      else near.write(data)
+    })
+    near.on("close", () => far.destroy())
+    far.on("close", () => near.destroy())
+    return undefined
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("no port")
+  return Object.assign(state, { port: address.port })
+}
+
+describe("a lost COMMIT", () => {
+  test("that was carried out is found by its barrier row", async () => {
+    const proxy = await startProxy()
+    const connector = connectorTo({ port: proxy.port })
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    proxy.muteFromCommit = true
+    const request = call({ sql: charge, args: ["lost", "reply"] })
+    expect(await connector.call(request)).toMatchObject({
+      class: "done",
+      output: { rows: [{ id: expect.any(String) }], row_count: 1 },
+      note: "replayed from the barrier",
+    })
+    expect(proxy.commits).toBe(2)
+    expect(await effects("lost")).toBe(1)
+  })
+
+  test("that never arrived is proven not executed", async () => {
+    const proxy = await startProxy()
+    const connector = connectorTo({ port: proxy.port })
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    proxy.dropCommit = true
+    const request = call({ sql: charge, args: ["dropped", "x"] })
+    expect(brief(await connector.call(request))).toEqual({ class: "not_executed", code: "commit_lost" })
+    expect(await effects("dropped")).toBe(0)
+    proxy.dropCommit = false
+    expect((await connector.call(request)).class).toBe("done")
+    expect(await effects("dropped")).toBe(1)
+  })
+
+  test("stays unknown when the database cannot be asked, and the next attempt finds out", async () => {
+    const proxy = await startProxy()
+    const connector = connectorTo({ port: proxy.port })
+    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+    proxy.muteFromCommit = true
+    proxy.refuseAfterCommit = true
+    const request = call({ sql: charge, args: ["gone", "x"] })
+    expect(brief(await connector.call(request))).toEqual({ class: "unknown", code: "commit_lost" })
+    proxy.muteFromCommit = false
+    proxy.refuse = false
+    expect(await connector.call(request)).toMatchObject({ class: "done", note: "replayed from the barrier" })
+    expect(await effects("gone")).toBe(1)
+  })
+
+  test("whose constraint fails at COMMIT is a refusal", async () => {
+    await admin.query(
+      "create table if not exists parent (id int primary key); create table if not exists child (id int references parent deferrable initially deferred)",
+    )
+    expect(brief(await connectorTo().call(call({ sql: "insert into child values (7)" })))).toEqual({
+      class: "refused",
+      code: "SQLSTATE_23503",
+    })
+    expect((await admin.query("select * from child")).rows).toEqual([])
+  })
+})
+
+describe("a storm of killed backends", () => {
+  test("never makes two effects, and every call ends", async () => {
+    const connectors = [connectorTo({ pool_size: 8 }), connectorTo({ pool_size: 8 })]
+    await connectors[0]?.call(call({ sql: charge, args: ["warm", "up"] }))
+    const storming = { on: true }
+    const storm = (async () => {
+      while (storming.on) {
+        await admin.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name = 'holdfast' and datname = current_database() and state <> 'idle' order by random() limit 1`,
+        )
+        await new Promise((resolve) => setTimeout(resolve, 15))
+      }
+    })()
+    const transactions = Array.from({ length: 150 }, (_, index) => `storm-${index}`)
+    const sql = "insert into effect (txn) select $1 from pg_sleep(random() * 0.01)"
+    const finish = async (transaction: string, connector: Connector): Promise<void> => {
+      for (let attempt = 1; attempt <= 100; attempt++) {
+        const request = call({ sql, args: [transaction] }, { transaction, budgetMs: 5_000 })
+        if ((await connector.call(request)).class === "done") return
+      }
+      throw new Error(`${transaction} did not end`)
+    }
+    for (let from = 0; from < transactions.length; from += 15)
+      await Promise.all(
+        transactions
+          .slice(from, from + 15)
+          .flatMap((one) => connectors.map((connector) => finish(one, connector))),
+      )
+    storming.on = false
+    await storm
+    const { rows } = await admin.query(
+      "select txn, count(*)::int as n from effect where txn like 'storm-%' group by txn",
+    )
+    expect(rows).toHaveLength(transactions.length)
+    expect(rows.filter(({ n }) => n !== 1)).toEqual([])
+  })
+})

@@ -1,0 +1,156 @@
+/** The frame on a real server: what an attempt knows of the one before it, delays, and cancellation. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { closedPort, startHttp } from "../../src/activities/calls.testsuite.ts"
+import type { View } from "../../src/contract/rows.ts"
+import { startWorkflowRig, type WorkflowRig } from "../helpers/workflow-rig.ts"
+
+let rig: WorkflowRig
+const cleanups: (() => unknown)[] = []
+
+beforeAll(async () => {
+  rig = await startWorkflowRig()
+})
+afterAll(() => rig.stop())
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+interface Served {
+  port: number
+  keys: string[]
+  times: number[]
+}
+
+/** Answers the n-th request with the n-th status, and hangs when there is none. */
+async function serve(statuses: number[], headers: Record<string, string> = {}): Promise<Served> {
+  const served: Served = { port: 0, keys: [], times: [] }
+  const server = await startHttp(({ headers: sent }, response) => {
+    const status = statuses[served.keys.length]
+    served.keys.push(String(sent["idempotency-key"]))
+    served.times.push(Date.now())
+    if (status !== undefined) response.writeHead(status, status === 200 ? {} : headers).end()
+  })
+  cleanups.push(() => server.close())
+  served.port = server.port
+  return served
+}
+
+const flowOf = (port: number, task: object) => ({
+  tasks: [
+    {
+      id: "pay",
+      task_name: "http",
+      config: { url: `http://127.0.0.1:${port}/charge` },
+      retry: { strategy: "auto", max_attempts: 5, interval: "100ms", backoff: 1 },
+      timeout: { attempt: "20s" },
+      ...task,
+    },
+  ],
+})
+const payOf = (view: View) => view.tasks.find(({ path }) => path === "pay")
+const attemptsOf = (instanceId: string) =>
+  rig.attempts
+    .filter(({ transaction_id }) => transaction_id === instanceId)
+    .map(({ attempt, class: found, outcome, code }) => ({ attempt, class: found, outcome, code }))
+
+describe("an attempt and the one before it", () => {
+  test("an unsafe call that found no server is made again, since its marker says that nothing ran", async () => {
+    const port = await closedPort()
+    const run = await rig.start(
+      flowOf(port, {
+        effect: "unsafe",
+        retry: { strategy: "auto", max_attempts: 50, interval: "100ms", backoff: 1 },
+      }),
+    )
+    await run.reaches(() => attemptsOf(run.instanceId).length >= 2)
+    const server = await startOn(port)
+    const view = await run.reaches(({ transaction }) => transaction.status === "success")
+    expect(payOf(view)).toMatchObject({ status: "success", outcome: "executed" })
+    expect(server.received).toHaveLength(1)
+    const attempts = attemptsOf(run.instanceId)
+    expect(
+      attempts
+        .slice(0, -1)
+        .every(({ outcome, code }) => outcome === "not_executed" && code === "ECONNREFUSED"),
+    ).toBe(true)
+  })
+
+  test("an unsafe call whose outcome is unknown is never made again", async () => {
+    const served = await serve([503])
+    const run = await rig.start(flowOf(served.port, { effect: "unsafe" }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({
+      status: "parked",
+      outcome: "unknown",
+      error: { code: "HTTP_503", class: "unknown" },
+    })
+    expect(served.keys).toHaveLength(1)
+  })
+
+  test("a refusal after an unknown leaves it unknown, and every attempt carries the same key", async () => {
+    const served = await serve([503, 503, 402])
+    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({
+      status: "parked",
+      outcome: "unknown",
+      error: { code: "HTTP_402", class: "refused" },
+    })
+    expect(served.keys).toHaveLength(3)
+    expect(new Set(served.keys).size).toBe(1)
+    expect(attemptsOf(run.instanceId)).toEqual([
+      { attempt: 1, class: "unknown", outcome: "unknown", code: "HTTP_503" },
+      { attempt: 2, class: "unknown", outcome: "unknown", code: "HTTP_503" },
+      { attempt: 3, class: "refused", outcome: "unknown", code: "HTTP_402" },
+    ])
+  })
+
+  test("a refusal after a clean attempt is a rejection", async () => {
+    const served = await serve([429, 402])
+    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({ outcome: "rejected", error: { code: "HTTP_402" } })
+  })
+
+  test("the same task on another path has another key", async () => {
+    const served = await serve([200, 200])
+    const flow = flowOf(served.port, { effect: "keyed" })
+    await rig
+      .start({ tasks: [...flow.tasks, { ...flow.tasks[0], id: "again" }] })
+      .then((run) => run.handle.result())
+    expect(new Set(served.keys).size).toBe(2)
+  })
+})
+
+describe("time", () => {
+  test("Retry-After is waited for", async () => {
+    const served = await serve([503, 200], { "retry-after": "2" })
+    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
+    await run.reaches(({ transaction }) => transaction.status === "success")
+    expect((served.times[1] ?? 0) - (served.times[0] ?? 0)).toBeGreaterThanOrEqual(1_950)
+  })
+
+  test("a call that hangs ends before Temporal's own timeout, with our word for it", async () => {
+    const served = await serve([])
+    const run = await rig.start(flowOf(served.port, { effect: "unsafe", timeout: { attempt: "1s" } }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({ outcome: "unknown", error: { code: "attempt_timeout" } })
+  })
+
+  test("a cancel reaches a call that hangs", async () => {
+    const served = await serve([])
+    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
+    await run.reaches(() => served.keys.length === 1)
+    const asked = Date.now()
+    await run.decide({ action: "cancel" })
+    await run.reaches(() => attemptsOf(run.instanceId).length === 1)
+    expect(attemptsOf(run.instanceId)).toMatchObject([{ code: "attempt_cancelled", outcome: "unknown" }])
+    expect(Date.now() - asked).toBeLessThan(10_000)
+  })
+})
+
+async function startOn(port: number) {
+  const server = await startHttp((_, response) => response.end(), port)
+  cleanups.push(() => server.close())
+  return server
+}
