@@ -67,9 +67,15 @@ create table txn (
   resets       integer not null default 0,
   chain        integer not null default 0,
   seq          bigint not null default 0,
+  -- Where the newest change stood that brought every row: an older exception it did not bring is over.
+  complete_resets integer not null default 0,
+  complete_chain integer not null default 0,
+  complete_seq bigint not null default 0,
   updated_at   timestamptz not null default now(),
   -- When Temporal's close status was seen; until then an end is provisional.
   confirmed_at timestamptz,
+  -- When the sweeper last compared the transaction with Temporal.
+  checked_at   timestamptz,
   primary key (tenant_id, instance_id)
 ) with (fillfactor = 80);
 create index txn_created on txn (tenant_id, created_at desc, instance_id);
@@ -77,6 +83,7 @@ create index txn_workflow on txn (workflow_id);
 create index txn_business_key on txn (tenant_id, business_key) where business_key is not null;
 -- The sweeper's question: what is open or unconfirmed. Rows leave this index once, at the end.
 create index txn_unconfirmed on txn (created_at) where confirmed_at is null;
+create index txn_orphan on txn (created_at) where dispatched_at is null;
 
 -- The resets of a run get their order here: run ids have none.
 create table txn_reset (
@@ -84,7 +91,8 @@ create table txn_reset (
   instance_id text not null,
   run_id      text not null,
   resets      integer not null,
-  primary key (tenant_id, instance_id, run_id)
+  primary key (tenant_id, instance_id, run_id),
+  unique (tenant_id, instance_id, resets)
 );
 
 create table txn_task (
@@ -99,6 +107,8 @@ create table txn_task (
   reason       text,
   input        json,
   output       json,
+  -- The workflow keeps the output no longer; what is here came earlier.
+  output_dropped boolean not null default false,
   error        json,
   started_at   timestamptz,
   ended_at     timestamptz,
@@ -126,10 +136,11 @@ create table txn_attempt (
   bytes_sent   bigint,
   bytes_received bigint,
   started_at   timestamptz not null,
-  ended_at     timestamptz not null
+  ended_at     timestamptz not null,
+  -- A repeated write of the same attempt is not a second one.
+  primary key (tenant_id, instance_id, path, started_at, generation, operation, attempt)
 ) partition by range (started_at);
 create table txn_attempt_default partition of txn_attempt default;
-create index txn_attempt_task on txn_attempt (tenant_id, instance_id, path, started_at);
 
 -- One record per task, operation and generation; repeats raise `occurrence`. Engine columns are mirrored,
 -- human ones (from `handled` on) are born here and survive a rebuild.
@@ -208,4 +219,19 @@ create table api_key (
   expires_at   timestamptz not null,
   last_used_at timestamptz,
   revoked_at   timestamptz
+);
+
+-- Who writes the mirror. A row whose advisory lock nobody holds is a writer that vanished: what it had in hand
+-- may be lost, so the sweeper compares the open transactions with Temporal, then deletes the row.
+create table mirror_writer (
+  id           integer generated always as identity primary key,
+  application  text not null,
+  started_at   timestamptz not null default now(),
+  vanished_at  timestamptz
+);
+
+-- How far the sweeper has read Temporal's visibility, in Temporal's own time.
+create table sweep_watermark (
+  scan         text primary key,
+  seen_until   timestamptz not null
 );

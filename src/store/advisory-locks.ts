@@ -1,0 +1,13 @@
+/** Postgres advisory locks of this database. Two numbers each, so that nobody's single-number locks collide. */
+
+/** "HOLD" in ASCII. */
+export const LOCK_CLASS = 0x484f4c44
+/** Held by the process that migrates; others wait for it. */
+export const LOCK_MIGRATE = 1
+/** Held by the leading sweeper. */
+export const LOCK_SWEEPER = 2
+/** Held while attempt partitions are made. */
+export const LOCK_PARTITIONS = 3
+
+/** "HOLW": the second number is the id of a `mirror_writer` row, whose process lives as long as the lock. */
+export const LOCK_CLASS_WRITER = 0x484f4c57

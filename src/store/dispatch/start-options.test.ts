@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest"
+import type { Plan } from "../../contract/plan.ts"
+import { toStartArguments, toStartOptions } from "./start-options.ts"
+
+const start = {
+  tenant: "default",
+  instance_id: "order_1",
+  workflow_id: "default/order_1",
+  flow_id: "f-1",
+  flow_name: "order",
+  flow_version: 3,
+  plan_hash: "abc",
+  params: { amount: 5 },
+  business_key: "c-17",
+  is_dispatched: false,
+}
+
+describe("toStartArguments()", () => {
+  test("puts a small plan inside and a large one beside the input", () => {
+    // Only carried here, never read.
+    const plan = { flow: "order" } as Plan
+    expect(toStartArguments(start, { plan })).toEqual([
+      expect.objectContaining({
+        plan,
+        plan_hash: "abc",
+        tenant: "default",
+        transaction: "order_1",
+        params: { amount: 5 },
+      }),
+    ])
+    const bytes = new Uint8Array([1, 2])
+    const [input, second] = toStartArguments(start, { packed: bytes })
+    expect(input).not.toHaveProperty("plan")
+    expect(second).toBe(bytes)
+  })
+})
+
+describe("toStartOptions()", () => {
+  test("says in the memo and the summary what a person and the sweeper need", () => {
+    expect(toStartOptions(start, { searchAttributes: false })).toEqual({
+      workflowId: "default/order_1",
+      taskQueue: "holdfast",
+      memo: {
+        tenant: "default",
+        transaction: "order_1",
+        flow_id: "f-1",
+        version: 3,
+        plan_hash: "abc",
+        business_key: "c-17",
+      },
+      staticSummary: "version 3, c-17",
+    })
+  })
+
+  test("leaves out of the search attributes what their columns cannot hold", () => {
+    const pairs = (business_key: string | null) =>
+      toStartOptions({ ...start, business_key }, { searchAttributes: true }).typedSearchAttributes
+    const names = (business_key: string | null) => {
+      const attributes = pairs(business_key)
+      return (attributes && "getAll" in attributes ? attributes.getAll() : []).map(({ key }) => key.name)
+    }
+    expect(names("c-17")).toEqual(["HoldfastTenant", "HoldfastBusinessKey"])
+    expect(names("x".repeat(256))).toEqual(["HoldfastTenant"])
+    expect(names(null)).toEqual(["HoldfastTenant"])
+  })
+})

@@ -1,0 +1,181 @@
+/**
+ * Pending rows as the JSON documents that `write-changes.ts` reads, columns named as in the tables. Values of
+ * users are JSON text inside: their columns are of type `json`, which takes any escape as it is.
+ */
+import type { AttemptRow, DecisionRow, ExceptionRow, TaskRow } from "../../contract/rows.ts"
+import type { MirroredTransaction, Stamped } from "./merge.ts"
+import type { PendingTransaction } from "./pending.ts"
+import { UnstorableValue } from "./write-error.ts"
+
+/** JSON texts of arrays of rows. */
+export interface ChangeDocuments {
+  transactions: string
+  tasks: string
+  exceptions: string
+  decisions: string
+  attempts: string
+  completes: string
+}
+
+/** A pending transaction whose place among resets is known. */
+export interface NumberedTransaction {
+  entry: PendingTransaction
+  resets: number
+}
+
+/** @throws UnstorableValue when a value of one of the rows cannot be JSON. */
+export function encodeChanges(numbered: NumberedTransaction[]): ChangeDocuments {
+  try {
+    return toDocuments(numbered)
+  } catch (thrown) {
+    throw new UnstorableValue("a value cannot be written as JSON", { cause: thrown })
+  }
+}
+
+function toDocuments(numbered: NumberedTransaction[]): ChangeDocuments {
+  return {
+    transactions: toDocument(
+      numbered.flatMap(({ entry, resets }) =>
+        entry.transaction ? [transactionRecord(entry, resets, entry.transaction)] : [],
+      ),
+    ),
+    tasks: toDocument(
+      numbered.flatMap(({ entry, resets }) =>
+        Array.from(entry.tasks.values(), (task) => taskRecord(entry, resets, task)),
+      ),
+    ),
+    exceptions: toDocument(
+      numbered.flatMap(({ entry, resets }) =>
+        Array.from(entry.exceptions.values(), (exception) => exceptionRecord(entry, resets, exception)),
+      ),
+    ),
+    decisions: toDocument(
+      numbered.flatMap(({ entry }) =>
+        Array.from(entry.decisions.values(), (row) => decisionRecord(entry, row)),
+      ),
+    ),
+    attempts: toDocument(numbered.flatMap(({ entry }) => entry.attempts.map(attemptRecord))),
+    completes: toDocument(
+      numbered.flatMap(({ entry, resets }) =>
+        entry.complete ? [{ ...keyRecord(entry), resets, ...orderRecord(entry.complete) }] : [],
+      ),
+    ),
+  }
+}
+
+/** NUL, and halves of surrogate pairs cannot be in a Postgres text; they become U+FFFD. */
+export function sanitizeText(text: string): string {
+  return text.replaceAll(
+    /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g,
+    "\uFFFD",
+  )
+}
+
+/** As `JSON.stringify` writes them; escapes of JSON inside JSON have one backslash more and match as well. */
+const POISON = /\\u(?:0000|d[89a-f])/
+
+function toDocument(records: object[]): string {
+  if (records.length === 0) return "[]"
+  const document = JSON.stringify(records)
+  if (!POISON.test(document)) return document
+  return JSON.stringify(records, (_, value: unknown) =>
+    typeof value === "string" ? sanitizeText(value) : value,
+  )
+}
+
+function toJson(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value)
+}
+
+function keyRecord({ tenant, transaction_id }: { tenant: string; transaction_id: string }) {
+  return { tenant_id: tenant, instance_id: transaction_id }
+}
+
+function orderRecord({ chain, seq }: { chain: number; seq: number }) {
+  return { chain, seq }
+}
+
+function transactionRecord(entry: PendingTransaction, resets: number, stamped: Stamped<MirroredTransaction>) {
+  const { row } = stamped
+  return {
+    ...keyRecord(entry),
+    status: row.status,
+    version: row.version,
+    overridden: row.overridden,
+    open_exceptions: row.open_exceptions,
+    ignored_messages: row.ignored_messages,
+    output: toJson(row.output),
+    error: toJson(row.error),
+    // 0 in what the sweeper says of a transaction that no workflow has told of.
+    started_at: row.started_at || null,
+    ended_at: row.ended_at,
+    run_id: row.run_id,
+    resets,
+    ...orderRecord(stamped),
+  }
+}
+
+function taskRecord(entry: PendingTransaction, resets: number, stamped: Stamped<TaskRow>) {
+  const { row } = stamped
+  return {
+    ...keyRecord(entry),
+    path: row.path,
+    task_index: row.index,
+    generation: row.generation,
+    status: row.status,
+    outcome: row.outcome,
+    compensation: row.compensation,
+    reason: row.reason,
+    input: toJson(row.input),
+    output: toJson(row.output),
+    output_dropped: row.output_dropped,
+    error: toJson(row.error),
+    started_at: row.started_at,
+    ended_at: row.ended_at,
+    resets,
+    ...orderRecord(stamped),
+  }
+}
+
+function exceptionRecord(entry: PendingTransaction, resets: number, stamped: Stamped<ExceptionRow>) {
+  const { task, ...row } = stamped.row
+  return { ...keyRecord(entry), path: task ?? "", ...row, resets, ...orderRecord(stamped) }
+}
+
+function decisionRecord(entry: PendingTransaction, row: DecisionRow) {
+  return {
+    ...keyRecord(entry),
+    decision_id: row.decision_id,
+    action: row.action,
+    path: row.task,
+    actor: row.actor,
+    reason: row.reason,
+    attest: row.attest,
+    executed_externally: row.executed_externally,
+    evidence: toJson(row.evidence),
+    before: toJson(row.before),
+    after: toJson(row.after),
+    decided_at: row.at,
+  }
+}
+
+function attemptRecord(row: AttemptRow) {
+  return {
+    ...keyRecord(row),
+    path: row.task,
+    generation: row.generation,
+    operation: row.operation,
+    attempt: row.attempt,
+    class: row.class,
+    outcome: row.outcome,
+    code: row.code,
+    message: row.message,
+    request: toJson(row.request),
+    response: toJson(row.response),
+    peer: row.peer,
+    bytes_sent: row.bytes_sent,
+    bytes_received: row.bytes_received,
+    started_at: row.started_at,
+    ended_at: row.ended_at,
+  }
+}

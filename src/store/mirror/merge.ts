@@ -1,0 +1,77 @@
+import type { DecisionRow, ExceptionRow, MirrorChange, TaskRow, TransactionRow } from "../../contract/rows.ts"
+import { isOlder, type Order } from "./order.ts"
+
+export interface Stamped<Row> extends Order {
+  row: Row
+}
+
+export interface MirroredTransaction extends TransactionRow {
+  /** Null in what the sweeper says of a workflow that Temporal does not know. */
+  run_id: string | null
+}
+
+/** The newest state of what one transaction's lineage changed since the last flush. */
+export interface Newest {
+  transaction: Stamped<MirroredTransaction> | undefined
+  tasks: Map<string, Stamped<TaskRow>>
+  exceptions: Map<string, Stamped<ExceptionRow>>
+  decisions: Map<string, DecisionRow>
+  /** Newest moment at which every row that was not pending was here. */
+  complete: Order | undefined
+}
+
+export function emptyNewest(): Newest {
+  return {
+    transaction: undefined,
+    tasks: new Map(),
+    exceptions: new Map(),
+    decisions: new Map(),
+    complete: undefined,
+  }
+}
+
+export function toNewest(change: MirrorChange, { chain, seq }: Order): Newest {
+  const { transaction, run_id } = change
+  const newest = emptyNewest()
+  if (transaction) newest.transaction = { row: { ...transaction, run_id: run_id || null }, chain, seq }
+  for (const row of change.tasks) newest.tasks.set(row.path, { row, chain, seq })
+  for (const row of change.exceptions) newest.exceptions.set(exceptionKey(row), { row, chain, seq })
+  for (const row of change.decisions) newest.decisions.set(row.decision_id, row)
+  if (change.complete) newest.complete = { chain, seq }
+  return newest
+}
+
+/** Folds `from` into `into`; which of the two is older does not matter. */
+export function mergeNewest(into: Newest, from: Newest): void {
+  into.transaction = newer(into.transaction, from.transaction)
+  for (const [path, task] of from.tasks) into.tasks.set(path, mergeTask(into.tasks.get(path), task))
+  for (const [key, row] of from.exceptions)
+    into.exceptions.set(key, newer(into.exceptions.get(key), row) ?? row)
+  for (const [id, row] of from.decisions) if (!into.decisions.has(id)) into.decisions.set(id, row)
+  into.complete = newer(into.complete, from.complete)
+}
+
+export function countRows({ transaction, tasks, exceptions, decisions }: Newest): number {
+  return (transaction ? 1 : 0) + tasks.size + exceptions.size + decisions.size
+}
+
+function exceptionKey({ task, operation, generation }: ExceptionRow): string {
+  return `${generation} ${operation} ${task ?? ""}`
+}
+
+/** Of equals the second: a workflow task that is tried again writes the same history length. */
+function newer<Row extends Order>(one: Row | undefined, other: Row | undefined): Row | undefined {
+  if (!one) return other
+  return !other || isOlder(other, one) ? one : other
+}
+
+/** A row that lost its payload (continue-as-new keeps no inputs, nor outputs without readers) keeps the older one's. */
+function mergeTask(one: Stamped<TaskRow> | undefined, other: Stamped<TaskRow>): Stamped<TaskRow> {
+  if (!one) return other
+  const [older, newest] = isOlder(other, one) ? [other, one] : [one, other]
+  const { row } = newest
+  if (row.generation !== older.row.generation) return newest
+  const input = row.input ?? older.row.input
+  const output = row.output_dropped ? (row.output ?? older.row.output) : row.output
+  return input === row.input && output === row.output ? newest : { ...newest, row: { ...row, input, output } }
+}

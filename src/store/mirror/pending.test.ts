@@ -1,0 +1,200 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import {
+  attemptRow,
+  exceptionRow,
+  mirrorChange,
+  taskRow,
+  transactionRow,
+} from "../../../test/helpers/mirror-rows.ts"
+import { Pending } from "./pending.ts"
+
+const ALL = 1_000_000
+
+describe("Pending", () => {
+  test("keeps one row a key, the newest, whatever order they come in", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow({ status: "success" })] }))
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ status: "running" })] }))
+    const [entry] = pending.take(ALL)
+    expect(entry?.tasks.get("pay")?.row.status).toBe("success")
+    expect(pending.rows()).toBe(0)
+  })
+
+  test("takes the second of two rows with the same place in the order", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ transaction: transactionRow({ version: 1 }) }))
+    pending.add(mirrorChange({ transaction: transactionRow({ version: 2 }) }))
+    expect(pending.take(ALL)[0]?.transaction?.row.version).toBe(2)
+  })
+
+  test("keeps an earlier payload that the newer row has dropped, but not another generation's", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ input: 1, output: { id: "p1" } })] }))
+    pending.add(
+      mirrorChange({ history_length: 9, tasks: [taskRow({ status: "success", output_dropped: true })] }),
+    )
+    expect(pending.take(ALL)[0]?.tasks.get("pay")?.row).toMatchObject({
+      status: "success",
+      input: 1,
+      output: { id: "p1" },
+    })
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ input: 1, output: 1 })] }))
+    pending.add(
+      mirrorChange({ history_length: 9, tasks: [taskRow({ generation: 2, output_dropped: true })] }),
+    )
+    expect(pending.take(ALL)[0]?.tasks.get("pay")?.row).toMatchObject({ input: null, output: null })
+  })
+
+  test("lets an output go that the task no longer has although nothing was dropped", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ output: 1 })] }))
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow({ output: null })] }))
+    expect(pending.take(ALL)[0]?.tasks.get("pay")?.row.output).toBeNull()
+  })
+
+  test("takes whole transactions, the longest waiting first", () => {
+    const pending = new Pending(100)
+    const tasks = ["a", "b", "c"].map((path) => taskRow({ path }))
+    pending.add(mirrorChange({ transaction_id: "order_1", tasks }))
+    pending.add(mirrorChange({ transaction_id: "order_2", tasks }))
+    pending.add(mirrorChange({ transaction_id: "order_1", transaction: transactionRow() }))
+    const taken = pending.take(2)
+    expect(taken.map(({ transaction_id, tasks }) => [transaction_id, tasks.size])).toEqual([["order_1", 3]])
+    expect(taken[0]?.transaction).toBeDefined()
+    expect(pending.rows()).toBe(3)
+  })
+
+  test("does not take two lineages of one transaction at once", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ tasks: [taskRow()] }))
+    pending.add(mirrorChange({ run_id: "run-2", original_run_id: "run-1", tasks: [taskRow()] }))
+    expect(pending.take(ALL).map((entry) => entry.reset_run)).toEqual([undefined])
+    expect(pending.take(ALL).map((entry) => entry.reset_run)).toEqual(["run-2"])
+  })
+
+  test("counts a run that was continued after a reset to the reset's lineage", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ run_id: "run-2", original_run_id: "run-1", tasks: [taskRow()] }))
+    pending.add(
+      mirrorChange({ run_id: "run-3", reset_run: "run-2", chain: 1, tasks: [taskRow({ path: "ship" })] }),
+    )
+    const taken = pending.take(ALL)
+    expect(taken.map((entry) => entry.reset_run)).toEqual(["run-2"])
+    expect(taken[0]?.tasks.size).toBe(2)
+  })
+
+  test("puts back what could not be written under what came meanwhile, in its old place", () => {
+    const pending = new Pending(100)
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow(), taskRow({ path: "ship" })] }))
+    pending.addAttempt(attemptRow({ attempt: 1 }))
+    const taken = pending.take(ALL)
+    pending.add(mirrorChange({ transaction_id: "order_2", tasks: [taskRow()] }))
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow({ status: "success" })] }))
+    pending.addAttempt(attemptRow({ attempt: 2 }))
+    pending.putBack(taken)
+    expect(pending.rows()).toBe(5)
+    const [first, second] = pending.take(ALL)
+    expect(first?.transaction_id).toBe("order_1")
+    expect([...(first?.tasks.values() ?? [])].map(({ row }) => row.status)).toEqual(["success", "running"])
+    expect(first?.attempts.map(({ attempt }) => attempt)).toEqual([1, 2])
+    expect(second?.transaction_id).toBe("order_2")
+  })
+})
+
+describe("Pending, when too much waits", () => {
+  test("loses what waits of the transaction that brings one row too many, and keeps the others", () => {
+    const pending = new Pending(3)
+    pending.add(mirrorChange({ transaction_id: "order_1", tasks: [taskRow({ path: "a" })] }))
+    pending.add(
+      mirrorChange({ transaction_id: "order_2", tasks: [taskRow({ path: "a" }), taskRow({ path: "b" })] }),
+    )
+    pending.add(mirrorChange({ transaction_id: "order_2", exceptions: [exceptionRow()] }))
+    expect(pending.refused()).toBe(3)
+    expect(pending.take(ALL).map((entry) => entry.transaction_id)).toEqual(["order_1"])
+  })
+
+  test("still takes newer rows of keys that wait already", () => {
+    const pending = new Pending(1)
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow()] }))
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow({ status: "success" })] }))
+    expect(pending.refused()).toBe(0)
+    expect(pending.take(ALL)[0]?.tasks.get("pay")?.row.status).toBe("success")
+  })
+
+  test("writes no end over tasks that were lost, but takes a complete change", () => {
+    const pending = new Pending(1)
+    const two = [taskRow({ path: "a" }), taskRow({ path: "b" })]
+    pending.add(mirrorChange({ tasks: two }))
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow({ path: "c" })] }))
+    expect(pending.rows()).toBe(0)
+    pending.add(mirrorChange({ history_length: 10, complete: true, transaction: transactionRow() }))
+    expect(pending.take(ALL)).toHaveLength(1)
+    pending.add(mirrorChange({ tasks: two }))
+    pending.add(mirrorChange({ history_length: 20, transaction: transactionRow({ status: "success" }) }))
+    expect(pending.take(ALL)).toHaveLength(0)
+  })
+
+  test("refuses attempts", () => {
+    const pending = new Pending(1)
+    pending.addAttempt(attemptRow())
+    pending.addAttempt(attemptRow({ attempt: 2 }))
+    expect([pending.rows(), pending.refused()]).toEqual([1, 1])
+  })
+})
+
+describe("Pending, any interleaving", () => {
+  const step = fc.record({
+    transaction: fc.constantFrom("order_1", "order_2", "order_3"),
+    path: fc.constantFrom("a", "b", "c"),
+    at: fc.nat(20),
+    then: fc.constantFrom("push" as const, "take" as const, "take and put back" as const, "attempt" as const),
+  })
+
+  test("gives every key's newest row, in whatever pieces it is taken", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 5 }), (steps, size) => {
+        const pending = new Pending(ALL)
+        const newest = new Map<string, number>()
+        const taken = new Map<string, number>()
+        let attempts = 0
+        const collect = (entries: ReturnType<Pending["take"]>) => {
+          for (const entry of entries) {
+            attempts -= entry.attempts.length
+            for (const [path, { seq }] of entry.tasks) {
+              const key = `${entry.transaction_id} ${path}`
+              taken.set(key, Math.max(seq, taken.get(key) ?? 0))
+            }
+          }
+        }
+        for (const { transaction, path, at, then } of steps) {
+          if (then === "attempt") {
+            attempts++
+            pending.addAttempt(attemptRow({ transaction_id: transaction }))
+          } else {
+            const change = { transaction_id: transaction, history_length: at, tasks: [taskRow({ path })] }
+            pending.add(mirrorChange(change))
+            const key = `${transaction} ${path}`
+            newest.set(key, Math.max(at * 2 ** 20, newest.get(key) ?? 0))
+          }
+          if (then === "take") collect(pending.take(size))
+          if (then === "take and put back") {
+            const some = pending.take(size)
+            pending.add(
+              mirrorChange({ transaction_id: transaction, history_length: 0, tasks: [taskRow({ path })] }),
+            )
+            newest.set(`${transaction} ${path}`, Math.max(0, newest.get(`${transaction} ${path}`) ?? 0))
+            pending.putBack(some)
+          }
+        }
+        const before = pending.rows()
+        const rest = pending.take(ALL)
+        expect(before).toBe(rest.reduce((sum, { tasks, attempts }) => sum + tasks.size + attempts.length, 0))
+        collect(rest)
+        expect(pending.rows()).toBe(0)
+        expect(attempts).toBe(0)
+        expect(taken).toEqual(newest)
+      }),
+    )
+  })
+})

@@ -1,0 +1,48 @@
+/**
+ * Part of `write-changes.ts`, parameter $3. The columns from `handled` on belong to people and stay as they are.
+ * An open record that comes after a complete change which no longer had it is over (`close-abandoned.ts`).
+ */
+export const UPSERT_EXCEPTIONS = `
+  insert into exception as stored (
+    tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message, outcome, occurrence,
+    retry_safe, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by, resets, chain, seq
+  )
+  select
+    r.tenant_id, r.instance_id, r.path, r.operation, r.generation, r.kind, r.severity,
+    case when is_over then 'superseded' else r.state end,
+    r.code, r.message, r.outcome, r.occurrence, r.retry_safe, r.retry_safe_reason, r.suggested_actions,
+    to_timestamp(r.occurred_at / 1000.0),
+    case when is_over then now() else to_timestamp(r.resolved_at / 1000.0) end,
+    r.resolved_by, r.resets, r.chain, r.seq
+  from json_to_recordset($3) as r (
+    tenant_id text, instance_id text, path text, operation text, generation integer, kind text, severity text,
+    state text, code text, message text, outcome text, occurrence integer, retry_safe boolean,
+    retry_safe_reason text, suggested_actions text[], occurred_at float8, resolved_at float8, resolved_by text,
+    resets integer, chain integer, seq bigint
+  )
+  left join txn on txn.tenant_id = r.tenant_id and txn.instance_id = r.instance_id
+  cross join lateral (
+    select r.state in ('open', 'reopened')
+      and (r.resets, r.chain, r.seq) < (txn.complete_resets, txn.complete_chain, txn.complete_seq) as is_over
+  ) as judged
+  where r.resets >= coalesce(txn.resets, 0)
+  on conflict (tenant_id, instance_id, path, operation, generation) do update set
+    kind = excluded.kind,
+    severity = excluded.severity,
+    state = excluded.state,
+    code = excluded.code,
+    message = excluded.message,
+    outcome = excluded.outcome,
+    occurrence = excluded.occurrence,
+    retry_safe = excluded.retry_safe,
+    retry_safe_reason = excluded.retry_safe_reason,
+    suggested_actions = excluded.suggested_actions,
+    occurred_at = excluded.occurred_at,
+    resolved_at = excluded.resolved_at,
+    resolved_by = excluded.resolved_by,
+    resets = excluded.resets,
+    chain = excluded.chain,
+    seq = excluded.seq,
+    updated_at = now()
+  where (excluded.resets, excluded.chain, excluded.seq) >= (stored.resets, stored.chain, stored.seq)
+  returning 1`

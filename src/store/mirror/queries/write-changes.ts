@@ -1,0 +1,33 @@
+/**
+ * One flush, one statement, one JSON document a table: what belongs to one transaction becomes visible at once.
+ * Against three statements with arrays for `unnest` it cost the worker half the CPU (7 instead of 14 to 26 µs a
+ * row at 16 rows a flush) and Postgres a quarter less; from 500 rows on arrays are the cheaper ones for Postgres.
+ */
+import type { Client } from "pg"
+import type { ChangeDocuments } from "../encode.ts"
+import { INSERT_ATTEMPTS } from "./insert-attempts.ts"
+import { INSERT_DECISIONS } from "./insert-decisions.ts"
+import { UPDATE_TRANSACTIONS } from "./update-transactions.ts"
+import { UPSERT_EXCEPTIONS } from "./upsert-exceptions.ts"
+import { UPSERT_TASKS } from "./upsert-tasks.ts"
+
+const WRITE_CHANGES = `
+with
+  transactions as (${UPDATE_TRANSACTIONS}),
+  tasks as (${UPSERT_TASKS}),
+  exceptions as (${UPSERT_EXCEPTIONS}),
+  decisions as (${INSERT_DECISIONS}),
+  attempts as (${INSERT_ATTEMPTS})
+select
+  (select count(*)::integer from tasks) as tasks`
+
+/** @returns how many task rows were taken; the others were older than the stored ones. */
+export async function writeChanges(client: Client, documents: ChangeDocuments): Promise<{ tasks: number }> {
+  const { transactions, tasks, exceptions, decisions, attempts } = documents
+  const { rows } = await client.query<{ tasks: number }>({
+    name: "write_changes",
+    text: WRITE_CHANGES,
+    values: [transactions, tasks, exceptions, decisions, attempts],
+  })
+  return { tasks: rows[0]?.tasks ?? 0 }
+}

@@ -1,0 +1,52 @@
+import type { Client, Pool } from "pg"
+import { openConnection } from "../pool.ts"
+import { registerWriter, unregisterWriter } from "./queries/register-writer.ts"
+
+/** A writer's own connection. Its advisory lock tells the sweeper that the writer lives. */
+export interface MirrorSession {
+  client: Client
+  isLost(): boolean
+  /** Ends it for good; `clean` when nothing is left to write, else the sweeper is to look what was lost. */
+  end(how: "clean" | "dirty"): Promise<void>
+}
+
+/**
+ * The mirror can be made again from Temporal, so a commit need not wait for the disk. The joins are by primary
+ * key against a few rows: any plan but nested loops reads whole tables, and planning each time costs as much as
+ * running. A dead network must give the writer's lock back within half a minute.
+ */
+const SETTINGS = `
+  set synchronous_commit = off;
+  set jit = off;
+  set plan_cache_mode = force_generic_plan;
+  set enable_hashjoin = off;
+  set enable_mergejoin = off;
+  set enable_seqscan = off;
+  set lock_timeout = '2s';
+  set statement_timeout = '20s';
+  set tcp_keepalives_idle = 10;
+  set tcp_keepalives_interval = 5;
+  set tcp_keepalives_count = 3;
+`
+
+export async function openSession(pool: Pool): Promise<MirrorSession> {
+  let lost = false
+  const client = await openConnection(pool, () => {
+    lost = true
+  })
+  try {
+    await client.query(SETTINGS)
+    const writerId = await registerWriter(client)
+    return {
+      client,
+      isLost: () => lost,
+      async end(how) {
+        if (how === "clean" && !lost) await unregisterWriter(client, writerId)
+        await client.end()
+      },
+    }
+  } catch (thrown) {
+    await client.end().catch(() => {})
+    throw thrown
+  }
+}

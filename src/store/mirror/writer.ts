@@ -1,0 +1,265 @@
+/**
+ * The mirror's fast lane: takes changes from workflows and attempts from activities without ever making them
+ * wait, and writes the newest state of each row to Postgres.
+ *
+ * Modes:
+ * - `idle`     nothing waits. A push leads to `waiting`.
+ * - `waiting`  a timer runs: `flushMs` after the first push, 0 once `maxRows` wait or somebody calls `flush`,
+ *              the backoff after a failure (which nothing shortens). When it fires: `writing`.
+ * - `writing`  one batch is on the wire; pushes are collected. Done: `waiting` if more came, else `idle`.
+ *              Failed because of Postgres: the batch goes back, newer rows win; `waiting` with a longer backoff.
+ * - `closed`   pushes are counted as refused.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Pool } from "pg"
+import { toError } from "../../contract/errors.ts"
+import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
+import type { Logger } from "../logger.ts"
+import { Pending, type PendingTransaction, size } from "./pending.ts"
+import { reportLoss } from "./queries/register-writer.ts"
+import { type MirrorSession, openSession } from "./session.ts"
+import { writeBatch } from "./write-batch.ts"
+import { judgeWriteError } from "./write-error.ts"
+
+export interface MirrorWriterOptions {
+  pool: Pool
+  logger: Logger
+  /** Milliseconds that a change waits for company; 5 unless said. */
+  flushMs?: number
+  /** Rows of one flush; 500 unless said. A transaction's rows stay together, so it may be somewhat more. */
+  maxRows?: number
+  /** Rows that may wait while Postgres is away; 50,000 unless said. */
+  maxPending?: number
+  /** Milliseconds that `close` waits for Postgres; 5,000 unless said. */
+  closeMs?: number
+}
+
+export interface MirrorWriter {
+  /** Never throws, never waits. Repeats and older changes do no harm. */
+  push(change: MirrorChange): void
+  /** Adds to the attempt log. Never throws, never waits. */
+  attempt(row: AttemptRow): void
+  /** Resolves when all that was pushed before is written, or known to be unwritable. Waits while Postgres is away. */
+  flush(): Promise<void>
+  /** Writes what waits. @throws Error when Postgres did not take it in time; the sweeper then restores it. */
+  close(): Promise<void>
+  stats(): MirrorStats
+}
+
+export interface MirrorStats {
+  /** Rows that wait, or are on the wire. */
+  pending: number
+  /** Milliseconds since the oldest of them came; 0 when there is none. */
+  lag_ms: number
+  flushes: number
+  /** Rows written since the start, repeats and rows older than the stored ones included. */
+  written: number
+  /** Rows that can never be stored: each was logged. */
+  dropped: number
+  /** Rows refused because `maxPending` was reached, or the writer was closed. */
+  refused: number
+  connected: boolean
+}
+
+export function createMirrorWriter(options: MirrorWriterOptions): MirrorWriter {
+  return new BatchingWriter(options)
+}
+
+const FIRST_BACKOFF_MS = 50
+const LONGEST_BACKOFF_MS = 5_000
+/** Longer than the server's own statement timeout: only a dead network gets here. */
+const NETWORK_DEADLINE_MS = 30_000
+
+class BatchingWriter implements MirrorWriter {
+  readonly #pool: Pool
+  readonly #logger: Logger
+  readonly #flushMs: number
+  readonly #maxRows: number
+  readonly #closeMs: number
+  readonly #pending: Pending
+
+  #mode: "idle" | "waiting" | "writing" | "closed" = "idle"
+  #timer: NodeJS.Timeout | undefined
+  /** The timer that runs fires as soon as it can. */
+  #isHurried = false
+  #backoffMs = 0
+  #session: MirrorSession | undefined
+  #onWire: PendingTransaction[] = []
+  /** Those who wait for a flush: until no entry below a position waits. */
+  #waiters: { below: number; resolve: () => void }[] = []
+  /** How many refused rows the sweeper was told of. */
+  #reportedRefused = 0
+  #flushes = 0
+  #written = 0
+  #dropped = 0
+  #refusedWhenClosed = 0
+
+  constructor(options: MirrorWriterOptions) {
+    this.#pool = options.pool
+    this.#logger = options.logger
+    this.#flushMs = options.flushMs ?? 5
+    this.#maxRows = options.maxRows ?? 500
+    this.#closeMs = options.closeMs ?? 5_000
+    this.#pending = new Pending(options.maxPending ?? 50_000)
+  }
+
+  push(change: MirrorChange): void {
+    if (this.#mode === "closed") {
+      this.#refusedWhenClosed++
+      return
+    }
+    this.#pending.add(change)
+    this.#schedule()
+  }
+
+  attempt(row: AttemptRow): void {
+    if (this.#mode === "closed") {
+      this.#refusedWhenClosed++
+      return
+    }
+    this.#pending.addAttempt(row)
+    this.#schedule()
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#mode === "closed" || (this.#pending.rows() === 0 && this.#mode !== "writing")) {
+        resolve()
+        return
+      }
+      this.#waiters.push({ below: this.#pending.nextPosition(), resolve })
+      this.#schedule()
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#mode === "closed") return
+    await Promise.race([this.flush(), sleep(this.#closeMs, undefined, { ref: false })])
+    this.#mode = "closed"
+    clearTimeout(this.#timer)
+    const { pending } = this.stats()
+    try {
+      await this.#session?.end(pending === 0 ? "clean" : "dirty")
+    } catch (thrown) {
+      this.#logger.warn({ error: toError(thrown).message }, "the mirror's connection did not end well")
+    }
+    for (const { resolve } of this.#waiters) resolve()
+    if (pending === 0) return
+    throw new Error(
+      `${pending} mirror rows were not written before the end: Postgres did not take them. The sweeper restores them from Temporal.`,
+    )
+  }
+
+  stats(): MirrorStats {
+    const oldest = this.#onWire[0] ?? this.#pending.oldest()
+    return {
+      pending: this.#pending.rows() + countRows(this.#onWire),
+      lag_ms: oldest ? Math.max(0, Date.now() - oldest.since) : 0,
+      flushes: this.#flushes,
+      written: this.#written,
+      dropped: this.#dropped,
+      refused: this.#pending.refused() + this.#refusedWhenClosed,
+      connected: this.#session !== undefined && !this.#session.isLost(),
+    }
+  }
+
+  #schedule(): void {
+    if (this.#mode === "closed" || this.#mode === "writing") return
+    if (this.#pending.rows() === 0) {
+      this.#mode = "idle"
+      return
+    }
+    const isWanted = this.#pending.rows() >= this.#maxRows || this.#waiters.length > 0
+    const hurry = isWanted && this.#backoffMs === 0
+    // A timer that runs is left alone, or pushes without a pause would put the flush off for ever.
+    if (this.#mode === "waiting" && (this.#isHurried || !hurry)) return
+    this.#mode = "waiting"
+    this.#isHurried = hurry
+    clearTimeout(this.#timer)
+    // `#write` handles every failure itself.
+    this.#timer = setTimeout(() => void this.#write(), hurry ? 0 : Math.max(this.#backoffMs, this.#flushMs))
+  }
+
+  async #write(): Promise<void> {
+    this.#mode = "writing"
+    this.#onWire = this.#pending.take(this.#maxRows)
+    try {
+      await withNetworkDeadline(this.#writeOnWire())
+      this.#flushes++
+      this.#written += countRows(this.#onWire)
+      if (this.#backoffMs > 0) this.#logger.info({ pending: this.#pending.rows() }, "the mirror writes again")
+      this.#backoffMs = 0
+    } catch (thrown) {
+      await this.#stepBack(toError(thrown))
+    }
+    this.#onWire = []
+    this.#settleWaiters()
+    if (this.#isClosed()) return
+    this.#mode = "idle"
+    this.#schedule()
+  }
+
+  /** `close` may end the writer while a batch is on the wire. */
+  #isClosed(): boolean {
+    return this.#mode === "closed"
+  }
+
+  async #writeOnWire(): Promise<void> {
+    if (this.#session?.isLost()) await this.#dropSession()
+    this.#session ??= await openSession(this.#pool)
+    const { client } = this.#session
+    await writeBatch(client, this.#onWire, ({ tenant, transaction_id, row, error }) => {
+      this.#dropped++
+      const fields = { tenant, transaction: transaction_id, row, error: error.message }
+      this.#logger.error(fields, "a mirror row cannot be stored and is left out")
+    })
+    const refused = this.#pending.refused()
+    if (refused === this.#reportedRefused) return
+    await reportLoss(client)
+    this.#logger.warn(
+      { rows: refused - this.#reportedRefused },
+      "too many mirror rows waited, some were refused",
+    )
+    this.#reportedRefused = refused
+  }
+
+  async #stepBack(error: Error): Promise<void> {
+    this.#pending.putBack(this.#onWire)
+    this.#onWire = []
+    const pending = this.#pending.rows()
+    if (this.#backoffMs === 0) this.#logger.warn({ error: error.message, pending }, "the mirror cannot write")
+    this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, this.#backoffMs * 2))
+    if (judgeWriteError(error) !== "again") await this.#dropSession()
+  }
+
+  async #dropSession(): Promise<void> {
+    const dropped = this.#session
+    this.#session = undefined
+    // A connection that is lost already has nothing more to say.
+    await Promise.race([dropped?.end("dirty").catch(() => {}), sleep(1_000, undefined, { ref: false })])
+  }
+
+  #settleWaiters(): void {
+    const oldest = this.#pending.oldest()?.position ?? Number.POSITIVE_INFINITY
+    for (const { below, resolve } of this.#waiters) if (below <= oldest) resolve()
+    this.#waiters = this.#waiters.filter(({ below }) => below > oldest)
+  }
+}
+
+function countRows(entries: PendingTransaction[]): number {
+  return entries.reduce((sum, entry) => sum + size(entry), 0)
+}
+
+async function withNetworkDeadline(work: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  const deadline = sleep(NETWORK_DEADLINE_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`Postgres did not answer for ${NETWORK_DEADLINE_MS / 1000} s`)
+  })
+  try {
+    await Promise.race([work, deadline])
+  } finally {
+    timer.abort()
+    // Aborting rejects the sleep, which nobody waits for any more.
+    deadline.catch(() => {})
+  }
+}

@@ -1,0 +1,53 @@
+import { Client, Pool, TypeOverrides, types } from "pg"
+import type { PoolConfig } from "pg"
+import type { Logger } from "./logger.ts"
+import { parseDatabaseUrl } from "./parse-database-url.ts"
+
+export interface PoolOptions {
+  /** A URL, or libpq's keyword form. */
+  url: string
+  /** Most connections at once; 10 unless said. */
+  max?: number
+  /** Seen in `pg_stat_activity`; `holdfast` unless said. */
+  application_name?: string
+  logger?: Logger
+}
+
+/**
+ * A pool of connections that survives the loss of any of them.
+ *
+ * How values come back: `bigint` as a number while it is safe, else as text; `timestamptz` as a `Date`;
+ * `json` parsed; `numeric` as text.
+ */
+export function createPool({ url, max = 10, application_name = "holdfast", logger }: PoolOptions): Pool {
+  const typeParsers = new TypeOverrides()
+  typeParsers.setTypeParser(types.builtins.INT8, parseBigint)
+  const config: PoolConfig = {
+    application_name,
+    ...parseDatabaseUrl(url),
+    max,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    types: typeParsers,
+  }
+  const pool = new Pool(config)
+  // An `error` event without a listener would end the process; a lost connection is replaced by the next query.
+  const onError = (error: Error) => logger?.warn({ error: error.message }, "a database connection was lost")
+  pool.on("error", onError)
+  pool.on("connect", (client) => client.on("error", onError))
+  return pool
+}
+
+/** A connection outside of the pool's count, for what must keep its session: locks and the mirror's writes. */
+export async function openConnection(pool: Pool, onLost: (error: Error) => void): Promise<Client> {
+  const client = new Client(pool.options)
+  client.on("error", onLost)
+  client.on("end", () => onLost(new Error("the database connection ended")))
+  await client.connect()
+  return client
+}
+
+function parseBigint(text: string): number | string {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : text
+}

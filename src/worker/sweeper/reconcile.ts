@@ -1,0 +1,139 @@
+/**
+ * Brings one transaction's mirror to what Temporal says of its current run. Every part of the sweeper that finds
+ * something odd ends here; what is not odd costs one `describe`.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Client } from "@temporalio/client"
+import type { Pool } from "pg"
+import type { MirrorChange } from "../../contract/rows.ts"
+import type { Logger } from "../../store/logger.ts"
+import { findDifferences } from "../../store/mirror/differences.ts"
+import { toSeq } from "../../store/mirror/order.ts"
+import { numberReset, renumberReset } from "../../store/mirror/queries/number-reset.ts"
+import { readMirror, type StoredMirror } from "../../store/mirror/read-mirror.ts"
+import type { MirrorWriter } from "../../store/mirror/writer.ts"
+import { confirmEnd } from "../../store/queries/confirm-end.ts"
+import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import { markChecked } from "../../store/queries/mark-checked.ts"
+import { type Finding, findOut } from "./find-out.ts"
+import { type Observation, observe } from "./observe.ts"
+
+/** `away`: nobody could say; ask again later. `unknown`: the mirror has no row of it. */
+export type Verdict = Compared | { kind: "away" } | { kind: "unknown" }
+
+interface Compared {
+  kind: "same" | "healed"
+  /** The end became final by this. */
+  confirmed: boolean
+}
+
+export interface Reconciler {
+  /** Two calls for one transaction at the same time are one. @throws the client's or the pool's error. */
+  reconcile(key: TransactionKey): Promise<Verdict>
+}
+
+export interface ReconcilerOptions {
+  pool: Pool
+  client: Client
+  writer: MirrorWriter
+  logger: Logger
+}
+
+const SAME = { kind: "same", confirmed: false } as const satisfies Verdict
+const FLUSH_PATIENCE_MS = 10_000
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const underWay = new Map<string, Promise<Verdict>>()
+  return {
+    reconcile(key) {
+      const name = `${key.tenant}/${key.transaction_id}`
+      const found = underWay.get(name)
+      if (found) return found
+      const verdict = reconcile(options, key).finally(() => underWay.delete(name))
+      underWay.set(name, verdict)
+      return verdict
+    },
+  }
+}
+
+async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promise<Verdict> {
+  const { pool, client, logger } = options
+  const stored = await readMirror(pool, key)
+  if (!stored) return { kind: "unknown" }
+  const { transaction } = stored
+  // Not started: that is for those who start orphans.
+  if (!transaction.is_dispatched) return SAME
+  const observed = await observe(client, transaction.workflow_id)
+  if (isSeen(stored, observed)) {
+    await markChecked(pool, { ...key, read_at: transaction.read_at, run_id: transaction.run_id, seq: null })
+    return SAME
+  }
+  const finding = await findOut(client, stored, observed)
+  if (!finding) return { kind: "away" }
+  const differences = findDifferences(finding.view, stored)
+  const isHealed = differences.length > 0 || finding.run.run_id !== (transaction.run_id ?? "")
+  if (isHealed) {
+    const fields = describeFields(differences)
+    logger.info({ ...key, differences: differences.length, fields }, "the mirror is healed")
+    await writeFinding(options, stored, finding)
+  }
+  if (finding.extent === "provisional") return { kind: "away" }
+  const { run_id, history_length, ordinal } = finding.run
+  await markChecked(pool, {
+    ...key,
+    read_at: transaction.read_at,
+    run_id,
+    seq: toSeq(history_length, ordinal),
+  })
+  const confirmed = finding.over && (await confirmEnd(pool, { ...key, run_id: run_id || null }))
+  return { kind: isHealed ? "healed" : "same", confirmed }
+}
+
+/** An open run whose rows are as new as its history, or an end that was seen before. */
+function isSeen({ transaction }: StoredMirror, observed: Observation): boolean {
+  if (observed.kind !== "open" && observed.kind !== "closed") return false
+  if (observed.run.run_id !== transaction.run_id) return false
+  if (observed.kind === "closed") return transaction.is_confirmed
+  return transaction.seq >= toSeq(observed.run.history_length, 0)
+}
+
+async function writeFinding(
+  { pool, writer }: ReconcilerOptions,
+  stored: StoredMirror,
+  finding: Finding,
+): Promise<void> {
+  const { tenant, transaction_id, workflow_id, resets } = stored.transaction
+  const { run, reset_run, view } = finding
+  if (reset_run !== undefined) {
+    const reset = { tenant, transaction_id, run_id: reset_run }
+    // Temporal says that this run is the current one, so its lineage is the newest.
+    if ((await numberReset(pool, reset)) < -1) await renumberReset(pool, reset)
+  }
+  const change: MirrorChange = {
+    ...view,
+    tenant,
+    transaction_id,
+    workflow_id,
+    run_id: run.run_id,
+    original_run_id: run.run_id,
+    ...(reset_run === undefined ? {} : { reset_run }),
+    history_length: run.history_length,
+    ordinal: run.ordinal,
+    complete: finding.extent === "whole",
+  }
+  writer.push(change)
+  await withPatience(writer.flush())
+}
+
+/** While Postgres is away a flush waits, and a sweeper that is to stop would wait with it. */
+async function withPatience(flushed: Promise<void>): Promise<void> {
+  const isFlushed = flushed.then(() => true)
+  if (await Promise.race([isFlushed, sleep(FLUSH_PATIENCE_MS, false, { ref: false })])) return
+  throw new Error("Postgres does not take the mirror's rows")
+}
+
+function describeFields(differences: { entity: string; key: string; field: string }[]): string[] {
+  return differences
+    .slice(0, 10)
+    .map(({ entity, key, field }) => [entity, key, field].filter(Boolean).join(" "))
+}

@@ -1,0 +1,48 @@
+import type { WorkflowExecutionInfo } from "@temporalio/client"
+import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
+import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import { adopt } from "./adopt.ts"
+import { compareAll } from "./compare.ts"
+import { createCooldown } from "./cooldown.ts"
+import type { SweepContext, SweepPart } from "./parts.ts"
+import { createVisibilityScan } from "./scan-visibility.ts"
+
+/** The first rows of a run come within moments. */
+const FIRST_ROWS_MS = 10_000
+
+type StartedRun = TransactionKey & { run: WorkflowExecutionInfo }
+
+/**
+ * Finds runs that the mirror does not follow yet: a reset (also of a closed run, whose end is then no longer
+ * final), or a workflow whose row is missing.
+ */
+export function createScanStarted(context: SweepContext): SweepPart {
+  const cooldown = createCooldown({ firstMs: 2_000, longestMs: 60_000 })
+  return createVisibilityScan(context, {
+    name: "started",
+    attribute: "StartTime",
+    timeOf: (run) => run.startTime,
+    async handle(runs, summary) {
+      const known = await listByWorkflow(
+        context.pool,
+        runs.map(({ workflowId }) => workflowId),
+      )
+      const seen: WorkflowExecutionInfo[] = []
+      const odd: StartedRun[] = []
+      for (const run of runs) {
+        const row = known.get(run.workflowId)
+        const isYoung = Date.now() - run.startTime.getTime() < FIRST_ROWS_MS
+        if (row?.run_id === run.runId || run.status.name === "CONTINUED_AS_NEW") seen.push(run)
+        else if (row?.run_id === null && isYoung) continue
+        else {
+          const key = row ?? (await adopt(context, run))
+          if (key) odd.push({ tenant: key.tenant, transaction_id: key.transaction_id, run })
+          else seen.push(run)
+          if (key && !row) summary.adopted++
+        }
+      }
+      const compared = await compareAll(context, odd, cooldown, summary)
+      return [...seen, ...compared.map(({ run }) => run)]
+    },
+  })
+}

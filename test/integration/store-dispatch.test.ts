@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto"
+import { InterceptingCall, type Interceptor, Metadata } from "@grpc/grpc-js"
+import { Client, Connection } from "@temporalio/client"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
+import { isTemporalAway } from "../../src/store/temporal/errors.ts"
+import { readStart } from "../../src/store/temporal/read-start.ts"
+import { checkMirror } from "../../src/worker/mirror-check.ts"
+import { createListeningLogger } from "../helpers/listening-logger.ts"
+import { getServers } from "../helpers/servers.ts"
+import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
+import { openTcpGate } from "../helpers/tcp-gate.ts"
+import { until } from "../helpers/until.ts"
+
+let rig: SweepRig
+
+beforeAll(async () => {
+  rig = await startSweepRig()
+  await rig.publish("order")
+  await rig.publish("brittle", { onError: "fail" })
+  await rig.startWorker()
+})
+afterAll(() => rig.stop())
+beforeEach(() => rig.behaviours.clear())
+
+const workflowOf = (instanceId: string) => rig.client.workflow.getHandle(`default/${instanceId}`)
+const decision = { id: "resume-1", action: "retry", actor: "ann", reason: "it is mended" } as const
+
+const PERMISSION_DENIED = 7
+
+/** What a server does to a client without the operator's role. */
+const denyOperators: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, listener, next) {
+      if (!options.method_definition.path.includes("operatorservice")) return next(metadata, listener)
+      listener.onReceiveStatus({
+        code: PERMISSION_DENIED,
+        details: "operators only",
+        metadata: new Metadata(),
+      })
+    },
+  })
+
+describe("dispatch()", () => {
+  test("starts a transaction once, under names that a person can read in Temporal", async () => {
+    await rig.accept("once", { start: false })
+    expect(await rig.dispatcher.dispatch("default", "once")).toBe("started")
+    expect(await rig.dispatcher.dispatch("default", "once")).toBe("already_running")
+    const described = await workflowOf("once").describe()
+    expect(described).toMatchObject({ type: "order", taskQueue: "holdfast" })
+    expect(described.memo).toMatchObject({
+      tenant: "default",
+      transaction: "once",
+      flow_id: "order",
+      version: 1,
+    })
+    expect(described.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value])).toEqual([
+      ["HoldfastTenant", "default"],
+    ])
+    expect(await described.staticSummary()).toBe("version 1")
+    expect(await workflowOf("once").result()).toMatchObject({ status: "success", output: { done: "b" } })
+  })
+
+  test("notices that an earlier try came through", async () => {
+    await rig.accept("twice")
+    await workflowOf("twice").result()
+    await until(
+      () => rig.mirror("twice"),
+      ({ transaction }) => transaction.row.status === "success",
+    )
+    await rig.pool.query("update txn set dispatched_at = null where instance_id = 'twice'")
+    expect(await rig.dispatcher.dispatch("default", "twice")).toBe("already_running")
+    expect((await rig.mirror("twice")).transaction.is_dispatched).toBe(true)
+  })
+
+  test("does not take somebody else's workflow for its own", async () => {
+    await rig.client.workflow.start("order", { workflowId: "default/taken", taskQueue: "elsewhere" })
+    await rig.accept("taken", { start: false })
+    await expect(rig.dispatcher.dispatch("default", "taken")).rejects.toThrow(WorkflowIdTaken)
+    expect((await rig.mirror("taken")).transaction.is_dispatched).toBe(false)
+  })
+
+  test("sends a large plan beside the start input", async () => {
+    await rig.publish("large", { description: randomBytes(20_000).toString("hex") })
+    await rig.accept("large-1", { flowId: "large" })
+    expect(await workflowOf("large-1").result()).toMatchObject({ status: "success" })
+    const { runId } = await workflowOf("large-1").describe()
+    const { args } = await readStart(rig.client, { workflowId: "default/large-1", runId })
+    expect(args[0]).not.toHaveProperty("plan")
+    expect(args[1]).toBeInstanceOf(Uint8Array)
+  })
+
+  test("says when Temporal is away, and starts when it is back", async () => {
+    const { temporalAddress } = await getServers()
+    const [host = "", port = ""] = temporalAddress.split(":")
+    const gate = await openTcpGate({ host, port: Number(port) })
+    const connection = await Connection.connect({ address: `127.0.0.1:${gate.port}` })
+    const client = new Client({ connection, namespace: rig.namespace })
+    const dispatcher = createDispatcher({ pool: rig.pool, client, logger: createListeningLogger() })
+    await rig.accept("later", { start: false })
+    gate.shut()
+    const away = await dispatcher.dispatch("default", "later").catch((thrown: unknown) => thrown)
+    expect(isTemporalAway(away)).toBe(true)
+    expect((await rig.mirror("later")).transaction).toMatchObject({
+      is_dispatched: false,
+      row: { status: "pending" },
+    })
+    gate.open()
+    const started = () => dispatcher.dispatch("default", "later").catch(() => "away" as const)
+    expect(await until(started, (answer) => answer !== "away")).toBe("started")
+    await connection.close()
+    await gate.close()
+  })
+
+  test("works where search attributes cannot be had", async () => {
+    const { temporalAddress } = await getServers()
+    const connection = await Connection.connect({ address: temporalAddress, interceptors: [denyOperators] })
+    const client = new Client({ connection, namespace: rig.namespace })
+    const dispatcher = createDispatcher({ pool: rig.pool, client, logger: createListeningLogger() })
+    await rig.accept("plain", { start: false })
+    expect(await dispatcher.dispatch("default", "plain")).toBe("started")
+    const { typedSearchAttributes, memo } = await workflowOf("plain").describe()
+    expect(typedSearchAttributes.getAll()).toEqual([])
+    expect(memo).toMatchObject({ tenant: "default" })
+    await connection.close()
+  })
+})
+
+describe("resume()", () => {
+  test("goes on with a failed transaction where it stopped", async () => {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept("failed", { flowId: "brittle" })
+    await rig.waitForStatus("failed", "FAILED")
+    await rig.sweepUntil("failed", ({ transaction }) => transaction.is_confirmed)
+    const before = await workflowOf("failed").describe()
+    rig.behaviours.set("b", "hang")
+    expect(await rig.dispatcher.resume("default", "failed", decision)).toBe("resumed")
+    expect(await rig.dispatcher.resume("default", "failed", decision)).toBe("already_running")
+    const resumed = await rig.mirror("failed")
+    expect(resumed.transaction).toMatchObject({ is_confirmed: false, row: { ended_at: null } })
+    expect(resumed.transaction.row.status).not.toBe("failed")
+    expect(resumed.transaction.run_id).not.toBe(before.runId)
+    rig.behaviours.set("b", "succeed")
+    expect(await workflowOf("failed").result()).toMatchObject({ status: "success", output: { done: "b" } })
+    await rig.sweepUntil("failed", ({ transaction }) => transaction.is_confirmed)
+    const after = await rig.mirror("failed")
+    expect(after.transaction).toMatchObject({ chain: 1, row: { status: "success" } })
+    // The run before is the one that ran `a`.
+    expect(after.tasks[0]?.output).toEqual({ done: "a" })
+    expect(await checkMirror({ pool: rig.pool, client: rig.client })).toMatchObject({ differences: [] })
+  })
+
+  test("refuses what did not fail by its own word", async () => {
+    await rig.accept("fine")
+    await workflowOf("fine").result()
+    expect(await rig.dispatcher.resume("default", "fine", decision)).toBe("not_failed")
+    rig.behaviours.set("b", "refuse")
+    await rig.accept("gone")
+    await until(
+      () => rig.mirror("gone"),
+      ({ transaction }) => transaction.row.status === "blocked",
+    )
+    expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("already_running")
+    await workflowOf("gone").terminate()
+    expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("orchestrator_lost")
+  })
+})

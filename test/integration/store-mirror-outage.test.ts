@@ -1,0 +1,165 @@
+import type { Pool } from "pg"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { createMirrorWriter, type MirrorWriter } from "../../src/store/mirror/writer.ts"
+import { createPool } from "../../src/store/pool.ts"
+import { findLastVanished } from "../../src/store/queries/find-last-vanished.ts"
+import { forgetVanishedWriters } from "../../src/store/queries/forget-vanished-writers.ts"
+import { markVanishedWriters } from "../../src/store/queries/mark-vanished-writers.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createListeningLogger } from "../helpers/listening-logger.ts"
+import { attemptRow, mirrorChange, taskRow, transactionRow } from "../helpers/mirror-rows.ts"
+import { insertStoredTransaction } from "../helpers/stored-transaction.ts"
+import { openTcpGate, type TcpGate } from "../helpers/tcp-gate.ts"
+import { until } from "../helpers/until.ts"
+
+let database: TestDatabase
+/** The writer's way to Postgres leads through the gate, the test's own does not. */
+let gate: TcpGate
+let gatedPool: Pool
+let pool: Pool
+let logger: ReturnType<typeof createListeningLogger>
+let writers: MirrorWriter[]
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  const url = new URL(database.url)
+  gate = await openTcpGate({ host: url.hostname, port: Number(url.port) })
+  url.port = String(gate.port)
+  pool = createPool({ url: database.url })
+  gatedPool = createPool({ url: url.href })
+  logger = createListeningLogger()
+  writers = []
+  await insertStoredTransaction(pool)
+})
+
+afterEach(async () => {
+  gate.open()
+  for (const writer of writers) await writer.close()
+  await gatedPool.end()
+  await pool.end()
+  await gate.close()
+  await database.drop()
+})
+
+function openWriter(options: Partial<Parameters<typeof createMirrorWriter>[0]> = {}): MirrorWriter {
+  const writer = createMirrorWriter({ pool: gatedPool, logger, ...options })
+  writers.push(writer)
+  return writer
+}
+
+async function column(sql: string): Promise<unknown[]> {
+  const { rows } = await pool.query<{ value: unknown }>(sql)
+  return rows.map(({ value }) => value)
+}
+
+const push = (writer: MirrorWriter, version: number) =>
+  writer.push(mirrorChange({ history_length: 3 + version, transaction: transactionRow({ version }) }))
+
+describe("createMirrorWriter(), while Postgres is away", () => {
+  test("keeps the newest row of each key, and writes it when Postgres is back", async () => {
+    const writer = openWriter()
+    push(writer, 1)
+    await writer.flush()
+    gate.shut()
+    for (let version = 2; version <= 500; version++) push(writer, version)
+    writer.attempt(attemptRow())
+    await until(
+      () => logger.lines,
+      (lines) => lines.some(({ message }) => message === "the mirror cannot write"),
+    )
+    push(writer, 501)
+    expect(writer.stats()).toMatchObject({ pending: 2, connected: false })
+    expect(writer.stats().lag_ms).toBeGreaterThan(0)
+    gate.open()
+    await writer.flush()
+    expect(await column("select version as value from txn")).toEqual([501])
+    expect(await column("select count(*) as value from txn_attempt")).toEqual([1])
+    expect(logger.lines.map(({ message }) => message)).toContain("the mirror writes again")
+  })
+
+  test("starts while Postgres is away", async () => {
+    gate.shut()
+    const writer = openWriter()
+    push(writer, 7)
+    await until(
+      () => logger.lines,
+      (lines) => lines.length > 0,
+    )
+    gate.open()
+    await writer.flush()
+    expect(await column("select version as value from txn")).toEqual([7])
+  })
+
+  test("survives the end of its session on the server", async () => {
+    const writer = openWriter()
+    push(writer, 1)
+    await writer.flush()
+    await pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    push(writer, 2)
+    await writer.flush()
+    expect(await column("select version as value from txn")).toEqual([2])
+  })
+
+  test("refuses what is too much, and tells the sweeper", async () => {
+    const writer = openWriter({ maxPending: 10 })
+    push(writer, 1)
+    await writer.flush()
+    await pool.query("delete from mirror_writer")
+    gate.shut()
+    for (let at = 0; at < 30; at++) {
+      writer.push(mirrorChange({ transaction_id: `other_${at}`, tasks: [taskRow()] }))
+    }
+    expect(writer.stats()).toMatchObject({ pending: 10, refused: 20 })
+    gate.open()
+    await writer.flush()
+    expect(await column("select count(*) as value from txn_task")).toEqual([10])
+    expect(
+      await column("select count(*) as value from mirror_writer where application like '%lost rows%'"),
+    ).toEqual([1])
+    expect(await markVanishedWriters(pool)).toBe(1)
+  })
+
+  test("says at its end what it could not write", async () => {
+    const writer = openWriter({ closeMs: 200 })
+    push(writer, 1)
+    await writer.flush()
+    gate.shut()
+    push(writer, 2)
+    await expect(writer.close()).rejects.toThrow("1 mirror rows were not written before the end")
+    push(writer, 3)
+    expect(writer.stats().refused).toBe(1)
+  })
+})
+
+describe("mirror_writer", () => {
+  test("shows a writer that lives, forgets one that ended well, and misses one that vanished", async () => {
+    const [living, ended, vanished] = [openWriter(), openWriter(), openWriter()]
+    for (const writer of [living, ended, vanished]) {
+      push(writer, 1)
+      await writer.flush()
+    }
+    expect(await column("select count(*) as value from mirror_writer")).toEqual([3])
+    await ended.close()
+    expect(await column("select count(*) as value from mirror_writer")).toEqual([2])
+    expect(await markVanishedWriters(pool)).toBe(0)
+    expect(await findLastVanished(pool)).toBeUndefined()
+    await pool.query(
+      `select pg_terminate_backend(pid) from pg_locks
+       where locktype = 'advisory' and objid = (select max(id) from mirror_writer)::oid`,
+    )
+    expect(
+      await until(
+        () => markVanishedWriters(pool),
+        (count) => count > 0,
+      ),
+    ).toBe(1)
+    expect(await markVanishedWriters(pool)).toBe(0)
+    const since = await findLastVanished(pool)
+    if (!since) throw new Error("nobody is missed")
+    await forgetVanishedWriters(pool, since)
+    expect(await findLastVanished(pool)).toBeUndefined()
+    expect(await column("select count(*) as value from mirror_writer")).toEqual([1])
+  })
+})
