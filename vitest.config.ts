@@ -1,6 +1,10 @@
 import { defineConfig } from "vitest/config"
 
-const servers = "test/helpers/global-setup.ts"
+// The servers start beside the first group; the groups that need them wait for them.
+const servers = {
+  globalSetup: ["test/helpers/global-setup.ts"],
+  setupFiles: ["test/helpers/await-servers.ts"],
+}
 
 export default defineConfig({
   test: {
@@ -10,17 +14,26 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          globalSetup: [servers],
+          ...servers,
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },
-      { test: { name: "replay", include: ["test/replay/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "replay",
+          include: ["test/replay/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
       {
         test: {
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
-          globalSetup: [servers],
+          ...servers,
+          sequence: { groupOrder: 3 },
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 120_000,

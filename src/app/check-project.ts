@@ -1,0 +1,40 @@
+import path from "node:path"
+import { UsageError } from "../cli/exit-codes.ts"
+import { createPool } from "../store/pool.ts"
+import { checkMirror } from "../worker/mirror-check.ts"
+import type { MirrorCheck } from "../worker/mirror-check.ts"
+import type { AppContext } from "./app-context.ts"
+import { connectTemporal } from "./connect-temporal.ts"
+import { createLogger, installTemporalRuntime } from "./logger.ts"
+import { findRunning } from "./running.ts"
+import { findConfiguredTemporal } from "./servers.ts"
+import { createStopList } from "./stop-list.ts"
+
+/** Compares the mirror with Temporal, both as the environment names them, or as they run in this project. */
+export async function checkProject(context: AppContext, tenant: string | undefined): Promise<MirrorCheck> {
+  const { databaseUrl, stateDir } = context.settings()
+  const running = await findRunning(path.resolve(stateDir))
+  const url = databaseUrl ?? running?.database_url
+  const temporal = findConfiguredTemporal(context.environment) ?? toTarget(running?.temporal)
+  if (url === undefined || temporal === undefined)
+    throw new UsageError(
+      "nothing runs in this project: holdfast start, or set DATABASE_URL and TEMPORAL_ADDRESS",
+    )
+  installTemporalRuntime(createLogger({ level: "silent" }))
+  const stops = createStopList()
+  try {
+    const pool = createPool({ url, max: 8 })
+    stops.add("the database pool", () => pool.end())
+    const { connection, client } = await connectTemporal(temporal)
+    stops.add("the connection to Temporal", () => connection.close())
+    return await checkMirror({ pool, client, ...(tenant === undefined ? {} : { tenant }) })
+  } finally {
+    await stops.stop()
+  }
+}
+
+function toTarget(
+  temporal: { address: string; namespace: string } | undefined,
+): ReturnType<typeof findConfiguredTemporal> {
+  return temporal && { connection: { address: temporal.address }, namespace: temporal.namespace }
+}

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from "commander"
+import { EXIT, toExitCode } from "../cli/exit-codes.ts"
+import { addGetCommand } from "../cli/get.ts"
+import { addRunCommand } from "../cli/run.ts"
+import { readEnvironment } from "../config/env.ts"
+import { describeError } from "./describe-error.ts"
+import { createAppContext } from "./app-context.ts"
+import type { AppContext } from "./app-context.ts"
+import { addDemoCommand } from "./commands/demo.ts"
+import { addKeyCommand } from "./commands/key.ts"
+import { addMirrorCommand } from "./commands/mirror.ts"
+import { addStartCommand } from "./commands/start.ts"
+import { VERSION } from "./version.ts"
+
+/** What `bin/holdfast.js` calls. Sets the exit code; results go to stdout, everything else to stderr. */
+export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  try {
+    await createProgram(createAppContext(readEnvironment())).parseAsync([...argv])
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      // Commander has already said what was wrong, or shown the help that was asked for.
+      process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+      return
+    }
+    process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
+    process.exitCode = toExitCode(thrown)
+  }
+}
+
+function createProgram(context: AppContext): Command {
+  const program = new Command("holdfast")
+    .description("Durable business transactions on Temporal")
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError("(add --help for what there is)")
+  addStartCommand(program, context)
+  addDemoCommand(program, context)
+  addRunCommand(program, context.terminal)
+  addGetCommand(program, context.terminal)
+  addKeyCommand(program, context)
+  addMirrorCommand(program, context)
+  return program
+}

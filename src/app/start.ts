@@ -1,0 +1,114 @@
+/** One process that does everything: API, worker, connectors, mirror, sweeper. */
+import type { NativeConnection } from "@temporalio/worker"
+import type { Logger } from "pino"
+import { createActivities, createOutboundGuard } from "../activities/index.ts"
+import { createApp } from "../api/app.ts"
+import type { AuthMode } from "../api/dependencies.ts"
+import { startApi } from "../api/main.ts"
+import type { Connection } from "../contract/connections.ts"
+import { toError } from "../contract/errors.ts"
+import { createDispatcher } from "../store/dispatch.ts"
+import { migrate } from "../store/migrate.ts"
+import { createMirrorWriter } from "../store/mirror/writer.ts"
+import type { MirrorWriter } from "../store/mirror/writer.ts"
+import { createPool } from "../store/pool.ts"
+import { createHoldfastWorker } from "../worker/create-worker.ts"
+import { createSweeper } from "../worker/sweeper.ts"
+import { connectTemporal } from "./connect-temporal.ts"
+import { describeError } from "./describe-error.ts"
+import type { TemporalTarget } from "./servers.ts"
+import { withStopList } from "./stop-list.ts"
+import type { StopList } from "./stop-list.ts"
+import { VERSION } from "./version.ts"
+
+export interface HoldfastOptions {
+  databaseUrl: string
+  temporal: TemporalTarget
+  http: { host: string; port: number }
+  auth: AuthMode
+  connections: Connection[]
+  secrets: Record<string, string>
+  /** In `local` mode tasks may reach loopback addresses. */
+  mode: "local" | "server"
+  logger: Logger
+}
+
+export interface Holdfast {
+  apiUrl: string
+  /** Rejects when the worker dies by itself; resolves after `stop`. */
+  ended: Promise<void>
+  stop: () => Promise<void>
+}
+
+/** Migrates, then starts the parts from the inside out. @throws after stopping what had been started. */
+export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
+  return withStopList(async (stops) => {
+    const { logger, http, auth, connections, mode } = options
+    const pool = createPool({ url: options.databaseUrl, logger })
+    stops.add("the database pool", () => pool.end())
+    await migrate(pool).catch(blame("Postgres"))
+    const { connection, client } = await connectTemporal(options.temporal).catch(
+      blame(`Temporal at ${options.temporal.connection.address}`),
+    )
+    stops.add("the connection to Temporal", () => connection.close())
+    const mirror = createMirrorWriter({ pool, logger })
+    stops.add("the mirror writer", () => mirror.close())
+    const dispatcher = createDispatcher({ pool, client, logger, requestEagerStart: true })
+    const { ended } = await startWorker(options, { connection, mirror, stops })
+    const sweeper = createSweeper({ pool, client, dispatcher, writer: mirror, logger })
+    stops.add("the sweeper", () => sweeper.stop())
+    sweeper.start()
+    const app = createApp({
+      pool,
+      client,
+      dispatcher,
+      connections,
+      auth,
+      logger,
+      version: VERSION,
+      allowLoopbackTargets: mode === "local",
+    })
+    const api = await startApi({ app, auth, ...http })
+    stops.add("the API", () => api.stop())
+    return { apiUrl: api.url, ended, stop: stops.stop }
+  })
+}
+
+interface WorkerParts {
+  connection: NativeConnection
+  mirror: MirrorWriter
+  stops: StopList
+}
+
+async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promise<{ ended: Promise<void> }> {
+  const { logger, connections, secrets, temporal, mode } = options
+  const byName = new Map(connections.map((connection) => [connection.name, connection]))
+  const activities = createActivities({
+    connections: { find: (name) => byName.get(name) },
+    secrets: (name) => (Object.hasOwn(secrets, name) ? secrets[name] : undefined),
+    guard: createOutboundGuard({ allowLoopback: mode === "local" }),
+    recordAttempt: (row) => parts.mirror.attempt(row),
+    logger,
+  })
+  parts.stops.add("the connectors", () => activities.close())
+  const worker = await createHoldfastWorker({
+    connection: parts.connection,
+    namespace: temporal.namespace,
+    activities: activities.activities,
+    mirror: parts.mirror,
+  })
+  const ended = worker.run()
+  ended.catch((thrown: unknown) => logger.fatal({ error: toError(thrown).message }, "the worker died"))
+  parts.stops.add("the worker", async () => {
+    worker.shutdown()
+    await ended
+  })
+  return { ended }
+}
+
+/** Says which of the servers it was: their errors do not. */
+function blame(server: string): (thrown: unknown) => never {
+  return (thrown) => {
+    throw new Error(`${server} cannot be used: ${describeError(thrown)}`, { cause: thrown })
+  }
+}

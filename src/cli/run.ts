@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Command } from "commander"
+import { isEndStatus } from "../contract/statuses.ts"
+import { toError } from "../contract/errors.ts"
+import type { HoldfastClient } from "../sdk/client.ts"
+import type { Transaction } from "../sdk/shapes.ts"
+import { EXIT, UsageError } from "./exit-codes.ts"
+import type { ExitCode } from "./exit-codes.ts"
+import { outputOption } from "./output-option.ts"
+import { showTransaction } from "./show-transaction.ts"
+import type { Terminal } from "./terminal.ts"
+
+interface RunFlags {
+  id?: string
+  params: string
+  wait?: string | true
+  output: "table" | "json"
+}
+
+export function addRunCommand(program: Command, terminal: Terminal): void {
+  program
+    .command("run")
+    .description("start a transaction of a flow")
+    .argument("<flow>", "name or id of a published flow")
+    .option("--id <instance-id>", "the transaction's own id; default a random one")
+    .option("--params <json>", "parameters as JSON, or @file", "{}")
+    .option("--wait [seconds]", "wait until it ends or needs a person (60 s)")
+    .addOption(outputOption())
+    .addHelpText("after", "\nExample:\n  holdfast run order --id order-1 --params @params.json --wait\n")
+    .action(async (flow: string, flags: RunFlags) => {
+      const client = await terminal.client()
+      const instanceId = flags.id ?? randomUUID()
+      const params = await readParams(flags.params)
+      await client.startTransaction({ instance_id: instanceId, flow_id: flow, params })
+      const seconds = flags.wait === undefined ? 0 : readSeconds(flags.wait)
+      const transaction = await settle(client, instanceId, seconds)
+      terminal.print(flags.output === "json" ? JSON.stringify(transaction) : showTransaction(transaction))
+      if (flags.wait !== undefined) terminal.exit(judge(transaction))
+    })
+}
+
+/** Polls until the transaction ends or is blocked, or the time is over. */
+async function settle(client: HoldfastClient, instanceId: string, seconds: number): Promise<Transaction> {
+  const deadline = Date.now() + seconds * 1_000
+  for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.5, 1_000)) {
+    const transaction = await client.getTransaction(instanceId)
+    if (hasSettled(transaction) || Date.now() >= deadline) return transaction
+    await sleep(Math.min(pauseMs, Math.max(0, deadline - Date.now())))
+  }
+}
+
+function hasSettled({ status }: Transaction): boolean {
+  return status === "blocked" || isEndStatus(status)
+}
+
+function judge(transaction: Transaction): ExitCode {
+  if (!hasSettled(transaction)) return EXIT.timeout
+  return transaction.status === "success" ? EXIT.ok : EXIT.failed
+}
+
+function readSeconds(wait: string | true): number {
+  const seconds = wait === true ? 60 : Number(wait)
+  if (!(seconds > 0)) throw new UsageError(`--wait takes a number of seconds, not "${String(wait)}"`)
+  return seconds
+}
+
+async function readParams(text: string): Promise<Record<string, unknown>> {
+  let params: unknown
+  try {
+    params = JSON.parse(text.startsWith("@") ? await readFile(text.slice(1), "utf8") : text)
+  } catch (thrown) {
+    throw new UsageError(`--params takes a JSON object or @file: ${toError(thrown).message}`)
+  }
+  if (typeof params !== "object" || params === null || Array.isArray(params))
+    throw new UsageError('--params takes a JSON object, such as {"order_id": "1"}')
+  // The line above leaves only plain objects, whose keys are strings.
+  return params as Record<string, unknown>
+}

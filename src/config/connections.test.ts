@@ -1,0 +1,102 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest"
+import { listSecretNames, loadConnections, parseConnections } from "./connections.ts"
+import { loadSecrets } from "./secrets.ts"
+
+const ALL = [
+  { name: "payment", kind: "grpc", host: "127.0.0.1", port: 50051, tls: false },
+  {
+    name: "inventory",
+    kind: "postgres",
+    host: "127.0.0.1",
+    port: 5432,
+    database: "inventory",
+    user: "app",
+    password_secret: "inventory_password",
+  },
+  { name: "events", kind: "mqtt", host: "127.0.0.1", port: 1883, protocol: "3.1.1", default: true },
+  {
+    name: "shipping",
+    kind: "http",
+    base_url: "http://127.0.0.1:8090",
+    profile: "plain",
+    effect: "keyed",
+    headers: { "x-api-key": { secret: "shipping_key" } },
+  },
+  { name: "payment-service", kind: "http-rpc", host: "127.0.0.1", port: 8091 },
+]
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), "holdfast-connections-"))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+})
+
+describe("parseConnections()", () => {
+  test("takes one of every kind as it is", () => {
+    expect(parseConnections(JSON.stringify(ALL), "connections.json")).toEqual(ALL)
+  })
+
+  test("lists every problem with its place", () => {
+    const text = JSON.stringify([
+      { name: "a b", kind: "grpc", host: "", port: 0 },
+      { name: "shop", kind: "http", base_url: "ftp://x", timeout: 3 },
+      { name: "queue", kind: "kafka" },
+    ])
+    expect(() => parseConnections(text, "connections.json")).toThrow(
+      /connections\.json cannot be used:[^]*0\/name[^]*0\/host[^]*0\/port[^]*1\/base_url[^]*timeout[^]*2\/kind/,
+    )
+  })
+
+  test("refuses a name or a default that is there twice", () => {
+    const mqtt = { kind: "mqtt", host: "h", port: 1, default: true }
+    const text = JSON.stringify([
+      { ...mqtt, name: "a" },
+      { ...mqtt, name: "b" },
+      { ...mqtt, name: "a", default: false },
+    ])
+    expect(() => parseConnections(text, "x")).toThrow(/"a" is there twice[^]*default of mq tasks, not a, b/)
+  })
+
+  test("says that it is no JSON, and which file is missing", async () => {
+    expect(() => parseConnections("[", "x.json")).toThrow("x.json cannot be used:\n  - expected JSON")
+    await expect(loadConnections(path.join(directory, "absent.json"))).rejects.toThrow("ENOENT")
+  })
+})
+
+describe("listSecretNames()", () => {
+  test("finds passwords and headers", () => {
+    expect(listSecretNames(parseConnections(JSON.stringify(ALL), "x"))).toEqual([
+      "inventory_password",
+      "shipping_key",
+    ])
+  })
+})
+
+describe("loadSecrets()", () => {
+  const write = (content: string, mode: number): string => {
+    const file = path.join(directory, "secrets.json")
+    writeFileSync(file, content)
+    chmodSync(file, mode)
+    return file
+  }
+
+  test("warns when others can read the file", async () => {
+    expect(await loadSecrets(write('{"a": "1"}', 0o600))).toEqual({ secrets: { a: "1" }, warnings: [] })
+    expect((await loadSecrets(write('{"a": "1"}', 0o644))).warnings[0]).toContain("chmod 600")
+  })
+
+  test.each(['{"a": "planted', '{"a": 5, "b": "planted"}'])(
+    "never repeats a value of %j",
+    async (content) => {
+      const message = await loadSecrets(write(content, 0o600)).then(
+        () => "nothing was wrong",
+        (error: Error) => error.message,
+      )
+      expect(message).toContain("cannot be used")
+      expect(message).not.toContain("planted")
+    },
+  )
+})

@@ -1,0 +1,135 @@
+import { readFile } from "node:fs/promises"
+import { z } from "zod"
+import { CONNECTION_KINDS_OF_TASK, PROFILES } from "../contract/connections.ts"
+import type { Connection } from "../contract/connections.ts"
+import { toError } from "../contract/errors.ts"
+import { EFFECTS } from "../contract/statuses.ts"
+import { ConfigError, describeIssues } from "./problems.ts"
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "expected letters, digits, _ . - (at most 64)")
+const base = { name, default: z.boolean().optional(), effect: z.enum(EFFECTS).optional() }
+const host = z.string().min(1)
+const port = z.int().min(1).max(65_535)
+const tls = z.boolean().optional()
+const profile = z.enum(PROFILES).optional()
+const secretName = z.string().min(1)
+const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ secret: secretName })])).optional()
+
+const connection = z.discriminatedUnion("kind", [
+  z.strictObject({
+    ...base,
+    kind: z.literal("http"),
+    base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
+    profile,
+    headers,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.enum(["http-rpc", "jsonrpc"]),
+    host,
+    port,
+    tls,
+    path: z.string().startsWith("/").optional(),
+    profile,
+    headers,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("grpc"),
+    host,
+    port,
+    tls,
+    ca: z.string().optional(),
+    profile,
+    metadata: headers,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("mqtt"),
+    host,
+    port,
+    tls,
+    protocol: z.enum(["3.1.1", "5"]).optional(),
+    username: z.string().optional(),
+    password_secret: secretName.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("postgres"),
+    host,
+    port,
+    database: z.string().min(1),
+    user: z.string().min(1),
+    password_secret: secretName.optional(),
+    tls,
+    pool_size: z.int().min(1).max(1_000).optional(),
+  }),
+]) satisfies z.ZodType<Connection>
+
+/**
+ * A list of connections as JSON. `source` names the file in messages.
+ * @throws ConfigError with every problem at once.
+ */
+export function parseConnections(text: string, source: string): Connection[] {
+  const parsed = z.array(connection).safeParse(parseJson(text, source))
+  if (!parsed.success) throw new ConfigError(source, describeIssues(parsed.error))
+  const problems = [...findRepeatedNames(parsed.data), ...findRepeatedDefaults(parsed.data)]
+  if (problems.length > 0) throw new ConfigError(source, problems)
+  return parsed.data
+}
+
+/** @throws ConfigError, also when the file cannot be read. */
+export async function loadConnections(file: string): Promise<Connection[]> {
+  return parseConnections(await readConfigFile(file), file)
+}
+
+/** Names of secrets that connections ask for. */
+export function listSecretNames(connections: readonly Connection[]): string[] {
+  const names = connections.flatMap((one) => {
+    const fields: (string | undefined)[] = []
+    if ("password_secret" in one) fields.push(one.password_secret)
+    const values = { ...("headers" in one ? one.headers : {}), ...("metadata" in one ? one.metadata : {}) }
+    for (const value of Object.values(values)) if (typeof value === "object") fields.push(value.secret)
+    return fields.filter((field) => field !== undefined)
+  })
+  return [...new Set(names)]
+}
+
+export async function readConfigFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8")
+  } catch (thrown) {
+    throw new ConfigError(file, [toError(thrown).message])
+  }
+}
+
+export function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (thrown) {
+    throw new ConfigError(source, [`expected JSON: ${toError(thrown).message}`])
+  }
+}
+
+function findRepeatedNames(connections: Connection[]): string[] {
+  const seen = new Set<string>()
+  return connections.flatMap(({ name }, index) => {
+    if (seen.has(name)) return [`${index}/name: "${name}" is there twice`]
+    seen.add(name)
+    return []
+  })
+}
+
+function findRepeatedDefaults(connections: Connection[]): string[] {
+  return Object.entries(CONNECTION_KINDS_OF_TASK).flatMap(([task, kinds]) => {
+    const defaults = connections.filter(
+      (one) => one.default === true && (kinds as readonly string[]).includes(one.kind),
+    )
+    const names = defaults.map((one) => one.name).join(", ")
+    return defaults.length > 1
+      ? [`only one connection can be the default of ${task} tasks, not ${names}`]
+      : []
+  })
+}

@@ -1,0 +1,57 @@
+/** What the API answers, as far as the client's users need it; the whole is in `/openapi.json`. */
+import type { ExceptionKind, Outcome, TaskStatus, TransactionStatus } from "../contract/statuses.ts"
+
+export interface Flow {
+  id: string
+  name: string
+  version: number
+  plan_hash: string
+  warnings?: { pointer: string; code: string; detail: string }[]
+}
+
+export interface StartedTransaction {
+  instance_id: string
+  flow_id: string
+  status: TransactionStatus
+}
+
+export interface Task {
+  task_id: string
+  name: string
+  type: string
+  status: TaskStatus
+  outcome: Outcome
+  error_code: string | null
+  error_message: string | null
+  /** Attempts beyond the first. */
+  retry_count: number
+  started_at: string | null
+  completed_at: string | null
+}
+
+export interface Transaction {
+  instance_id: string
+  flow_name: string
+  flow_version: number
+  workflow_id: string
+  status: TransactionStatus
+  open_exceptions: number
+  created_at: string
+  completed_at: string | null
+  output: unknown
+  error: { code: string; message: string; task: string | null } | null
+  tasks: Task[]
+}
+
+export interface Exception {
+  id: number
+  instance_id: string
+  task: string | null
+  error_type: ExceptionKind
+  error_code: string
+  error_message: string
+  outcome: Outcome
+  state: string
+  retry_safe: boolean
+  handled: boolean
+}

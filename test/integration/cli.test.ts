@@ -1,0 +1,187 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
+import { listLiveChildren } from "../../src/local/child-records.ts"
+import { openPostgresHome } from "../../src/local/postgres-home.ts"
+import { createClient } from "../../src/sdk/client.ts"
+import type { Transaction } from "../../src/sdk/shapes.ts"
+import { runCli } from "../helpers/cli.ts"
+import type { CliRun } from "../helpers/cli.ts"
+import { createTestDatabase } from "../helpers/database.ts"
+import type { TestDatabase } from "../helpers/database.ts"
+import { findTemporalCli } from "../helpers/temporal-cli.ts"
+import { testTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+
+/** Nobody listens on port 1 of loopback: the call is refused, and the one attempt fails the flow. */
+const FAILING = {
+  name: "cli_fails",
+  tasks: [
+    {
+      id: "call",
+      task_name: "http",
+      config: { url: "http://127.0.0.1:1/", method: "GET" },
+      retry: { strategy: "no_retry" },
+    },
+  ],
+}
+
+let cwd: string
+let database: TestDatabase
+let environment: Record<string, string>
+let server: CliRun
+beforeAll(async () => {
+  cwd = await mkdtemp(path.join(tmpdir(), "holdfast-cli-"))
+  database = await createTestDatabase()
+  const { address, namespace } = await testTemporal()
+  environment = { DATABASE_URL: database.url, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace }
+  server = runCli(["start", "--local"], { cwd, environment: { ...environment, HTTP_PORT: "0" } })
+  await until(server.stderr, (said) => said.includes("Ctrl-C stops it"), { timeoutMs: 60_000 })
+})
+afterAll(async () => {
+  server.child.kill("SIGTERM")
+  await server.ended
+  await database.drop()
+  await rm(cwd, { recursive: true, force: true })
+})
+
+/** In the directory of the running server, so that it is found without being named. */
+async function cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const run = runCli(args, { cwd })
+  const code = await run.ended
+  return { code, stdout: run.stdout(), stderr: run.stderr() }
+}
+
+describe("holdfast", () => {
+  test("explains itself, with an example for each command", async () => {
+    const { code, stdout } = await cli("--help")
+    expect(code).toBe(0)
+    for (const command of ["start", "demo", "run", "get", "key", "mirror"])
+      expect(stdout).toContain(`  ${command} `)
+    expect((await cli("run", "--help")).stdout).toContain("Example:")
+  })
+
+  test("ends with 2 for a command line it does not understand", async () => {
+    expect(await cli("strat")).toMatchObject({ code: 2, stdout: "" })
+    expect((await cli("run")).stderr).toContain("missing required argument")
+  })
+
+  test("lists every bad setting at once and ends with 1", async () => {
+    const run = runCli(["start"], { cwd, environment: { HTTP_PORT: "http", LOG_LEVEL: "loud" } })
+    expect(await run.ended).toBe(1)
+    expect(run.stderr()).toMatch(/HTTP_PORT[^]*LOG_LEVEL/)
+  })
+})
+
+describe("holdfast start", () => {
+  test("prints its settings without secrets", async () => {
+    const run = runCli(["start", "--port", "9000", "--print-config"], { cwd, environment })
+    expect(await run.ended).toBe(0)
+    const password = new URL(database.url).password
+    expect(run.stdout()).not.toContain(password)
+    expect(JSON.parse(run.stdout())).toMatchObject({
+      httpPort: 9000,
+      databaseUrl: expect.stringContaining("***"),
+    })
+  })
+
+  test("refuses to listen beyond loopback without authentication", async () => {
+    const run = runCli(["start", "--host", "0.0.0.0", "--port", "0", "--auth", "off"], { cwd, environment })
+    expect(await run.ended).toBe(1)
+    expect(run.stderr()).toContain("does not listen on 0.0.0.0 without authentication")
+  })
+})
+
+describe("holdfast start without any server given", () => {
+  test("starts its own, and finds its state again at the second start", async () => {
+    const project = await mkdtemp(path.join(tmpdir(), "holdfast-cli-"))
+    const own = { TEMPORAL_CLI_PATH: await findTemporalCli(), HTTP_PORT: "0" }
+    const start = async (): Promise<CliRun> => {
+      const run = runCli(["start"], { cwd: project, environment: own })
+      onTestFinished(() => void run.child.kill("SIGKILL"))
+      await until(run.stderr, (said) => said.includes("Ctrl-C stops it"), { timeoutMs: 60_000 })
+      return run
+    }
+    const stop = async (run: CliRun): Promise<void> => {
+      run.child.kill("SIGINT")
+      expect(await run.ended).toBe(0)
+      expect(await listLiveChildren(path.join(project, ".holdfast"))).toEqual([])
+    }
+    const first = await start()
+    expect(first.stderr()).toContain("authentication is off, which only loopback allows")
+    const baseUrl = /API: (\S+)/.exec(first.stderr())?.[1] ?? ""
+    await createClient({ baseUrl }).publishFlow({ ...FAILING, name: "kept" })
+    await stop(first)
+    const second = await start()
+    const again = runCli(["run", "kept", "--id", "kept-1"], { cwd: project })
+    expect(await again.ended).toBe(0)
+    await stop(second)
+    await rm((await openPostgresHome(path.join(project, ".holdfast"))).dir, { recursive: true, force: true })
+    await rm(project, { recursive: true, force: true })
+  })
+})
+
+describe("holdfast run and get", () => {
+  test("run a transaction, wait for its end, and print nothing but JSON", async () => {
+    const baseUrl = /API: (\S+)/.exec(server.stderr())?.[1] ?? ""
+    await createClient({ baseUrl }).publishFlow(FAILING)
+    const { code, stdout } = await cli("run", "cli_fails", "--id", "cli-1", "--wait", "30", "-o", "json")
+    // Ours: what `run` prints is the API's answer.
+    const transaction = JSON.parse(stdout) as Transaction
+    expect(transaction).toMatchObject({ instance_id: "cli-1", status: "failed" })
+    expect(code).toBe(1)
+    const shown = await cli("get", "cli-1")
+    expect(shown.code).toBe(0)
+    expect(shown.stdout).toMatch(/cli-1 {2}cli_fails v1 {2}failed[^]*TASK[^]*call {2}failed/)
+  })
+
+  test("end with 3 for what is not there and with 2 for params that are no object", async () => {
+    expect(await cli("get", "absent")).toMatchObject({ code: 3, stdout: "" })
+    expect(await cli("run", "absent", "--params", "[1]")).toMatchObject({ code: 2 })
+    expect(await cli("run", "absent")).toMatchObject({ code: 3 })
+  })
+
+  test("say that nobody answers", async () => {
+    const run = runCli(["get", "x"], { cwd, environment: { HOLDFAST_URL: "http://127.0.0.1:1" } })
+    expect(await run.ended).toBe(1)
+    expect(run.stderr()).toContain("no answer from http://127.0.0.1:1")
+  })
+})
+
+describe("holdfast key create", () => {
+  test("prints the key alone on stdout", async () => {
+    const { code, stdout, stderr } = await cli("key", "create", "--name", "ci", "--scopes", "flows:read")
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^hf_\w{8}_\w{43}_[0-9a-f]{8}\n$/)
+    expect(stderr).toContain('"ci" until')
+  })
+
+  test("refuses an unknown scope and a life that is too long", async () => {
+    expect((await cli("key", "create", "--name", "ci", "--scopes", "all:all")).stderr).toContain(
+      "there is no all:all",
+    )
+    expect(await cli("key", "create", "--name", "ci", "--days", "1000")).toMatchObject({ code: 2 })
+  })
+})
+
+describe("holdfast mirror check", () => {
+  test("finds no difference and counts what it compared", async () => {
+    await vi.waitFor(
+      async () => {
+        const { code, stdout } = await cli("mirror", "check", "-o", "json")
+        expect(JSON.parse(stdout)).toMatchObject({ differences: [] })
+        expect(code).toBe(0)
+      },
+      { timeout: 30_000 },
+    )
+  })
+
+  test("says so when nothing runs", async () => {
+    const elsewhere = await mkdtemp(path.join(tmpdir(), "holdfast-cli-"))
+    const run = runCli(["mirror", "check"], { cwd: elsewhere })
+    expect(await run.ended).toBe(2)
+    expect(run.stderr()).toContain("nothing runs in this project")
+    await rm(elsewhere, { recursive: true })
+  })
+})
