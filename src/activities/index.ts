@@ -17,7 +17,7 @@ import { createSecretStore } from "./secrets.ts"
 export type { ActivityLogger } from "./attempt.ts"
 export { installBarrier } from "./barrier/schema.ts"
 export type { ConnectionSource } from "./connection-source.ts"
-export { createOutboundGuard, type GuardOptions, type OutboundGuard } from "./outbound/guard.ts"
+export { createOutboundGuard, type OutboundGuard } from "./outbound/guard.ts"
 
 export interface ActivityDeps {
   /** Asked anew for every attempt: a changed connection gets a new client. */
@@ -35,7 +35,7 @@ export interface Activities {
   /** By activity type, which is the task's kind. Each throws nothing but `ApplicationFailure`. */
   activities: Record<TaskKind, CallActivity>
   /** Ends every client. Throws an `AggregateError` with what went wrong, after all were tried. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 export function createActivities(deps: ActivityDeps): Activities {

@@ -50,7 +50,7 @@ export function createSecretStore(find: (name: string) => string | undefined): S
     return Object.fromEntries(
       Object.entries(value).map(([name, member]) => [
         redactText(name),
-        isSecretName(name) && typeof member === "string" ? REDACTED : redact(member),
+        isSecretName(name) && isText(member) ? REDACTED : redact(member),
       ]),
     )
   }
@@ -66,6 +66,11 @@ export function createSecretStore(find: (name: string) => string | undefined): S
 /** Of a header, a query parameter or a member: whether its value is kept out whatever it is. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name)
+}
+
+/** Headers that come more than once are lists. */
+function isText(value: unknown): boolean {
+  return typeof value === "string" || (Array.isArray(value) && value.every((one) => typeof one === "string"))
 }
 
 /** Longest first, so that a spelling that contains another is replaced whole. */

@@ -63,11 +63,4 @@ describe("parseJson()", () => {
     expect(JSON.stringify(flawOf('{"card": "4111 1111", oops}'))).not.toContain("4111")
     expect(flawOf('{"a":')).toEqual({ detail: expect.stringContaining("is not JSON") })
   })
-
-  test("reads a mebibyte in well under a second", () => {
-    const text = JSON.stringify(Array.from({ length: 90_000 }, (_, index) => 1234567890 + index))
-    const startedAt = performance.now()
-    parseJson(text)
-    expect(performance.now() - startedAt).toBeLessThan(500)
-  })
 })

@@ -3,8 +3,6 @@ import type { Plan } from "./plan.ts"
 import type { Attestation, DecisionAction } from "./statuses.ts"
 
 export const TASK_QUEUE = "holdfast"
-/** Our own activities, so that no flow's activity type can collide with them. */
-export const INTERNAL_TASK_QUEUE = "holdfast-internal"
 
 export const UPDATE_DECIDE = "decide"
 export const QUERY_STATE = "state"

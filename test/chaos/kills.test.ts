@@ -46,7 +46,12 @@ const db = (id: string, depends_on: string[]) => ({
   depends_on,
   timeout: { attempt: "3s" },
   retry: { strategy: "auto", max_attempts: 10, interval: "100ms", max_interval: "500ms" },
-  config: { connection: "stock", sql: "update stock set reserved = reserved + 1 where sku = $1", args: [id], expect_rows: 1 },
+  config: {
+    connection: "stock",
+    sql: "update stock set reserved = reserved + 1 where sku = $1",
+    args: [id],
+    expect_rows: 1,
+  },
 })
 /** Twelve tasks: three branches that meet, keyed and unsafe calls, and a database behind the barrier. */
 const FLOW = {
@@ -66,9 +71,20 @@ const FLOW = {
     http("d3", ["d2"], "keyed"),
   ],
 }
-const UNSAFE = new Set(FLOW.tasks.flatMap((task) => ("effect" in task && task.effect === "unsafe" ? [task.id] : [])))
+const UNSAFE = new Set(
+  FLOW.tasks.flatMap((task) => ("effect" in task && task.effect === "unsafe" ? [task.id] : [])),
+)
 const DB_TASKS = FLOW.tasks.filter(({ task_name }) => task_name === "db").map(({ id }) => id)
-const FAULTS: Fault[][] = [[], [], [], ["unavailable"], ["reply_lost"], ["error_after"], ["cut", "reply_lost"], ["slow:400"]]
+const FAULTS: Fault[][] = [
+  [],
+  [],
+  [],
+  ["unavailable"],
+  ["reply_lost"],
+  ["error_after"],
+  ["cut", "reply_lost"],
+  ["slow:400"],
+]
 
 let ledger: EffectLedger
 let database: TestDatabase
@@ -128,7 +144,8 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
       await ledger.misbehave(task, FAULTS[(at * 5 + position * 3) % FAULTS.length] ?? [], id)
 
   const killing = killAtRandom()
-  for (const id of ids) await call("POST", "/api/v1/transactions", { instance_id: id, flow_id: FLOW.name, params: {} })
+  for (const id of ids)
+    await call("POST", "/api/v1/transactions", { instance_id: id, flow_id: FLOW.name, params: {} })
   await killing
   const lastKill = Date.now()
 
@@ -156,7 +173,12 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
     )
     expect(check.checked).toBe(TRANSACTIONS)
     const deliveries = await ledger.deliveries()
-    for (const id of ids) await checkTransaction(client, id, deliveries.filter(({ transaction }) => transaction === id))
+    for (const id of ids)
+      await checkTransaction(
+        client,
+        id,
+        deliveries.filter(({ transaction }) => transaction === id),
+      )
     await checkStock()
   } finally {
     await pool.end()
@@ -175,20 +197,23 @@ async function killAtRandom(): Promise<void> {
 }
 
 /** Any node that answers will do; a start or a decision that is asked again is the same one. */
-async function call<Answer = unknown>(method: string, route: string, body?: unknown, key?: string): Promise<{ status: number; data: Answer }> {
+async function call(
+  method: string,
+  route: string,
+  body?: unknown,
+): Promise<{ status: number; data: unknown }> {
   const deadline = Date.now() + 60_000
   for (let attempt = 0; ; attempt++) {
     const node = nodes[attempt % nodes.length]
     try {
       const response = await fetch(`${node?.url}${route}`, {
         method,
-        headers: { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) },
+        headers: { "content-type": "application/json" },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(10_000),
       })
       if (response.status < 500) {
-        // Shaped by our own API, whose tests check it.
-        const { data } = (await response.json()) as { data: Answer }
+        const { data } = (await response.json()) as { data: unknown }
         return { status: response.status, data }
       }
     } catch {
@@ -199,10 +224,15 @@ async function call<Answer = unknown>(method: string, route: string, body?: unkn
   }
 }
 
+async function read(id: string): Promise<Transaction> {
+  // Shaped by our own API, whose tests check it.
+  return (await call("GET", `/api/v1/transactions/${id}`)).data as Transaction
+}
+
 async function openTransactions(ids: string[]): Promise<string[]> {
   const open: string[] = []
   for (const id of ids) {
-    const { data } = await call<Transaction>("GET", `/api/v1/transactions/${id}`)
+    const data = await read(id)
     expect(["pending", "running", "blocked", "success"]).toContain(data.status)
     if (data.status !== "success") open.push(id)
   }
@@ -211,7 +241,7 @@ async function openTransactions(ids: string[]): Promise<string[]> {
 
 /** What a careful operator does: look into the target's books, then say what is known. */
 async function decideWhatIsParked(id: string): Promise<void> {
-  const { data } = await call<Transaction>("GET", `/api/v1/transactions/${id}`)
+  const data = await read(id)
   const deliveries = await ledger.deliveries(id)
   for (const task of data.tasks.filter(({ status }) => status === "parked")) {
     const name = task.task_id
@@ -222,7 +252,11 @@ async function decideWhatIsParked(id: string): Promise<void> {
         : { action: "retry", attest: "not_executed" }
       : { action: "retry" }
     // Refusals are legal here: the state may be older than the run.
-    await call("POST", `/api/v1/transactions/${id}/decisions`, { ...decision, task: name, reason: "checked the ledger" })
+    await call("POST", `/api/v1/transactions/${id}/decisions`, {
+      ...decision,
+      task: name,
+      reason: "checked the ledger",
+    })
   }
 }
 
@@ -234,20 +268,33 @@ async function checkTransaction(client: Client, id: string, deliveries: Delivery
   for (const event of events ?? []) {
     const scheduled = event.activityTaskScheduledEventAttributes
     if (scheduled?.activityId) {
-      expect(completedAt.has(scheduled.activityId), `${id}: ${scheduled.activityId} was scheduled again after it was done`).toBe(false)
+      expect(
+        completedAt.has(scheduled.activityId),
+        `${id}: ${scheduled.activityId} was scheduled again after it was done`,
+      ).toBe(false)
       scheduledAt.set(String(event.eventId), scheduled.activityId)
     }
     const done = event.activityTaskCompletedEventAttributes
     if (done) completedAt.set(scheduledAt.get(String(done.scheduledEventId)) ?? "", toMs(event.eventTime))
-    expect(event.workflowTaskFailedEventAttributes?.failure?.message, `${id}: a workflow task failed`).toBeUndefined()
+    expect(
+      event.workflowTaskFailedEventAttributes?.failure?.message,
+      `${id}: a workflow task failed`,
+    ).toBeUndefined()
   }
   for (const { id: task, task_name } of FLOW.tasks) {
     if (task_name !== "http") continue
     const mine = deliveries.filter(({ name }) => name === task)
-    expect(mine.filter(({ effect }) => effect), `${id}: net effects of ${task}`).toHaveLength(1)
+    expect(
+      mine.filter(({ effect }) => effect),
+      `${id}: net effects of ${task}`,
+    ).toHaveLength(1)
     expect(new Set(mine.map(({ key }) => key)).size, `${id}: keys of ${task}`).toBe(1)
     const done = completedAt.get(task)
-    if (done !== undefined) expect(mine.filter(({ at }) => at > done), `${id}: ${task} ran after it was done`).toEqual([])
+    if (done !== undefined)
+      expect(
+        mine.filter(({ at }) => at > done),
+        `${id}: ${task} ran after it was done`,
+      ).toEqual([])
     if (!UNSAFE.has(task)) continue
     // Once its effect happened, whether we heard of it or not, an unsafe call is never sent again.
     const effectAt = mine.findIndex(({ effect }) => effect)

@@ -386,8 +386,10 @@ describe("stopping and breaking", () => {
         call({ sql }, { signal: controller.signal, budgetMs: 30_000, transaction: code }),
       )
       await until(() => isRunning(code))
+      const stoppedAt = Date.now()
       controller.abort(new AttemptAborted(code, "stopped by the test"))
       expect(await ended).toMatchObject({ class: "not_executed", code })
+      expect(Date.now() - stoppedAt).toBeLessThan(5_000)
       expect(await isRunning(code)).toBe(false)
       expect(await barrierOf(code)).toBeUndefined()
       expect(await effects("stopped")).toBe(0)
@@ -528,6 +530,24 @@ async function startProxy() {
   if (address === null || typeof address === "string") throw new Error("no port")
   return Object.assign(state, { port: address.port })
 }
+
+test("a statement whose server cannot be told to stop ends with its connection", async () => {
+  const proxy = await startProxy()
+  const connector = connectorTo({ port: proxy.port })
+  await connector.call(call({ sql: charge, args: ["warm", "up"] }))
+  proxy.refuse = true
+  const controller = new AbortController()
+  const sql = "insert into effect (txn) select 'deaf' from pg_sleep(20)"
+  const ended = connector.call(call({ sql }, { signal: controller.signal, budgetMs: 30_000 }))
+  const running = "select 1 from pg_stat_activity where state = 'active' and query = $1"
+  await until(async () => (await admin.query(running, [sql])).rowCount === 1)
+  const stoppedAt = Date.now()
+  controller.abort(new AttemptAborted("attempt_timeout", "stopped by the test"))
+  expect(brief(await ended)).toEqual({ class: "not_executed", code: "attempt_timeout" })
+  expect(Date.now() - stoppedAt).toBeLessThan(5_000)
+  await admin.query("select pg_cancel_backend(pid) from pg_stat_activity where query = $1", [sql])
+  expect(await effects("deaf")).toBe(0)
+})
 
 describe("a lost COMMIT", () => {
   test("that was carried out is found by its barrier row", async () => {

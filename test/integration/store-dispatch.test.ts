@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { InterceptingCall, type Interceptor, Metadata } from "@grpc/grpc-js"
+import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc-js"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
@@ -26,15 +26,13 @@ beforeEach(() => rig.behaviours.clear())
 const workflowOf = (instanceId: string) => rig.client.workflow.getHandle(`default/${instanceId}`)
 const decision = { id: "resume-1", action: "retry", actor: "ann", reason: "it is mended" } as const
 
-const PERMISSION_DENIED = 7
-
 /** What a server does to a client without the operator's role. */
 const denyOperators: Interceptor = (options, nextCall) =>
   new InterceptingCall(nextCall(options), {
     start(metadata, listener, next) {
       if (!options.method_definition.path.includes("operatorservice")) return next(metadata, listener)
       listener.onReceiveStatus({
-        code: PERMISSION_DENIED,
+        code: status.PERMISSION_DENIED,
         details: "operators only",
         metadata: new Metadata(),
       })

@@ -19,7 +19,7 @@ export interface RowExpectation {
   count: number
 }
 
-/** Anything else could end or begin a transaction, change the schema or the session, or run a program. */
+/** Anything else could end or begin a transaction, change the schema or the settings, or run a program. */
 const FIRST_WORDS = ["select", "insert", "update", "delete", "merge", "with", "values", "call"]
 const QUERY_WORDS = ["select", "with", "values"]
 const NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"

@@ -59,21 +59,21 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const { signal } = options
   const client = await acquire(options)
-  const session = watchSession(client, options)
+  const backend = watchBackend(client, options)
   try {
-    session.own(await begin(client, options))
+    backend.own(await begin(client, options))
     const run = createRun(client)
     const result = await work((text, values) => {
       signal.throwIfAborted()
       return run(text, values)
     })
     signal.throwIfAborted()
-    await session.commit()
+    await backend.commit()
     client.release()
     return result
   } catch (thrown) {
     const error = toError(thrown)
-    if (session.phase() === "commit" && isOpen(error)) {
+    if (backend.phase() === "commit" && isOpen(error)) {
       client.release(error)
       throw new TransactionFailed("commit", error)
     }
@@ -82,7 +82,7 @@ export async function inTransaction<T>(
     // After an abort the server's "canceled" is only the echo of our own reason.
     throw new TransactionFailed("work", signal.aborted ? toError(signal.reason) : error)
   } finally {
-    session.stop()
+    backend.stop()
   }
 }
 
@@ -122,7 +122,7 @@ async function begin(client: PoolClient, { access, deadline }: TransactionOption
   return results.at(-1)?.rows[0]?.pid ?? 0
 }
 
-interface Session {
+interface BackendWatch {
   own(backend: number): void
   commit(): Promise<void>
   phase(): "work" | "commit"
@@ -130,7 +130,7 @@ interface Session {
 }
 
 /** Stops on the server what runs when the attempt is aborted. */
-function watchSession(client: PoolClient, { database, signal }: TransactionOptions): Session {
+function watchBackend(client: PoolClient, { database, signal }: TransactionOptions): BackendWatch {
   let backend = 0
   let phase: "work" | "commit" = "work"
   let over = false

@@ -45,12 +45,9 @@ export function createMqConnector({ connections, secrets, guard }: MqConnectorDe
       try {
         await link.ready(request.signal)
       } catch (thrown) {
-        if (link.isBroken()) await links.drop(link)
         return toUnconnected(toError(thrown), evidenceOf(message, link))
       }
-      const verdict = await publish(link, message, request)
-      if (link.isBroken()) await links.drop(link)
-      return verdict
+      return publish(link, message, request)
     },
     close: () => links.close(),
   }

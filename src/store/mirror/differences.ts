@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { ExceptionRow, TaskRow, TransactionRow, View } from "../../contract/rows.ts"
 import { sanitizeText } from "./encode.ts"
+import { isLooseTime } from "./loose-times.ts"
 import type { StoredMirror } from "./read-mirror.ts"
 
 export interface FieldDifference {
@@ -20,7 +21,17 @@ export function findDifferences(expected: Expected, stored: StoredMirror): Field
     ...compareRows("transaction", "", expected.transaction, stored.transaction.row),
     ...compareTasks(expected.tasks, stored.tasks),
     ...compareExceptions(expected.exceptions, stored.exceptions),
-  ]
+  ].filter((difference) => !isLoose(difference, expected))
+}
+
+/** A rough time that both sides have is no difference. */
+function isLoose({ entity, key, field, mirror, temporal }: FieldDifference, expected: Expected): boolean {
+  if (mirror === null || temporal === null) return false
+  const row =
+    entity === "task"
+      ? expected.tasks.find(({ path }) => path === key)
+      : expected.exceptions.find((exception) => exceptionKey(exception) === key)
+  return row !== undefined && isLooseTime(row, field, expected.exceptions)
 }
 
 function compareTasks(expected: TaskRow[], stored: TaskRow[]): FieldDifference[] {

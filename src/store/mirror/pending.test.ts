@@ -148,7 +148,7 @@ describe("Pending, any interleaving", () => {
     transaction: fc.constantFrom("order_1", "order_2", "order_3"),
     path: fc.constantFrom("a", "b", "c"),
     at: fc.nat(20),
-    then: fc.constantFrom("push" as const, "take" as const, "take and put back" as const, "attempt" as const),
+    next: fc.constantFrom("push" as const, "take" as const, "take and put back" as const, "attempt" as const),
   })
 
   test("gives every key's newest row, in whatever pieces it is taken", () => {
@@ -167,8 +167,8 @@ describe("Pending, any interleaving", () => {
             }
           }
         }
-        for (const { transaction, path, at, then } of steps) {
-          if (then === "attempt") {
+        for (const { transaction, path, at, next } of steps) {
+          if (next === "attempt") {
             attempts++
             pending.addAttempt(attemptRow({ transaction_id: transaction }))
           } else {
@@ -177,8 +177,8 @@ describe("Pending, any interleaving", () => {
             const key = `${transaction} ${path}`
             newest.set(key, Math.max(at * 2 ** 20, newest.get(key) ?? 0))
           }
-          if (then === "take") collect(pending.take(size))
-          if (then === "take and put back") {
+          if (next === "take") collect(pending.take(size))
+          if (next === "take and put back") {
             const some = pending.take(size)
             pending.add(
               mirrorChange({ transaction_id: transaction, history_length: 0, tasks: [taskRow({ path })] }),

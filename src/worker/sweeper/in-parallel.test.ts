@@ -13,7 +13,7 @@ describe("inParallel()", () => {
       done.push(item)
     })
     expect(most).toBe(3)
-    expect(done.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(new Set(done)).toEqual(new Set([1, 2, 3, 4, 5, 6, 7]))
   })
 
   test("finishes the others before it throws", async () => {

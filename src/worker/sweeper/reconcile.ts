@@ -107,7 +107,7 @@ async function writeFinding(
   if (reset_run !== undefined) {
     const reset = { tenant, transaction_id, run_id: reset_run }
     // Temporal says that this run is the current one, so its lineage is the newest.
-    if ((await numberReset(pool, reset)) < -1) await renumberReset(pool, reset)
+    if ((await numberReset(pool, reset)) < resets) await renumberReset(pool, reset)
   }
   const change: MirrorChange = {
     ...view,
