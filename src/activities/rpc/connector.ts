@@ -23,13 +23,14 @@ export interface RpcConnectorDeps {
  */
 export function createRpcConnector({ connections, secrets, guard, client }: RpcConnectorDeps): Connector {
   const grpc = createGrpcConnector(guard, secrets)
-  const find = (service: unknown) =>
-    typeof service === "string" && connections.find(service)
-      ? getConnection(connections, service, CONNECTION_KINDS_OF_TASK.rpc)
+  // The compiler writes `connection` where the service named one: gone since, its name is no host to call.
+  const find = ({ service, connection }: Record<string, unknown>) =>
+    connection !== undefined || (typeof service === "string" && connections.find(service))
+      ? getConnection(connections, connection ?? service, CONNECTION_KINDS_OF_TASK.rpc)
       : toServiceConnection(service)
   return {
     async call(request) {
-      const connection = find(request.config["service"])
+      const connection = find(request.config)
       switch (connection.kind) {
         case "grpc":
           return grpc.call(request, connection)

@@ -79,6 +79,14 @@ describe("http-rpc", () => {
     expect(server.received[0]?.url).toBe("/rpc")
   })
 
+  test("a connection that is gone since the publish is not called as a host", async () => {
+    const call = createCall({
+      config: { service: "payment-service", connection: "payment-service", method: "deduct" },
+      input: {},
+    })
+    await expect(connectorOf().call(call)).rejects.toMatchObject({ code: "connection_unknown" })
+  })
+
   test("fills the method into the connection's path", async () => {
     answer = (_, response) => response.end("{}")
     const connector = connectorOf({ name: "s", kind: "http-rpc", ...at(), path: "/api/{method}" })
