@@ -6,9 +6,13 @@ const servers = {
   setupFiles: ["test/helpers/await-servers.ts"],
 }
 
+// Started by `guard-namespace.test.ts` within a network namespace of its own, and by nothing else.
+const namespace = { test: { name: "namespace", include: ["src/**/guard-namespace.testsuite.ts"] } }
+
 export default defineConfig({
   test: {
     projects: [
+      ...(process.env.HOLDFAST_TEST_NAMESPACE === "1" ? [namespace] : []),
       { test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 20_000 } },
       {
         test: {

@@ -14,6 +14,7 @@ import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
 import { createSweeper, type Summary, type Sweeper } from "../../src/worker/sweeper.ts"
 import { createTestDatabase } from "./database.ts"
 import { createListeningLogger, type LogLine } from "./listening-logger.ts"
+import { quietTemporal } from "./quiet-temporal.ts"
 import { testTemporal } from "./temporal.ts"
 import { until } from "./until.ts"
 import { compile } from "./workflow-rig.ts"
@@ -56,6 +57,7 @@ export async function startSweepRig(): Promise<SweepRig> {
   const database = await createTestDatabase()
   const { address, namespace } = await testTemporal()
   const pool = createPool({ url: database.url })
+  quietTemporal()
   const connection = await NativeConnection.connect({ address })
   const client = new Client({
     connection,

@@ -21,6 +21,7 @@ import { packPlan, planHash } from "../../src/flow/plan-bytes.ts"
 import { validateFlow } from "../../src/flow/validate.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
+import { quietTemporal } from "./quiet-temporal.ts"
 import { testTemporal } from "./temporal.ts"
 import { until } from "./until.ts"
 
@@ -62,6 +63,7 @@ export interface WorkflowRig {
 /** The real worker with the real connectors, in a namespace of its own; rows are collected instead of stored. */
 export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {
   const { address, namespace } = await testTemporal()
+  quietTemporal()
   const connection = await NativeConnection.connect({ address })
   const client = new Client({
     connection,

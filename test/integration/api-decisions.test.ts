@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { fileURLToPath } from "node:url"
-import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker"
+import { NativeConnection, Worker } from "@temporalio/worker"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { TASK_QUEUE } from "../../src/contract/messages.ts"
 import { type ApiRig, type CallOptions, startApiRig } from "../helpers/api-rig.ts"
+import { quietTemporal } from "../helpers/quiet-temporal.ts"
 import { getServers } from "../helpers/servers.ts"
 import { until } from "../helpers/until.ts"
 
@@ -23,9 +24,9 @@ afterAll(async () => {
   await rig.stop()
 })
 
-/** Quiet: tests make workflows fail on purpose. Any workflow type is the default export: the hand-written one. */
+/** Any workflow type is the default export: the hand-written one. */
 async function startWorker() {
-  Runtime.install({ logger: new DefaultLogger("ERROR") })
+  quietTemporal()
   const connection = await NativeConnection.connect({ address: (await getServers()).temporalAddress })
   const worker = await Worker.create({
     connection,
