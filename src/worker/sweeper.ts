@@ -75,20 +75,30 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   const stopping = new AbortController()
   let loops: Promise<void>[] = []
 
-  const run = async (name: string, part: () => Promise<unknown>) => {
+  /** What each part last failed with: said once, not at every run. */
+  const failures = new Map<string, string>()
+  const run = async (name: string, part: () => Promise<boolean>): Promise<boolean> => {
     try {
-      await client.withAbortSignal(stopping.signal, part)
+      const isDone = await client.withAbortSignal(stopping.signal, part)
+      if (failures.delete(name)) logger.info({ part: name }, "the sweep works again")
+      return isDone
     } catch (thrown) {
-      if (!stopping.signal.aborted)
-        logger.warn({ part: name, error: toError(thrown).message }, "a sweep was cut short")
+      const error = toError(thrown).message
+      if (!stopping.signal.aborted && failures.get(name) !== error) {
+        failures.set(name, error)
+        logger.warn({ part: name, error }, "a sweep was cut short")
+      }
+      return false
     }
   }
 
-  const loop = async (name: string, everyMs: number, part: () => Promise<unknown>) => {
+  /** What was not done (somebody else leads, or it failed) is tried at the pace of `lead`, if its own is slower. */
+  const loop = async (name: string, everyMs: number, part: () => Promise<boolean>) => {
     while (!stopping.signal.aborted) {
-      await run(name, part)
+      const isDone = await run(name, part)
+      const waitMs = isDone ? everyMs : Math.min(everyMs, intervals.lead)
       // The sleep rejects when the sweeper stops.
-      await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {})
+      await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => {})
     }
   }
 
@@ -104,7 +114,9 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     },
     async stop() {
       stopping.abort()
-      const results = await Promise.allSettled([...loops, leadership.release()])
+      const results = await Promise.allSettled(loops)
+      // Last, since a loop that was just about to lead may lead now.
+      results.push(...(await Promise.allSettled([leadership.release()])))
       const errors = results.flatMap((result) =>
         result.status === "rejected" ? [toError(result.reason)] : [],
       )
@@ -118,8 +130,10 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   }
 }
 
-async function runAsLeader(leadership: Leadership, part: SweepPart): Promise<void> {
-  if (leadership.isHeld()) await part(emptySummary())
+async function runAsLeader(leadership: Leadership, part: SweepPart): Promise<boolean> {
+  if (!leadership.isHeld()) return false
+  await part(emptySummary())
+  return true
 }
 
 function createParts(options: SweeperOptions): Record<Exclude<keyof SweepIntervals, "lead">, SweepPart> {

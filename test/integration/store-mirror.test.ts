@@ -255,6 +255,26 @@ describe("createMirrorWriter(), resets", () => {
     expect(stored.exceptions).toEqual([])
   })
 
+  test("removes a row of the abandoned run that another writer was inserting at the same moment", async () => {
+    const other = await pool.connect()
+    await other.query("begin")
+    await other.query(
+      `insert into txn_task (tenant_id, instance_id, path, task_index, generation, status, outcome, compensation, resets, chain, seq)
+       values ('default', 'order_1', 'late', 9, 1, 'success', 'executed', 'none', 0, 0, 5)`,
+    )
+    await write({ ...afterReset, tasks: [...afterReset.tasks] })
+    await other.query("commit")
+    other.release()
+    expect((await mirror()).tasks.map(({ path }) => path)).toEqual(["pay", "late"])
+    await write({
+      ...afterReset,
+      history_length: 20,
+      complete: false,
+      tasks: [taskRow({ status: "success" })],
+    })
+    expect((await mirror()).tasks.map(({ path }) => path)).toEqual(["pay"])
+  })
+
   test("counts a continued run to the reset it descends from", async () => {
     await write({ ...afterReset, tasks: [...afterReset.tasks] })
     await write({

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { LOCK_CLASS, LOCK_SWEEPER } from "../../src/store/advisory-locks.ts"
 import { toSeq } from "../../src/store/mirror/order.ts"
 import type { StoredMirror } from "../../src/store/mirror/read-mirror.ts"
+import { toMonth } from "../../src/store/partitions.ts"
 import { createSweeper, type Sweeper } from "../../src/worker/sweeper.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
@@ -365,7 +366,17 @@ describe("leadership", () => {
         )
       ).rows
     const [first, second] = [open(), open()]
+    const partitions = async () =>
+      (
+        await rig.pool.query(
+          "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'txn_attempt'::regclass",
+        )
+      ).rowCount
+    await rig.pool.query(`drop table ${toMonth(new Date(), 2).name}`)
+    const before = await partitions()
     first.start()
+    // A part whose turn is once a day has it when leadership begins.
+    await until(partitions, (count) => count !== before)
     const [one] = await until(leaders, (found) => found.length === 1)
     second.start()
     await rig.accept("led", { start: false })

@@ -74,4 +74,11 @@ describe("encodeChanges()", () => {
     expect(rowsOf(documents.attempts)).toEqual([expect.objectContaining({ path: "pay", attempt: 1 })])
     expect(documents.decisions).toBe("[]")
   })
+
+  test("has every flush after a reset clear what the abandoned run left", () => {
+    const { completes } = encode({ tasks: [taskRow()] })
+    expect(rowsOf(completes)).toEqual([
+      { tenant_id: "default", instance_id: "order_1", resets: 2, chain: 0, seq: 0 },
+    ])
+  })
 })

@@ -50,7 +50,7 @@ export class Pending {
     const entry = this.#waiting.get(key)
     const had = entry ? size(entry) : 0
     if (entry) mergeNewest(entry, brought)
-    this.#rows += size(entry ?? this.#place(key, { ...brought, ...names })) - had
+    this.#rows += size(entry ?? this.#place(key, names, brought)) - had
     if (this.#rows > this.#maxRows) this.#lose(key)
   }
 
@@ -61,7 +61,7 @@ export class Pending {
     }
     const names = { tenant: row.tenant, transaction_id: row.transaction_id, reset_run: undefined }
     const key = keyOf(names)
-    const entry = this.#waiting.get(key) ?? this.#place(key, { ...emptyNewest(), ...names })
+    const entry = this.#waiting.get(key) ?? this.#place(key, names, emptyNewest())
     entry.attempts.push(row)
     this.#rows++
   }
@@ -122,8 +122,20 @@ export class Pending {
     return this.#position
   }
 
-  #place(key: string, entry: Newest & Names): PendingTransaction {
-    const placed = { ...entry, attempts: [], position: this.#position++, since: Date.now() }
+  #place(key: string, names: Names, newest: Newest): PendingTransaction {
+    const placed: PendingTransaction = {
+      tenant: names.tenant,
+      transaction_id: names.transaction_id,
+      reset_run: names.reset_run,
+      transaction: newest.transaction,
+      tasks: newest.tasks,
+      exceptions: newest.exceptions,
+      decisions: newest.decisions,
+      complete: newest.complete,
+      attempts: [],
+      position: this.#position++,
+      since: Date.now(),
+    }
     this.#waiting.set(key, placed)
     return placed
   }

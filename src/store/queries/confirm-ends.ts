@@ -10,7 +10,10 @@ export interface ClosedRun {
   least_seq: number
 }
 
-/** Confirms, in one statement, the ends that the mirror already has right. @returns run ids of those. */
+/**
+ * Confirms, in one statement, the ends that the mirror already has right. Not those of runs after a reset: a late
+ * row of the abandoned run can have slipped in, so they are compared. @returns run ids of the confirmed ones.
+ */
 export async function confirmEnds(pool: Pool, runs: ClosedRun[]): Promise<Set<string>> {
   const { rows } = await pool.query<{ run_id: string }>({
     name: "confirm_ends",
@@ -18,7 +21,7 @@ export async function confirmEnds(pool: Pool, runs: ClosedRun[]): Promise<Set<st
       update txn set confirmed_at = now()
       from json_to_recordset($1) as r (workflow_id text, run_id text, statuses text[], least_seq bigint)
       where txn.workflow_id = r.workflow_id and txn.run_id = r.run_id and txn.confirmed_at is null
-        and txn.status = any(r.statuses) and txn.seq >= r.least_seq
+        and txn.status = any(r.statuses) and txn.seq >= r.least_seq and txn.resets = 0
       returning txn.run_id`,
     values: [JSON.stringify(runs)],
   })

@@ -7,8 +7,8 @@ import { createCooldown } from "./cooldown.ts"
 import type { SweepContext, SweepPart } from "./parts.ts"
 import { createVisibilityScan } from "./scan-visibility.ts"
 
-/** The first rows of a run come within moments. */
-const FIRST_ROWS_MS = 10_000
+/** The first rows of a run come within moments, or, from a worker that has too much to do, later. */
+const FIRST_ROWS_MS = 30_000
 
 type StartedRun = TransactionKey & { run: WorkflowExecutionInfo }
 

@@ -1,9 +1,10 @@
 import type { Client } from "pg"
 
 /**
- * After a complete change, whose rows are all the workflow knows: tasks of a run that a reset abandoned are
- * pending again, and open exceptions that the workflow no longer has are over. The place in the order is kept, for
- * exceptions that are still on their way.
+ * After a complete change, whose rows are all the workflow knows, open exceptions that the workflow no longer has
+ * are over. The place in the order is kept, for exceptions that are still on their way.
+ * Tasks of a run that a reset abandoned are pending again. That is repeated at every flush of a run after a reset:
+ * another writer may be inserting rows of the abandoned one at this moment, unseen by this statement.
  */
 export async function closeAbandoned(client: Client, completes: string): Promise<void> {
   await client.query({
