@@ -51,6 +51,7 @@ describe("parseJson()", () => {
     ['{"a": [0, 1, {"\\u005f\\u005fproto__": 1}]}', { pointer: "/a/2/__proto__", code: "forbidden_key" }],
     ["[1, [2, 9007199254740993]]", { pointer: "/1/1", code: "number_not_exact" }],
     ["-9007199254740993", { pointer: "", code: "number_not_exact" }],
+    ['{"n": 1e999}', { pointer: "/n", code: "number_out_of_range" }],
     ['{"n": -1E9999999999999}', { pointer: "/n", code: "number_out_of_range" }],
   ])("refuses %s where it is", (text, flaw) => {
     expect(flawOf(text)).toMatchObject(flaw)

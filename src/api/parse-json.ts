@@ -67,8 +67,6 @@ function checkKey(frames: readonly Frame[], keys: Set<string>, key: string): voi
 }
 
 function checkNumber(token: string, frames: readonly Frame[]): void {
-  // Up to 15 digits always fit a double.
-  if (token.length <= 15) return
   const value = Number(token)
   if (!Number.isFinite(value))
     refuse("number_out_of_range", "The number is larger than a double can hold.", frames)

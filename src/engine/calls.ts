@@ -3,7 +3,9 @@
  *
  * C1 the outcome is `unknown` while a call is open; what was known before is kept as `prior`. C2 an answer
  * counts only under the task's current token. C3 a task that was `executed` keeps that, whatever went wrong
- * with its output.
+ * with its output. C4 in a run that was reset an unsafe task that has no outcome yet starts as `unknown`: the
+ * run before may have called it, and its activity refuses to send. Calls from before the reset have their
+ * answers in the history.
  */
 import type { Meter } from "../expression/meter.ts"
 import type { CallCommand } from "./commands.ts"
@@ -29,6 +31,8 @@ const NEVER_REPEAT = [
 ]
 
 export function dispatch(state: MachineState, task: number, meter: Meter): void {
+  if (state.isReset && planTask(state, task).effect === "unsafe" && outcomeOf(state, task) === "not_started")
+    setOutcome(state, task, "unknown")
   const prior = outcomeOf(state, task)
   const rendered = renderCall(state, task, meter)
   const notSent = prior === "unknown" ? "unknown" : "not_executed"

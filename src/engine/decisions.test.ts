@@ -130,6 +130,13 @@ describe("refuse()", () => {
     expect(run.machine.refuse(decision)).toBe(word)
   })
 
+  test("an attestation that contradicts itself is refused", () => {
+    const contradiction = { attest: "not_executed", executed_externally: true } as const
+    for (const action of ["retry", "skip", "complete"] as const)
+      expect(refuse({ action, ...contradiction })).toBe("attestation_contradicts")
+    expect(refuse({ action: "retry", executed_externally: true })).toBe("attested_executed")
+  })
+
   test("D4 a refused decision changes nothing and is counted", () => {
     const before = run.statuses()
     run.decide({ action: "retry", task: "other" })

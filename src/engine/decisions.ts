@@ -12,7 +12,7 @@ import type { DecisionState } from "../contract/rows.ts"
 import { ATTESTATIONS, type Outcome } from "../contract/statuses.ts"
 import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import { endWell, keepOutput, MAX_LIVE_BYTES } from "./calls.ts"
-import { closeException } from "./exceptions.ts"
+import { closeException, reopenException } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
 import { jsonSize } from "./size.ts"
 import {
@@ -78,7 +78,8 @@ export function cancelAll(state: MachineState, by: string | null): void {
     state.tasks.reason[task] = "cancelled"
     state.tasks.endedAt[task] = state.now
     // An unknown effect stays on record as open: the transaction ends, the question does not.
-    if (outcomeOf(state, task) !== "unknown") closeException(state, task, { state: "superseded", by })
+    if (outcomeOf(state, task) === "unknown") reopenException(state, task)
+    else closeException(state, task, { state: "superseded", by })
   }
   if (state.open === 0) return
   setTransactionStatus(state, "running")
@@ -115,8 +116,10 @@ function refuseRetryAll(state: MachineState, { attest }: Decision): Refusal | un
   return parked.some((task) => mayRetry(state, task)) ? undefined : "nothing_retryable"
 }
 
-function refuseRetry(state: MachineState, task: number, { attest }: Decision): Refusal | undefined {
+function refuseRetry(state: MachineState, task: number, decision: Decision): Refusal | undefined {
   if (statusOf(state, task) !== "parked") return "not_parked"
+  if (contradictsItself(decision)) return "attestation_contradicts"
+  const attest = attestationOf(decision)
   const outcome = outcomeOf(state, task)
   if (outcome === "executed")
     return attest === "not_executed" ? "attestation_contradicts" : "already_executed"
@@ -127,6 +130,7 @@ function refuseRetry(state: MachineState, task: number, { attest }: Decision): R
 
 function refuseEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
   if (statusOf(state, task) !== "parked") return "not_parked"
+  if (contradictsItself(decision)) return "attestation_contradicts"
   const outcome = outcomeOf(state, task)
   const attest = attestationOf(decision)
   if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
@@ -138,7 +142,7 @@ function refuseEnding(state: MachineState, task: number, decision: Decision): Re
 }
 
 function retry(state: MachineState, task: number, decision: Decision): void {
-  if (decision.attest === "not_executed" && outcomeOf(state, task) === "unknown") {
+  if (attestationOf(decision) === "not_executed" && outcomeOf(state, task) === "unknown") {
     setOutcome(state, task, "not_executed")
     state.overridden = true
   }
@@ -165,6 +169,11 @@ function attestationOf(decision: Decision): Decision["attest"] {
   if (decision.attest !== undefined) return decision.attest
   if (decision.executed_externally === undefined) return undefined
   return decision.executed_externally ? "executed" : "not_executed"
+}
+
+function contradictsItself({ attest, executed_externally }: Decision): boolean {
+  if (attest === undefined || executed_externally === undefined) return false
+  return (attest === "executed") !== executed_externally
 }
 
 function mayRetry(state: MachineState, task: number): boolean {

@@ -87,6 +87,7 @@ export interface DriverOptions {
   snapshot: Snapshot
   resume: Decision
   history: number
+  isReset: boolean
 }
 
 export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver {
@@ -94,6 +95,7 @@ export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver 
     plan,
     graph: createGraph(plan),
     at: 1_000,
+    isReset: options.isReset ?? false,
     start: {
       tenant: "default",
       transaction: "t1",

@@ -59,6 +59,16 @@ export function closeException(
   touchTransaction(state)
 }
 
+/** For a question that a retry had closed and that a cancel leaves without an answer. */
+export function reopenException(state: MachineState, task: number): void {
+  const found = state.exceptions.get(task)
+  if (!found || isOpen(found)) return
+  state.openExceptions++
+  state.exceptions.set(task, { ...found, state: "reopened", resolved_at: null, resolved_by: null })
+  state.dirty.exceptions.add(task)
+  touchTransaction(state)
+}
+
 function isOpen(row: ExceptionRow): boolean {
   return row.state === "open" || row.state === "reopened"
 }

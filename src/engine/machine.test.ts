@@ -248,6 +248,19 @@ describe("cancel", () => {
     ])
   })
 
+  test("a question that a retry had closed opens again when the cancel comes before the call", () => {
+    const held = drive(planOf([{ id: "a" }, { id: "b" }], { max_parallel: 1 }))
+    held.apply(started)
+    held.fail("a", failures.unknown)
+    held.decide({ action: "retry", task: "a" })
+    expect(held.statuses()).toEqual({ a: "pending", b: "running" })
+    held.decide({ action: "cancel" })
+    expect(held.view()).toMatchObject({
+      transaction: { open_exceptions: 1 },
+      exceptions: [{ task: "a", state: "reopened", resolved_at: null }],
+    })
+  })
+
   test("a second cancel is answered and changes nothing", () => {
     const run = drive(diamond())
     run.apply(started)
@@ -257,7 +270,44 @@ describe("cancel", () => {
   })
 })
 
+describe("C4 a run that was reset", () => {
+  test("starts unsafe tasks as unknown, so that their activities refuse to send; others start as ever", () => {
+    const run = drive(planOf([{ id: "pay", effect: "unsafe" }, { id: "mail" }]), { isReset: true })
+    run.apply(started)
+    expect(run.callOf("pay").input.prior).toBe("unknown")
+    expect(run.callOf("mail").input.prior).toBeUndefined()
+  })
+
+  test("believes an attestation made after the reset", () => {
+    const run = drive(planOf([{ id: "pay", effect: "unsafe" }]), { isReset: true })
+    run.apply(started)
+    run.fail("pay", failures.unknown)
+    run.decide({ action: "retry", task: "pay", attest: "not_executed" })
+    expect(run.callOf("pay").input.prior).toBe("not_executed")
+  })
+})
+
 describe("changes", () => {
+  test("after a resume the tasks that wait again are among all rows", () => {
+    const run = drive(
+      planOf([
+        { id: "a", on_error: "fail" },
+        { id: "b", deps: ["a"] },
+        { id: "never", deps: ["b"] },
+      ]),
+    )
+    run.apply(started)
+    run.fail("a", failures.refused)
+    const next = run.restart({ resume: { id: "again", action: "retry", actor: "ann" } })
+    next.apply(started)
+    const rows = next.machine.takeChanges("all").tasks
+    expect(rows.map(({ path, status }) => [path, status])).toEqual([
+      ["a", "running"],
+      ["b", "pending"],
+      ["never", "pending"],
+    ])
+  })
+
   test("dirty rows are given once; all rows are given again after a replay, but for pending ones", () => {
     const run = drive(diamond())
     run.apply(started)

@@ -66,6 +66,8 @@ export interface MachineStart {
   graph: Graph
   /** When the workflow started, milliseconds since the epoch. */
   at: number
+  /** The run was reset by an operator, or descends from one that was. */
+  isReset?: boolean
   start: Pick<StartInput, "tenant" | "transaction" | "params" | "thresholds" | "resume"> & {
     snapshot?: Snapshot
   }
@@ -282,7 +284,7 @@ function resumeFailed(state: MachineState, decision: Decision): void {
   record(state, decision, { targets: failed, before })
 }
 
-function createState({ plan, graph, at, start }: MachineStart): MachineState {
+function createState({ plan, graph, at, isReset = false, start }: MachineStart): MachineState {
   const size = plan.tasks.length
   const tasks = createTaskSlots(size)
   tasks.readersLeft.set(graph.readers)
@@ -304,6 +306,7 @@ function createState({ plan, graph, at, start }: MachineStart): MachineState {
     transaction: start.transaction,
     params: start.params,
     thresholds: start.thresholds,
+    isReset,
     chain: start.snapshot ? start.snapshot.chain + 1 : 0,
     startedAt: start.snapshot?.transaction.started_at ?? at,
     tasks,

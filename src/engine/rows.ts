@@ -36,7 +36,7 @@ export function taskRow(state: MachineState, task: number): TaskRow {
   }
 }
 
-/** Dirty rows since the last call; or, for `all`, every row that is not pending. */
+/** Dirty rows since the last call; or, for `all`, every row that is not pending, or was touched. */
 export function takeChanges(state: MachineState, which: "dirty" | "all"): Changes {
   const { dirty } = state
   const all = which === "all"
@@ -44,7 +44,7 @@ export function takeChanges(state: MachineState, which: "dirty" | "all"): Change
   const changes: Changes = {
     transaction: all || dirty.transaction ? transactionRow(state) : null,
     tasks: positions
-      .filter((task) => !all || statusOf(state, task) !== "pending")
+      .filter((task) => !all || statusOf(state, task) !== "pending" || dirty.marks[task] === 1)
       .map((task) => taskRow(state, task)),
     exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap(
       (task) => state.exceptions.get(task) ?? [],

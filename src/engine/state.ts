@@ -56,6 +56,7 @@ export interface MachineState {
   readonly transaction: string
   readonly params: unknown
   readonly thresholds: Thresholds
+  readonly isReset: boolean
   readonly chain: number
   readonly startedAt: number
   readonly tasks: TaskSlots

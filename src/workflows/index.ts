@@ -105,6 +105,7 @@ function startMachine(start: StartInput, packed: Uint8Array | undefined): Machin
   stage.machine = createMachine({
     ...loadPlan(plan_hash, sent),
     at: workflowInfo().startTime.getTime(),
+    isReset: lastReset(start) !== undefined,
     start: {
       tenant,
       transaction,
@@ -116,6 +117,12 @@ function startMachine(start: StartInput, packed: Uint8Array | undefined): Machin
   })
   stage.start = start
   return stage.machine
+}
+
+/** The reset run that this one is, or descends from; undefined where nobody ever reset. */
+function lastReset({ reset_run }: StartInput): string | undefined {
+  const { runId, originalExecutionRunId } = workflowInfo()
+  return originalExecutionRunId !== undefined && runId !== originalExecutionRunId ? runId : reset_run
 }
 
 /** Anybody with a Temporal client can start a workflow of any type. */
@@ -152,8 +159,9 @@ function close(
 }
 
 function continueRun(machine: Machine, start: StartInput, packed: Uint8Array | undefined): Promise<never> {
-  const { resume: _, ...rest } = start
-  const next = { ...rest, snapshot: machine.snapshot() }
+  const { resume: _, reset_run: _earlier, ...rest } = start
+  const reset = lastReset(start)
+  const next = { ...rest, ...(reset === undefined ? {} : { reset_run: reset }), snapshot: machine.snapshot() }
   const continueAsNew = makeContinueAsNewFunc<typeof run>()
   return packed ? continueAsNew(next, packed) : continueAsNew(next)
 }

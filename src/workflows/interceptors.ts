@@ -72,6 +72,7 @@ function report(): void {
     workflow_id: info.workflowId,
     run_id: info.runId,
     original_run_id: info.originalExecutionRunId ?? info.runId,
+    ...(start.reset_run === undefined ? {} : { reset_run: start.reset_run }),
     chain: machine.chain,
     history_length: info.historyLength,
     ordinal,

@@ -69,7 +69,9 @@ export function openDoors({ machine, apply }: MessageOptions): void {
   setDefaultSignalHandler((name, ...payloads) => {
     const position = ++signals
     const decision = toSignalDecision(name, payloads[0], position)
-    apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name })
+    const take = () => apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name })
+    // As with updates: answers that came in the same activation came first.
+    return stage.hasNews ? condition(() => !stage.hasNews).then(take) : take()
   })
 }
 

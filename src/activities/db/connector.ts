@@ -154,6 +154,7 @@ function fromEntry(entry: Exclude<Entry, { state: "entered" }>, trip: Trip): Ver
       return failed(trip, {
         class: "misconfigured",
         code: "key_reused",
+        left: "unknown",
         message: "another request was carried out under this key",
       })
     case "rejected_after_compensation":
