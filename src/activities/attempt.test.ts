@@ -288,6 +288,15 @@ describe("runAttempt() over time", () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test("replaces a marker from before an activity reset at once", async () => {
+    const trial = createTrial(hanging, later({ attempt: 7, clean: true }))
+    const ended = failureOf(trial.run())
+    await vi.advanceTimersByTimeAsync(1)
+    expect(trial.heartbeats).toEqual([{ attempt: 3, clean: false }])
+    trial.cancel()
+    await ended
+  })
+
   test("heartbeats without details when there is no marker of ours", async () => {
     const trial = createTrial(hanging, { ...later({ foreign: 1 }) })
     const ended = failureOf(trial.run())

@@ -127,7 +127,11 @@ function watchAttempt(context: AttemptContext): Pick<CallRequest, "budgetMs" | "
     budgetMs,
   )
   // The server keeps the newest details only, so every heartbeat repeats the marker it inherited.
-  const inherited = findMarker(context.info.heartbeatDetails)
+  const marker = findMarker(context.info.heartbeatDetails)
+  const isStale = marker !== undefined && marker.attempt !== context.info.attempt - 1
+  const inherited = isStale ? { attempt: context.info.attempt, clean: false } : marker
+  // After an activity reset the count starts again: an old marker would come to count once more.
+  if (isStale) context.heartbeat(inherited)
   const heartbeats = setInterval(() => context.heartbeat(inherited), HEARTBEAT_INTERVAL_MS)
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
