@@ -18,8 +18,10 @@ const HISTORIES = fileURLToPath(new URL("../replay/histories/", import.meta.url)
  */
 export async function recordHistory(run: Run, name: string): Promise<void> {
   if (process.env.HOLDFAST_RECORD !== "1") return
+  const here = fileURLToPath(new URL("../../", import.meta.url))
   const recorded: RecordedHistory = {
-    history: JSON.parse(historyToJSON(await run.history())),
+    // Stack traces name the machine's own folders.
+    history: JSON.parse(historyToJSON(await run.history()).replaceAll(here, "/holdfast/")),
     view: await run.view(),
   }
   await mkdir(HISTORIES, { recursive: true })
