@@ -8,7 +8,6 @@
  */
 import type { Decision } from "../contract/messages.ts"
 import type { Refusal } from "../contract/errors.ts"
-import type { DecisionState } from "../contract/rows.ts"
 import { ATTESTATIONS, type Outcome } from "../contract/statuses.ts"
 import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import { endWell, keepOutput, MAX_LIVE_BYTES } from "./calls.ts"
@@ -84,19 +83,6 @@ export function cancelAll(state: MachineState, by: string | null): void {
   if (state.open === 0) return
   setTransactionStatus(state, "running")
   state.commands.push({ kind: "cancel_forward" })
-}
-
-/** The tasks a decision is about, for its record. */
-export function decisionState(state: MachineState, tasks: readonly number[]): DecisionState {
-  return {
-    version: state.version,
-    status: state.status,
-    tasks: tasks.map((task) => ({
-      path: planTask(state, task).id,
-      status: statusOf(state, task),
-      outcome: outcomeOf(state, task),
-    })),
-  }
 }
 
 export function targetsOf(state: MachineState, decision: Decision): number[] {

@@ -17,29 +17,20 @@ import type { Refusal } from "../contract/errors.ts"
 import { assertNever } from "../contract/errors.ts"
 import type { Plan } from "../contract/plan.ts"
 import type { Changes, View } from "../contract/rows.ts"
-import type { TaskStatus } from "../contract/statuses.ts"
 import { createMeter, type Meter } from "../expression/meter.ts"
-import { answer, dispatch } from "./calls.ts"
+import { answer } from "./calls.ts"
 import type { Command } from "./commands.ts"
-import { cancelAll, decide, decisionState, refuse, targetsOf } from "./decisions.ts"
-import { detailsOf } from "./details.ts"
-import { recountEdges, UPSTREAM_FAILED } from "./edges.ts"
+import { createState } from "./create-state.ts"
+import { cancelAll, decide, refuse, targetsOf } from "./decisions.ts"
+import { recountEdges } from "./edges.ts"
 import type { EngineEvent } from "./events.ts"
-import { closeException, openTransactionException, TRANSACTION } from "./exceptions.ts"
 import type { Graph } from "./graph.ts"
-import { createReadyQueue } from "./ready-queue.ts"
+import { decisionState, recordDecision } from "./record-decision.ts"
+import { resumeFailed } from "./resume.ts"
 import { closingViewOf, takeChanges, viewOf } from "./rows.ts"
-import { renderFlowOutput } from "./scope.ts"
-import { jsonSize } from "./size.ts"
+import { settle } from "./settle.ts"
 import { restore, type Snapshot, takeSnapshot } from "./snapshot.ts"
-import {
-  createTaskSlots,
-  type MachineState,
-  setStatus,
-  setTransactionStatus,
-  statusOf,
-  touchTransaction,
-} from "./state.ts"
+import { type MachineState, touchTransaction } from "./state.ts"
 
 export interface Machine {
   /** How many runs came before this one. */
@@ -72,9 +63,6 @@ export interface MachineStart {
     snapshot?: Snapshot
   }
 }
-
-/** Workflow results have the limit of any payload. */
-const MAX_FLOW_OUTPUT_BYTES = 1024 * 1024
 
 export function createMachine(options: MachineStart): Machine {
   const state = createState(options)
@@ -161,185 +149,5 @@ function takeDecision(state: MachineState, decision: Decision, meter: Meter): vo
   const before = decisionState(state, targets)
   decide(state, decision)
   settle(state, meter)
-  record(state, decision, { targets, before })
-}
-
-function record(
-  state: MachineState,
-  decision: Decision,
-  { targets, before }: { targets: number[]; before: ReturnType<typeof decisionState> },
-): void {
-  const after = decisionState(state, targets)
-  state.decisions.push({
-    decision_id: decision.id,
-    action: decision.action,
-    task: decision.task ?? null,
-    actor: decision.actor,
-    reason: decision.reason ?? null,
-    attest: decision.attest ?? null,
-    executed_externally: decision.executed_externally ?? null,
-    evidence: decision.evidence ?? null,
-    before,
-    after,
-    at: state.now,
-  })
-  state.answers.set(decision.id, {
-    decision_id: decision.id,
-    version: after.version,
-    status: after.status,
-    tasks: after.tasks.map(({ path, status }) => ({ path, status })),
-  })
-}
-
-/** Decides what follows from the state as it is; harmless when nothing changed. */
-function settle(state: MachineState, meter: Meter): void {
-  if (state.mode === "ended") return
-  if (state.mode === "forward") settleForward(state, meter)
-  else if (state.open === 0) finish(state, "cancelled", null)
-  if (state.detailsWanted) {
-    state.detailsWanted = false
-    state.commands.push({ kind: "details", text: detailsOf(state) })
-  }
-}
-
-function settleForward(state: MachineState, meter: Meter): void {
-  const { thresholds, historyEvents, historyBytes } = state
-  const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes
-  const isOver = state.open === 0 && state.ready.size === 0 && state.counts.parked === 0
-  if (isLong && state.open === 0 && state.progressed && !isOver) {
-    if (!state.commands.some((command) => command.kind === "continue_as_new"))
-      state.commands.push({ kind: "continue_as_new" })
-    if (state.ready.size === 0) setTransactionStatus(state, "blocked")
-    return
-  }
-  if (historyEvents < thresholds.hold_events || state.open === 0) startReady(state, meter)
-  if (state.open > 0 || state.ready.size > 0) {
-    setTransactionStatus(state, "running")
-    return
-  }
-  if (state.counts.parked > 0) {
-    setTransactionStatus(state, "blocked")
-    return
-  }
-  if (state.counts.pending > 0)
-    throw new Error(`nothing is ready, open or parked, but ${state.counts.pending} tasks are pending`)
-  if (state.counts.failed > 0) finish(state, "failed", null)
-  else finishWithOutput(state, meter)
-}
-
-function startReady(state: MachineState, meter: Meter): void {
-  while (state.ready.size > 0 && state.counts.running < state.plan.max_parallel)
-    dispatch(state, state.ready.pop(), meter)
-}
-
-function finishWithOutput(state: MachineState, meter: Meter): void {
-  const rendered = renderFlowOutput(state, meter)
-  if (rendered.ok && jsonSize(rendered.value, MAX_FLOW_OUTPUT_BYTES) <= MAX_FLOW_OUTPUT_BYTES) {
-    finish(state, "success", rendered.value)
-    return
-  }
-  const [code, message] = rendered.ok
-    ? ["output_too_large", `The flow's output is larger than ${MAX_FLOW_OUTPUT_BYTES} bytes.`]
-    : ["expression_error", `output: ${rendered.error.code}: ${rendered.error.message}`]
-  openTransactionException(state, "flow_error", code, message)
-  finish(state, "success", null)
-}
-
-function finish(state: MachineState, status: "success" | "failed" | "cancelled", output: unknown): void {
-  state.mode = "ended"
-  state.output = output
-  state.endedAt = state.now
-  state.error = status === "failed" ? firstError(state) : null
-  setTransactionStatus(state, status)
-  touchTransaction(state)
-  state.detailsWanted = true
-  state.commands.push({ kind: "finish", status, output })
-}
-
-function firstError(state: MachineState): MachineState["error"] {
-  const task = state.plan.tasks.findIndex((_, position) => statusOf(state, position) === "failed")
-  const error = state.tasks.error[task]
-  return error ? { ...error, task: state.plan.tasks[task]?.id ?? null } : null
-}
-
-/** A failed run goes on: failed tasks are tried again, what they pruned waits again, the rest stays done. */
-function resumeFailed(state: MachineState, decision: Decision): void {
-  const failed: number[] = []
-  for (let task = 0; task < state.plan.tasks.length; task++)
-    if (statusOf(state, task) === "failed") failed.push(task)
-  const before = decisionState(state, failed)
-  for (let task = 0; task < state.plan.tasks.length; task++) {
-    const pruned = statusOf(state, task) === "pruned" && state.tasks.reason[task] === UPSTREAM_FAILED
-    if (!pruned && statusOf(state, task) !== "failed") continue
-    setStatus(state, task, "pending")
-    state.tasks.reason[task] = null
-    state.tasks.endedAt[task] = 0
-    closeException(state, task, { state: "resolved", by: decision.id })
-  }
-  closeException(state, TRANSACTION, { state: "resolved", by: decision.id })
-  state.status = "running"
-  state.version++
-  touchTransaction(state)
-  recountEdges(state)
-  record(state, decision, { targets: failed, before })
-}
-
-function createState({ plan, graph, at, isReset = false, start }: MachineStart): MachineState {
-  const size = plan.tasks.length
-  const tasks = createTaskSlots(size)
-  tasks.readersLeft.set(graph.readers)
-  const counts: Record<TaskStatus, number> = {
-    pending: size,
-    running: 0,
-    waiting: 0,
-    parked: 0,
-    success: 0,
-    failed: 0,
-    skipped: 0,
-    pruned: 0,
-    cancelled: 0,
-  }
-  return {
-    plan,
-    graph,
-    tenant: start.tenant,
-    transaction: start.transaction,
-    params: start.params,
-    thresholds: start.thresholds,
-    isReset,
-    chain: start.snapshot ? start.snapshot.chain + 1 : 0,
-    startedAt: start.snapshot?.transaction.started_at ?? at,
-    tasks,
-    counts,
-    ready: createReadyQueue(),
-    taskOfToken: new Map(),
-    exceptions: new Map(),
-    openExceptions: 0,
-    answers: new Map(),
-    decisions: [],
-    commands: [],
-    mode: "forward",
-    status: "pending",
-    version: 0,
-    overridden: false,
-    ignored: 0,
-    open: 0,
-    nextToken: 1,
-    liveBytes: 0,
-    output: null,
-    error: null,
-    endedAt: null,
-    now: at,
-    historyEvents: 0,
-    historyBytes: 0,
-    progressed: false,
-    detailsWanted: false,
-    dirty: {
-      transaction: true,
-      marks: new Uint8Array(size),
-      list: [],
-      exceptions: new Set(),
-      decisionsGiven: 0,
-    },
-  }
+  recordDecision(state, decision, { targets, before })
 }

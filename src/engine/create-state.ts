@@ -1,0 +1,65 @@
+/** A fresh machine's memory. */
+import type { MachineStart } from "./machine.ts"
+import { createReadyQueue } from "./ready-queue.ts"
+import { createTaskSlots, type MachineState } from "./state.ts"
+import type { TaskStatus } from "../contract/statuses.ts"
+
+export function createState({ plan, graph, at, isReset = false, start }: MachineStart): MachineState {
+  const size = plan.tasks.length
+  const tasks = createTaskSlots(size)
+  tasks.readersLeft.set(graph.readers)
+  const counts: Record<TaskStatus, number> = {
+    pending: size,
+    running: 0,
+    waiting: 0,
+    parked: 0,
+    success: 0,
+    failed: 0,
+    skipped: 0,
+    pruned: 0,
+    cancelled: 0,
+  }
+  return {
+    plan,
+    graph,
+    tenant: start.tenant,
+    transaction: start.transaction,
+    params: start.params,
+    thresholds: start.thresholds,
+    isReset,
+    chain: start.snapshot ? start.snapshot.chain + 1 : 0,
+    startedAt: start.snapshot?.transaction.started_at ?? at,
+    tasks,
+    counts,
+    ready: createReadyQueue(),
+    taskOfToken: new Map(),
+    exceptions: new Map(),
+    openExceptions: 0,
+    answers: new Map(),
+    decisions: [],
+    commands: [],
+    mode: "forward",
+    status: "pending",
+    version: 0,
+    overridden: false,
+    ignored: 0,
+    open: 0,
+    nextToken: 1,
+    liveBytes: 0,
+    output: null,
+    error: null,
+    endedAt: null,
+    now: at,
+    historyEvents: 0,
+    historyBytes: 0,
+    progressed: false,
+    detailsWanted: false,
+    dirty: {
+      transaction: true,
+      marks: new Uint8Array(size),
+      list: [],
+      exceptions: new Set(),
+      decisionsGiven: 0,
+    },
+  }
+}

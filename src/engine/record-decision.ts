@@ -1,0 +1,44 @@
+/** What stays of a decision: the row with what it changed, and the answer that its id gets from now on. */
+import type { Decision } from "../contract/messages.ts"
+import type { DecisionState } from "../contract/rows.ts"
+import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+
+/** The tasks a decision is about, for its record. */
+export function decisionState(state: MachineState, tasks: readonly number[]): DecisionState {
+  return {
+    version: state.version,
+    status: state.status,
+    tasks: tasks.map((task) => ({
+      path: planTask(state, task).id,
+      status: statusOf(state, task),
+      outcome: outcomeOf(state, task),
+    })),
+  }
+}
+
+export function recordDecision(
+  state: MachineState,
+  decision: Decision,
+  { targets, before }: { targets: number[]; before: ReturnType<typeof decisionState> },
+): void {
+  const after = decisionState(state, targets)
+  state.decisions.push({
+    decision_id: decision.id,
+    action: decision.action,
+    task: decision.task ?? null,
+    actor: decision.actor,
+    reason: decision.reason ?? null,
+    attest: decision.attest ?? null,
+    executed_externally: decision.executed_externally ?? null,
+    evidence: decision.evidence ?? null,
+    before,
+    after,
+    at: state.now,
+  })
+  state.answers.set(decision.id, {
+    decision_id: decision.id,
+    version: after.version,
+    status: after.status,
+    tasks: after.tasks.map(({ path, status }) => ({ path, status })),
+  })
+}

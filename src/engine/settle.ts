@@ -1,0 +1,82 @@
+/** What follows from the state as it is: calls to start, a continue-as-new to wish for, the end. */
+import type { Meter } from "../expression/meter.ts"
+import { dispatch } from "./calls.ts"
+import { detailsOf } from "./details.ts"
+import { openTransactionException } from "./exceptions.ts"
+import { renderFlowOutput } from "./scope.ts"
+import { jsonSize } from "./size.ts"
+import { type MachineState, setTransactionStatus, statusOf, touchTransaction } from "./state.ts"
+
+/** Workflow results have the limit of any payload. */
+const MAX_FLOW_OUTPUT_BYTES = 1024 * 1024
+
+/** Harmless when nothing changed. */
+export function settle(state: MachineState, meter: Meter): void {
+  if (state.mode === "ended") return
+  if (state.mode === "forward") settleForward(state, meter)
+  else if (state.open === 0) finish(state, "cancelled", null)
+  if (state.detailsWanted) {
+    state.detailsWanted = false
+    state.commands.push({ kind: "details", text: detailsOf(state) })
+  }
+}
+
+function settleForward(state: MachineState, meter: Meter): void {
+  const { thresholds, historyEvents, historyBytes } = state
+  const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes
+  const isOver = state.open === 0 && state.ready.size === 0 && state.counts.parked === 0
+  if (isLong && state.open === 0 && state.progressed && !isOver) {
+    if (!state.commands.some((command) => command.kind === "continue_as_new"))
+      state.commands.push({ kind: "continue_as_new" })
+    if (state.ready.size === 0) setTransactionStatus(state, "blocked")
+    return
+  }
+  if (historyEvents < thresholds.hold_events || state.open === 0) startReady(state, meter)
+  if (state.open > 0 || state.ready.size > 0) {
+    setTransactionStatus(state, "running")
+    return
+  }
+  if (state.counts.parked > 0) {
+    setTransactionStatus(state, "blocked")
+    return
+  }
+  if (state.counts.pending > 0)
+    throw new Error(`nothing is ready, open or parked, but ${state.counts.pending} tasks are pending`)
+  if (state.counts.failed > 0) finish(state, "failed", null)
+  else finishWithOutput(state, meter)
+}
+
+function startReady(state: MachineState, meter: Meter): void {
+  while (state.ready.size > 0 && state.counts.running < state.plan.max_parallel)
+    dispatch(state, state.ready.pop(), meter)
+}
+
+function finishWithOutput(state: MachineState, meter: Meter): void {
+  const rendered = renderFlowOutput(state, meter)
+  if (rendered.ok && jsonSize(rendered.value, MAX_FLOW_OUTPUT_BYTES) <= MAX_FLOW_OUTPUT_BYTES) {
+    finish(state, "success", rendered.value)
+    return
+  }
+  const [code, message] = rendered.ok
+    ? ["output_too_large", `The flow's output is larger than ${MAX_FLOW_OUTPUT_BYTES} bytes.`]
+    : ["expression_error", `output: ${rendered.error.code}: ${rendered.error.message}`]
+  openTransactionException(state, "flow_error", code, message)
+  finish(state, "success", null)
+}
+
+function finish(state: MachineState, status: "success" | "failed" | "cancelled", output: unknown): void {
+  state.mode = "ended"
+  state.output = output
+  state.endedAt = state.now
+  state.error = status === "failed" ? firstError(state) : null
+  setTransactionStatus(state, status)
+  touchTransaction(state)
+  state.detailsWanted = true
+  state.commands.push({ kind: "finish", status, output })
+}
+
+function firstError(state: MachineState): MachineState["error"] {
+  const task = state.plan.tasks.findIndex((_, position) => statusOf(state, position) === "failed")
+  const error = state.tasks.error[task]
+  return error ? { ...error, task: state.plan.tasks[task]?.id ?? null } : null
+}
