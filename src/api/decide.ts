@@ -135,8 +135,7 @@ function failureType(error: unknown): string | undefined {
 function toAnswer({ decision_id, after }: RecordedDecision): DecisionAnswer {
   return {
     decision_id,
-    version: after.version,
-    status: after.status,
+    ...after,
     tasks: after.tasks.map(({ path, status }) => ({ path, status })),
   }
 }

@@ -1,7 +1,8 @@
 /** A transaction as it is answered: from the mirror, or with what its workflow says right now laid over it. */
 import { z } from "@hono/zod-openapi"
 import { WorkflowNotFoundError } from "@temporalio/client"
-import { QUERY_STATE } from "../contract/messages.ts"
+import { QUERY_ROWS } from "../contract/messages.ts"
+import { unpackJson } from "../contract/packed-json.ts"
 import type { TaskRow as EngineTaskRow, View } from "../contract/rows.ts"
 import { TRANSACTION_STATUSES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
@@ -124,7 +125,10 @@ export async function viewTransaction(
 /** `undefined` when Temporal does not have it: not started yet, or past its retention. */
 async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
   try {
-    return await askTemporal(client, () => client.workflow.getHandle(workflowId).query<View>(QUERY_STATE))
+    const handle = client.workflow.getHandle(workflowId)
+    const packed = await askTemporal(client, () => handle.query<Uint8Array>(QUERY_ROWS))
+    // Our own workflow packed its view.
+    return unpackJson(packed) as View
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined
     throw error

@@ -5,8 +5,11 @@ import type { Attestation, DecisionAction } from "./statuses.ts"
 export const TASK_QUEUE = "holdfast"
 
 export const UPDATE_DECIDE = "decide"
+/** Answers a `View` for a person: a large one without payloads, and of a large flow what needs a look first. */
 export const QUERY_STATE = "state"
-/** Answers a `Snapshot`; a closed `failed` run is resumed from it. */
+/** Answers the whole `View`, packed (`packed-json.ts`). */
+export const QUERY_ROWS = "rows"
+/** Answers a `Snapshot`, packed; a closed `failed` run is resumed from it. */
 export const QUERY_SNAPSHOT = "snapshot"
 
 export const SEARCH_ATTRIBUTE_TENANT = "HoldfastTenant"
@@ -38,10 +41,15 @@ export interface DecisionAnswer {
   decision_id: string
   version: number
   status: string
+  /** The first 100. */
   tasks: { path: string; status: string }[]
+  more_tasks?: number | undefined
 }
 
-/** First argument of every workflow run. A large plan is the second argument, deflated. */
+/**
+ * First argument of every workflow run. A large plan is the second argument, deflated; the engine's snapshot, of
+ * a continued or resumed run, is the third, packed.
+ */
 export interface StartInput {
   plan_hash: string
   plan?: Plan
@@ -51,8 +59,6 @@ export interface StartInput {
   /** Behaviour changes this run was started with (`flags.ts`). */
   flags: number[]
   thresholds: Thresholds
-  /** An engine snapshot: continue-as-new, or the resume of a failed run. Its shape belongs to the engine. */
-  snapshot?: unknown
   /** Set when a person resumes a failed run. */
   resume?: Decision
   /**
@@ -61,6 +67,9 @@ export interface StartInput {
    */
   reset_run?: string
 }
+
+/** Longest JSON of a plan that travels inside the start input. */
+export const MAX_INLINE_PLAN_BYTES = 16 * 1024
 
 /** When a continue-as-new is wanted (`quiet`), and when new starts are held so that one comes (`hold`). */
 export interface Thresholds {

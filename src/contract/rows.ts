@@ -99,7 +99,9 @@ export interface DecisionRow {
 export interface DecisionState {
   version: number
   status: TransactionStatus
+  /** The first 100. */
   tasks: { path: string; status: TaskStatus; outcome: Outcome }[]
+  more_tasks?: number | undefined
 }
 
 export interface Changes {

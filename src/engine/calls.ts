@@ -13,14 +13,13 @@ import { resolveEdges } from "./edges.ts"
 import type { CallFailed } from "./events.ts"
 import { openTaskException } from "./exceptions.ts"
 import { type Judgement, judgeFailure, parks } from "./outcome.ts"
+import { fitCode, fitMessage, liveRoom } from "./room.ts"
 import { activityIdOf, renderCall } from "./scope.ts"
 import { jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, planTask, priorOf, setOutcome, setStatus } from "./state.ts"
 
 /** Temporal refuses payloads above 2 MiB, and fails the workflow task with them. */
 const MAX_CALL_BYTES = 1_500_000
-/** All outputs that a later task may still read. They travel in the snapshot. */
-export const MAX_LIVE_BYTES = 1024 * 1024
 
 /** An unsafe call gets a next attempt only after a proven `not_executed`: none of these proves it. */
 const NEVER_REPEAT = [
@@ -74,8 +73,9 @@ export function answer(
 /** Gives a task its output; false when all live outputs together would be too large. */
 export function keepOutput(state: MachineState, task: number, output: unknown): boolean {
   const { tasks } = state
-  const bytes = (tasks.readersLeft[task] ?? 0) > 0 ? jsonSize(output, MAX_LIVE_BYTES) : 0
-  if (state.liveBytes + bytes > MAX_LIVE_BYTES) return false
+  const room = liveRoom(state) - state.liveBytes
+  const bytes = (tasks.readersLeft[task] ?? 0) > 0 ? jsonSize(output, room) : 0
+  if (bytes > room) return false
   tasks.output[task] = output
   tasks.outputDropped[task] = 0
   tasks.outputBytes[task] = bytes
@@ -95,7 +95,7 @@ export function endWell(state: MachineState, task: number, status: "success" | "
 function endDone(state: MachineState, task: number, output: unknown): void {
   setOutcome(state, task, "executed")
   if (!keepOutput(state, task, output)) {
-    const message = `The outputs that later tasks read are together larger than ${MAX_LIVE_BYTES} bytes.`
+    const message = `The outputs that later tasks read are together larger than ${liveRoom(state)} bytes.`
     endFailed(state, task, { class: "misconfigured", outcome: "executed", code: "output_too_large", message })
     return
   }
@@ -103,7 +103,8 @@ function endDone(state: MachineState, task: number, output: unknown): void {
   endWell(state, task, "success")
 }
 
-function endFailed(state: MachineState, task: number, judgement: Judgement): void {
+function endFailed(state: MachineState, task: number, found: Judgement): void {
+  const judgement = { ...found, code: fitCode(found.code), message: fitMessage(state, found.message) }
   setOutcome(state, task, judgement.outcome)
   state.tasks.error[task] = { code: judgement.code, class: judgement.class, message: judgement.message }
   if (state.mode !== "forward") {

@@ -4,7 +4,14 @@ import { createReadyQueue } from "./ready-queue.ts"
 import { createTaskSlots, type MachineState } from "./state.ts"
 import type { TaskStatus } from "../contract/statuses.ts"
 
-export function createState({ plan, graph, at, isReset = false, start }: MachineStart): MachineState {
+export function createState({
+  plan,
+  planBytes,
+  graph,
+  at,
+  isReset = false,
+  start,
+}: MachineStart): MachineState {
   const size = plan.tasks.length
   const tasks = createTaskSlots(size)
   tasks.readersLeft.set(graph.readers)
@@ -26,6 +33,7 @@ export function createState({ plan, graph, at, isReset = false, start }: Machine
     transaction: start.transaction,
     params: start.params,
     thresholds: start.thresholds,
+    planBytes,
     isReset,
     chain: start.snapshot ? start.snapshot.chain + 1 : 0,
     startedAt: start.snapshot?.transaction.started_at ?? at,
@@ -46,6 +54,7 @@ export function createState({ plan, graph, at, isReset = false, start }: Machine
     open: 0,
     nextToken: 1,
     liveBytes: 0,
+    liveRoom: undefined,
     output: null,
     error: null,
     endedAt: null,

@@ -10,9 +10,10 @@ import type { Decision } from "../contract/messages.ts"
 import type { Refusal } from "../contract/errors.ts"
 import { ATTESTATIONS, type Outcome } from "../contract/statuses.ts"
 import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
-import { endWell, keepOutput, MAX_LIVE_BYTES } from "./calls.ts"
+import { endWell, keepOutput } from "./calls.ts"
 import { closeException, reopenException } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
+import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import {
   type MachineState,
@@ -28,6 +29,8 @@ import {
 export function refuse(state: MachineState, decision: unknown): Refusal | undefined {
   if (!isDecision(decision)) return "malformed"
   if (state.answers.has(decision.id)) return undefined
+  if (jsonSize({ ...decision, output: null }, MAX_DECISION_BYTES) > MAX_DECISION_BYTES)
+    return "decision_too_large"
   if (state.mode === "ended") return "ended"
   if (decision.expected_version !== undefined && decision.expected_version !== state.version)
     return "stale_version"
@@ -122,8 +125,8 @@ function refuseEnding(state: MachineState, task: number, decision: Decision): Re
   if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
   if (outcome === "unknown" && attest === undefined) return "unknown_needs_attestation"
   if (decision.action === "skip") return hasNeedyReader(state, task) ? "dependants_need_output" : undefined
-  const bytes = jsonSize(decision.output, MAX_LIVE_BYTES)
-  const fits = bytes <= MAX_INLINE_OUTPUT_BYTES && state.liveBytes + bytes <= MAX_LIVE_BYTES
+  const bytes = jsonSize(decision.output, MAX_INLINE_OUTPUT_BYTES)
+  const fits = bytes <= MAX_INLINE_OUTPUT_BYTES && state.liveBytes + bytes <= liveRoom(state)
   return fits ? undefined : "output_too_large"
 }
 

@@ -84,6 +84,7 @@ export interface DriverOptions {
   params: unknown
   quiet: number
   hold: number
+  planBytes: number
   snapshot: Snapshot
   resume: Decision
   history: number
@@ -93,6 +94,7 @@ export interface DriverOptions {
 export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver {
   const machine = createMachine({
     plan,
+    planBytes: options.planBytes ?? 0,
     graph: createGraph(plan),
     at: 1_000,
     isReset: options.isReset ?? false,

@@ -27,7 +27,7 @@ import type { EngineEvent } from "./events.ts"
 import type { Graph } from "./graph.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { resumeFailed } from "./resume.ts"
-import { closingViewOf, takeChanges, viewOf } from "./rows.ts"
+import { briefViewOf, takeChanges, viewOf } from "./rows.ts"
 import { settle } from "./settle.ts"
 import { restore, type Snapshot, takeSnapshot } from "./snapshot.ts"
 import { type MachineState, touchTransaction } from "./state.ts"
@@ -45,8 +45,8 @@ export interface Machine {
   answer(decisionId: string): DecisionAnswer | undefined
   /** All rows. Payloads beyond `payloadBytes` of JSON are left out and said to be. */
   view(payloadBytes: number): View
-  /** The end for a closing failure: bounded, without payloads. */
-  closingView(): View
+  /** For a closing failure, and for a person where the whole is too large to be sent: without payloads. */
+  briefView(): View
   /** No call is open and the run has not ended: a continue-as-new may happen now. */
   quiet(): boolean
   snapshot(): Snapshot
@@ -54,6 +54,8 @@ export interface Machine {
 
 export interface MachineStart {
   plan: Plan
+  /** Of the plan as it travels: it shares one message with the snapshot. */
+  planBytes: number
   graph: Graph
   /** When the workflow started, milliseconds since the epoch. */
   at: number
@@ -92,7 +94,7 @@ export function createMachine(options: MachineStart): Machine {
     refuse: (decision) => refuse(state, decision),
     answer: (decisionId) => state.answers.get(decisionId),
     view: (payloadBytes) => viewOf(state, payloadBytes),
-    closingView: () => closingViewOf(state),
+    briefView: () => briefViewOf(state),
     quiet: () => state.open === 0 && state.mode !== "ended" && state.commands.length === 0,
     snapshot: () => takeSnapshot(state),
   }

@@ -14,11 +14,9 @@ export interface Judgement {
   message: string
 }
 
-const MESSAGE_LIMIT = 2_000
-
 /** @param prior the outcome before this call was dispatched. */
 export function judgeFailure(task: PlanTask, prior: Outcome, failure: CallFailed): Judgement {
-  const message = failure.message.slice(0, MESSAGE_LIMIT)
+  const { message } = failure
   if (failure.cause === "reported")
     return {
       // A connector's details are complete; a foreign worker's may not be, and then nothing is known.

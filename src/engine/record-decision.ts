@@ -3,16 +3,20 @@ import type { Decision } from "../contract/messages.ts"
 import type { DecisionState } from "../contract/rows.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
+/** A decision about all parked tasks may be about thousands; their own rows say the rest. */
+const MAX_NAMED_TASKS = 100
+
 /** The tasks a decision is about, for its record. */
 export function decisionState(state: MachineState, tasks: readonly number[]): DecisionState {
   return {
     version: state.version,
     status: state.status,
-    tasks: tasks.map((task) => ({
+    tasks: tasks.slice(0, MAX_NAMED_TASKS).map((task) => ({
       path: planTask(state, task).id,
       status: statusOf(state, task),
       outcome: outcomeOf(state, task),
     })),
+    ...moreThan(tasks),
   }
 }
 
@@ -37,8 +41,11 @@ export function recordDecision(
   })
   state.answers.set(decision.id, {
     decision_id: decision.id,
-    version: after.version,
-    status: after.status,
+    ...after,
     tasks: after.tasks.map(({ path, status }) => ({ path, status })),
   })
+}
+
+function moreThan(tasks: readonly number[]): Pick<DecisionState, "more_tasks"> {
+  return tasks.length > MAX_NAMED_TASKS ? { more_tasks: tasks.length - MAX_NAMED_TASKS } : {}
 }

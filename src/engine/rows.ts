@@ -1,5 +1,7 @@
 /** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
 import type { Changes, TaskRow, TransactionRow, View } from "../contract/rows.ts"
+import { newestOf } from "./room.ts"
+import { jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 export function transactionRow(state: MachineState): TransactionRow {
@@ -60,15 +62,15 @@ export function takeChanges(state: MachineState, which: "dirty" | "all"): Change
 }
 
 /**
- * All rows, pending ones too. Inputs and outputs are left out, and said to be dropped, once they add up to
- * `payloadBytes`: a query's answer and a failure's details have a limit in Temporal.
+ * All rows, pending ones too, but of the decisions the newest. Inputs and outputs are left out, and said to be
+ * dropped, once they add up to `payloadBytes`: an answer of a query has a limit in Temporal.
  */
 export function viewOf(state: MachineState, payloadBytes: number): View {
   let left = payloadBytes
   const tasks = state.plan.tasks.map((_, task) => {
     const row = taskRow(state, task)
     if (row.input === null && row.output === null) return row
-    left -= JSON.stringify([row.input, row.output]).length
+    left -= jsonSize([row.input, row.output], left)
     return left >= 0
       ? row
       : { ...row, input: null, output: null, output_dropped: row.output_dropped || row.output !== null }
@@ -78,15 +80,15 @@ export function viewOf(state: MachineState, payloadBytes: number): View {
     transaction: transactionRow(state),
     tasks,
     exceptions: [...state.exceptions.values()],
-    decisions: [...state.decisions],
+    decisions: newestOf(state.decisions),
   }
 }
 
-/** Small enough to travel with a failure, whatever the flow's size: no payloads, and what went well is left out first. */
-export function closingViewOf(state: MachineState): View {
+/** Small enough to be read and to travel, whatever the flow's size: no payloads, and what went well is left out first. */
+export function briefViewOf(state: MachineState): View {
   const view = viewOf(state, 0)
   const worth = view.tasks.filter((row) => row.status !== "success")
-  const tasks = view.tasks.length <= MAX_CLOSING_TASKS ? view.tasks : worth.slice(0, MAX_CLOSING_TASKS)
+  const tasks = view.tasks.length <= MAX_BRIEF_TASKS ? view.tasks : worth.slice(0, MAX_BRIEF_TASKS)
   const cut = <Row extends { message: string }>(row: Row): Row => ({
     ...row,
     message: row.message.slice(0, 200),
@@ -95,9 +97,9 @@ export function closingViewOf(state: MachineState): View {
     ...view,
     transaction: { ...view.transaction, output: null },
     tasks: tasks.map((row) => ({ ...row, error: row.error && cut(row.error) })),
-    exceptions: view.exceptions.slice(0, MAX_CLOSING_TASKS).map(cut),
+    exceptions: view.exceptions.slice(0, MAX_BRIEF_TASKS).map(cut),
     decisions: [],
   }
 }
 
-const MAX_CLOSING_TASKS = 500
+const MAX_BRIEF_TASKS = 500

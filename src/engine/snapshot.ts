@@ -1,12 +1,13 @@
 /**
- * The machine's memory as JSON: for a continue-as-new, and to resume a failed run. Stays below 1.5 MiB:
- * outputs are kept while somebody may read them (1 MiB in all), texts of errors are cut, decisions are the
- * newest ones. Inputs are not kept: a retry renders them anew and the mirror keeps what it has.
+ * The machine's memory as JSON: for a continue-as-new, and to resume a failed run. `room.ts` says how large it
+ * may be. Outputs are kept while somebody may read them, decisions are the newest ones, inputs are not kept: a
+ * retry renders them anew and the mirror keeps what it has.
  */
 import type { DecisionAnswer } from "../contract/messages.ts"
 import type { DecisionRow, ExceptionRow, RowError } from "../contract/rows.ts"
 import { TASK_STATUSES } from "../contract/statuses.ts"
 import { recountEdges } from "./edges.ts"
+import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import { type MachineState, statusOf } from "./state.ts"
 
@@ -38,18 +39,9 @@ export interface Snapshot {
   }
 }
 
-const MAX_DECISIONS = 500
-const MAX_DECISION_BYTES = 128 * 1024
-const MAX_TEXT_BYTES = 96 * 1024
-
 export function takeSnapshot(state: MachineState): Snapshot {
   const { tasks } = state
   const positions = state.plan.tasks.map((_, task) => task)
-  const errors = positions.flatMap((task): [number, RowError][] => {
-    const error = tasks.error[task]
-    return error ? [[task, error]] : []
-  })
-  const textLimit = Math.max(40, Math.floor(MAX_TEXT_BYTES / (1 + errors.length + state.exceptions.size)))
   const isKept = (task: number) => tasks.output[task] !== undefined && (tasks.readersLeft[task] ?? 0) > 0
   return {
     format: SNAPSHOT_FORMAT,
@@ -63,17 +55,17 @@ export function takeSnapshot(state: MachineState): Snapshot {
     dropped: positions.filter(
       (task) => (tasks.output[task] !== undefined && !isKept(task)) || tasks.outputDropped[task] === 1,
     ),
-    errors: errors.map(([task, error]) => [task, { ...error, message: error.message.slice(0, textLimit) }]),
+    errors: positions.flatMap((task): [number, RowError][] => {
+      const error = tasks.error[task]
+      return error ? [[task, error]] : []
+    }),
     reasons: positions.flatMap((task): [number, string][] => {
       const reason = tasks.reason[task]
       return reason ? [[task, reason]] : []
     }),
-    exceptions: [...state.exceptions].map(([task, row]) => [
-      task,
-      { ...row, message: row.message.slice(0, textLimit) },
-    ]),
-    answers: newest([...state.answers]),
-    decisions: newest(state.decisions),
+    exceptions: [...state.exceptions],
+    answers: newestOf([...state.answers]),
+    decisions: newestOf(state.decisions),
     transaction: {
       started_at: state.startedAt,
       version: state.version,
@@ -125,15 +117,4 @@ function recountReaders(state: MachineState): void {
     for (const read of planTask.reads)
       state.tasks.readersLeft[read] = (state.tasks.readersLeft[read] ?? 0) - 1
   })
-}
-
-function newest<Item>(items: Item[]): Item[] {
-  const kept: Item[] = []
-  let bytes = 0
-  for (const item of items.slice(-MAX_DECISIONS).toReversed()) {
-    bytes += jsonSize(item, MAX_DECISION_BYTES)
-    if (bytes > MAX_DECISION_BYTES) break
-    kept.push(item)
-  }
-  return kept.toReversed()
 }

@@ -56,6 +56,8 @@ export interface MachineState {
   readonly transaction: string
   readonly params: unknown
   readonly thresholds: Thresholds
+  /** Of the plan as it travels. */
+  readonly planBytes: number
   readonly isReset: boolean
   readonly chain: number
   readonly startedAt: number
@@ -78,6 +80,8 @@ export interface MachineState {
   open: number
   nextToken: number
   liveBytes: number
+  /** Bytes that live outputs may take; worked out when first asked (`room.ts`). */
+  liveRoom: number | undefined
   output: unknown
   error: TransactionRow["error"]
   endedAt: number | null

@@ -170,23 +170,22 @@ async function isFailedByUs(client: Client, workflowId: string, runId: string): 
   }
 }
 
-/** As a continue-as-new would: the run's own arguments with the snapshot in them. */
+/** As a continue-as-new would: the run's own arguments with its snapshot. */
 async function toResumeArguments(
   client: Client,
   workflowId: string,
   runId: string,
   decision: Decision,
 ): Promise<unknown[]> {
-  const snapshot = await client.workflow.getHandle(workflowId, runId).query<unknown>(QUERY_SNAPSHOT)
+  const snapshot = await client.workflow.getHandle(workflowId, runId).query<Uint8Array>(QUERY_SNAPSHOT)
   const begun = await readStart(client, { workflowId, runId })
-  const [input, ...rest] = begun.args
+  const [input, packedPlan] = begun.args
   const resetRun = findResetRun(begun, runId)
   const resumed = {
     // The run ended as `failed`, which only runs with a proper start input do.
     ...(input as StartInput),
-    snapshot,
     resume: decision,
     ...(resetRun === undefined ? {} : { reset_run: resetRun }),
   } satisfies StartInput
-  return [resumed, ...rest]
+  return [resumed, packedPlan, snapshot]
 }

@@ -14,7 +14,8 @@ import {
   workflowInfo,
 } from "@temporalio/workflow"
 import { assertKnownFlags } from "../contract/flags.ts"
-import type { StartInput } from "../contract/messages.ts"
+import { MAX_INLINE_PLAN_BYTES, type StartInput } from "../contract/messages.ts"
+import { packJson, unpackJson } from "../contract/packed-json.ts"
 import type { EngineEvent, EventBody } from "../engine/events.ts"
 import { createMachine, type Machine } from "../engine/machine.ts"
 import type { Snapshot } from "../engine/snapshot.ts"
@@ -26,15 +27,17 @@ import { stage } from "./stage.ts"
 /**
  * @param start what the API wrote at the start; anything else fails the run with type `malformed_start`.
  * @param packed the plan, deflated, when it is too large to travel inline (nested it would become JSON).
+ * @param memory the engine's snapshot, packed, where this run goes on with another one.
  * @returns the end status and the flow's output.
  */
 export default async function run(
   start: StartInput,
   packed?: Uint8Array,
+  memory?: Uint8Array,
 ): Promise<{ status: string; output: unknown }> {
   const root = CancellationScope.current()
   const shield = new CancellationScope({ cancellable: false })
-  const machine = startMachine(start, packed)
+  const machine = startMachine(start, packed, memory)
 
   let wake = newLatch()
   let wanted: EndCommand | undefined
@@ -90,7 +93,7 @@ export default async function run(
 }
 
 /** A start that is not ours ends the run; one that this build cannot read is a plain error, for a later build. */
-function startMachine(start: StartInput, packed: Uint8Array | undefined): Machine {
+function startMachine(start: StartInput, packed?: Uint8Array, memory?: Uint8Array): Machine {
   const sent = packed ?? (isStartInput(start) ? start.plan : undefined)
   if (!isStartInput(start) || sent === undefined)
     throw ApplicationFailure.create({
@@ -101,9 +104,10 @@ function startMachine(start: StartInput, packed: Uint8Array | undefined): Machin
   assertKnownFlags(start.flags)
   const { plan_hash, tenant, transaction, params, thresholds, resume } = start
   // A snapshot comes from this engine, by continue-as-new or through the query of a closed run.
-  const snapshot = start.snapshot as Snapshot | undefined
+  const snapshot = memory ? (unpackJson(memory) as Snapshot) : undefined
   stage.machine = createMachine({
     ...loadPlan(plan_hash, sent),
+    planBytes: packed?.length ?? MAX_INLINE_PLAN_BYTES,
     at: workflowInfo().startTime.getTime(),
     isReset: lastReset(start) !== undefined,
     start: {
@@ -149,7 +153,7 @@ function close(
   if (status === "success") return { status, output }
   // Temporal's `Canceled` carries no details: the view comes from the mirror or the query.
   if (status === "cancelled" && root.consideredCancelled) throw new CancelledFailure("cancelled")
-  const view = machine.closingView()
+  const view = machine.briefView()
   throw ApplicationFailure.create({
     type: status,
     message: view.transaction.error?.message ?? status,
@@ -161,9 +165,8 @@ function close(
 function continueRun(machine: Machine, start: StartInput, packed: Uint8Array | undefined): Promise<never> {
   const { resume: _, reset_run: _earlier, ...rest } = start
   const reset = lastReset(start)
-  const next = { ...rest, ...(reset === undefined ? {} : { reset_run: reset }), snapshot: machine.snapshot() }
-  const continueAsNew = makeContinueAsNewFunc<typeof run>()
-  return packed ? continueAsNew(next, packed) : continueAsNew(next)
+  const next = { ...rest, ...(reset === undefined ? {} : { reset_run: reset }) }
+  return makeContinueAsNewFunc<typeof run>()(next, packed, packJson(machine.snapshot()))
 }
 
 function stamp(event: EventBody): EngineEvent {

@@ -58,7 +58,7 @@ function report(): void {
   // A query: replaying, but no history events. Its sink calls would be delivered.
   if (info.unsafe.isReplaying) return
   const isReset = info.runId !== info.originalExecutionRunId
-  const complete = wasReplayed || (isFirst && (isReset || start.snapshot !== undefined))
+  const complete = wasReplayed || (isFirst && (isReset || machine.chain > 0))
   wasReplayed = false
   isFirst = false
   const changes = machine.takeChanges(complete ? "all" : "dirty")

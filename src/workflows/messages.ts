@@ -1,4 +1,6 @@
 /** The doors of a run: update `decide`, signals of the actions' names, queries. All lead to the same engine. */
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import {
   ApplicationFailure,
   condition,
@@ -12,25 +14,30 @@ import {
 import {
   type Decision,
   type DecisionAnswer,
+  QUERY_ROWS,
   QUERY_SNAPSHOT,
   QUERY_STATE,
   REFUSED_FAILURE,
   UPDATE_DECIDE,
 } from "../contract/messages.ts"
+import { packJson } from "../contract/packed-json.ts"
 import type { View } from "../contract/rows.ts"
 import { DECISION_ACTIONS, type DecisionAction } from "../contract/statuses.ts"
 import type { EventBody } from "../engine/events.ts"
 import type { Machine } from "../engine/machine.ts"
-import type { Snapshot } from "../engine/snapshot.ts"
+import { jsonSize } from "../engine/size.ts"
 import { stage } from "./stage.ts"
 
-/** Answers of queries must fit into one message. */
-const QUERY_PAYLOAD_BYTES = 1024 * 1024
+/** Answers of queries must fit into one message, of 2 MiB. */
+const ANSWER_BYTES = 1_500_000
+/** Of inputs and outputs in an answer. */
+const PAYLOAD_BYTES = 1024 * 1024
 const SIGNAL_ACTOR = "temporal"
 
 const decideUpdate = defineUpdate<DecisionAnswer, [unknown]>(UPDATE_DECIDE)
 const stateQuery = defineQuery<View>(QUERY_STATE)
-const snapshotQuery = defineQuery<Snapshot>(QUERY_SNAPSHOT)
+const rowsQuery = defineQuery<Uint8Array>(QUERY_ROWS)
+const snapshotQuery = defineQuery<Uint8Array>(QUERY_SNAPSHOT)
 
 export interface MessageOptions {
   machine: Machine
@@ -39,8 +46,12 @@ export interface MessageOptions {
 }
 
 export function openDoors({ machine, apply }: MessageOptions): void {
-  setHandler(stateQuery, () => machine.view(QUERY_PAYLOAD_BYTES))
-  setHandler(snapshotQuery, () => machine.snapshot())
+  setHandler(stateQuery, () => {
+    const view = machine.view(PAYLOAD_BYTES)
+    return jsonSize(view, ANSWER_BYTES) <= ANSWER_BYTES ? view : machine.briefView()
+  })
+  setHandler(rowsQuery, () => packJson(machine.view(PAYLOAD_BYTES)))
+  setHandler(snapshotQuery, () => packJson(machine.snapshot()))
   const decide = (decision: SentDecision): DecisionAnswer => {
     // The validator has let it pass; and the engine asks again before it acts.
     apply({ kind: "decision", decision: decision as unknown as Decision })
@@ -86,19 +97,23 @@ function withUpdateId(sent: unknown): SentDecision {
   return { ...(isRecord(sent) ? sent : { action: undefined }), id }
 }
 
-/** The run id before any reset, so that a replay in a reset run makes the same ids. */
 function toSignalDecision(name: string, payload: unknown, position: number): Decision | undefined {
   if (!isAction(name)) return undefined
   if (payload !== undefined && payload !== null && (!isRecord(payload) || payload.undecodable === true))
     return undefined
-  const { runId, originalExecutionRunId } = workflowInfo()
   // Whatever else the payload holds, the engine checks the shape before it acts.
-  return {
-    ...payload,
-    id: `signal:${originalExecutionRunId ?? runId}:${position}`,
-    action: name,
-    actor: SIGNAL_ACTOR,
-  }
+  return { ...payload, id: toSignalId([name, payload ?? null], position), action: name, actor: SIGNAL_ACTOR }
+}
+
+/**
+ * A signal has no id of its own, and neither time nor history length tells it from others: both differ between
+ * a replay and the first time. The run is the one before any reset, so that the replay in a reset run makes the
+ * same ids; what was sent keeps apart those that took the same position before and after the reset.
+ */
+function toSignalId(sent: unknown, position: number): string {
+  const { runId, originalExecutionRunId } = workflowInfo()
+  const digest = bytesToHex(sha256(utf8ToBytes(JSON.stringify(sent)))).slice(0, 8)
+  return `signal:${originalExecutionRunId ?? runId}:${position}:${digest}`
 }
 
 function isAction(name: string): name is DecisionAction {

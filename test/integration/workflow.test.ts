@@ -4,6 +4,7 @@ import {
   WorkflowFailedError,
   WorkflowUpdateFailedError,
 } from "@temporalio/client"
+import { temporal } from "@temporalio/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { View } from "../../src/contract/rows.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
@@ -12,6 +13,7 @@ import { until } from "../helpers/until.ts"
 import {
   compile,
   countEvents,
+  type Run,
   startWorkflowRig,
   type WorkflowRig,
   workflowTaskFailures,
@@ -212,6 +214,22 @@ describe.each([
     await recordHistory(run, "signal-retry-all")
   })
 
+  test("an update and a signal right behind an answer that led to no command both count", async () => {
+    const instanceId = randomUUID()
+    for (const id of ["a", "b"]) await ledger.misbehave(id, ["refuse"], instanceId)
+    const run = await rig.start({ tasks: [task({ id: "a" }), task({ id: "b" })] }, {}, { instanceId })
+    await run.reaches((view) => isBlocked(view) && view.transaction.open_exceptions === 2)
+    const [answer] = await Promise.all([
+      run.decide({ action: "retry", task: "a" }),
+      run.handle.signal("retry", { task: "b", reason: "as well" }),
+    ])
+    expect(answer).toMatchObject({ tasks: [{ path: "a", status: "running" }] })
+    expect(await run.handle.result()).toMatchObject({ status: "success" })
+    const { decisions } = await run.view()
+    expect(new Set(decisions.map(({ task: path }) => path))).toEqual(new Set(["a", "b"]))
+    await recordHistory(run, "signal-beside-update")
+  })
+
   test("bad messages never fail a workflow task: they are counted and ignored", async () => {
     const instanceId = randomUUID()
     await ledger.misbehave("pay", ["refuse"], instanceId)
@@ -313,9 +331,10 @@ describe.each([
           transaction: instanceId,
           flags: [],
           thresholds: { quiet_events: 4000, quiet_bytes: 4e6, hold_events: 10_000 },
-          snapshot,
           resume: { id: "again", action: "retry", actor: "ann", reason: "fixed" },
         },
+        undefined,
+        snapshot,
       ],
     })
     expect(await resumed.result()).toMatchObject({ status: "success" })
@@ -340,6 +359,53 @@ describe.each([
       rig.runOf(rig.client.workflow.getHandle(run.handle.workflowId), run.instanceId),
       "continued-as-new",
     )
+  })
+
+  test("a reset run continues as new: keyed calls are repeated under their keys, unsafe ones are asked about", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("t4", ["refuse"], instanceId)
+    const tasks = chain(7).map((one) =>
+      one.id === "t2" || one.id === "t6" ? { ...one, effect: "unsafe" } : one,
+    )
+    const first = await rig.start({ tasks }, {}, { instanceId, thresholds: { quiet_events: 40 } })
+    await first.reaches(isBlocked)
+    const resetRun = await resetToFirstTask(rig, first)
+    const latest = rig.runOf(rig.client.workflow.getHandle(first.handle.workflowId), instanceId)
+
+    await latest.reaches((view) => isBlocked(view) && statusesOf(view)["t2"] === "parked")
+    await latest.decide({ action: "complete", task: "t2", attest: "executed", output: {} })
+    const view = await latest.reaches((now) => isBlocked(now) && statusesOf(now)["t6"] === "parked")
+    expect(view.chain).toBe(1)
+    expect(view.tasks[6]).toMatchObject({ outcome: "unknown" })
+    await latest.decide({ action: "retry", task: "t6", attest: "not_executed" })
+    expect(await latest.handle.result()).toMatchObject({ status: "success" })
+
+    const deliveries = await ledger.deliveries(instanceId)
+    const effects = deliveries.filter(({ effect }) => effect)
+    expect(effects.map(({ name }) => name)).toEqual(["t0", "t1", "t2", "t3", "t4", "t5", "t6"])
+    const repeated = deliveries.filter(({ effect }) => !effect)
+    expect(repeated.map(({ name }) => name)).toEqual(["t4", "t0", "t1", "t3"])
+    const continued = rig.changes.filter((row) => row.transaction_id === instanceId && row.chain === 1)
+    expect(new Set(continued.map(({ reset_run }) => reset_run))).toEqual(new Set([resetRun]))
+  })
+
+  test("signals of one position before and after a reset are two decisions", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("t0", ["refuse", "refuse"], instanceId)
+    const first = await rig.start({ tasks: chain(1) }, {}, { instanceId })
+    await first.reaches(isBlocked)
+    await first.handle.signal("retry", { task: "t0", reason: "try again" })
+    await first.reaches((view) => isBlocked(view) && view.decisions.length === 1)
+    await resetToFirstTask(rig, first, { reapplySignals: false })
+    const latest = rig.runOf(rig.client.workflow.getHandle(first.handle.workflowId), instanceId)
+    await ledger.misbehave("t0", ["refuse"], instanceId)
+    await latest.reaches(isBlocked)
+    await latest.handle.signal("skip", { task: "t0", reason: "not needed" })
+    await latest.handle.result()
+    const decided = rig.changes
+      .filter((row) => row.transaction_id === instanceId)
+      .flatMap((row) => row.decisions)
+    expect(new Map(decided.map((row) => [row.decision_id, row.action]))).toHaveProperty("size", 2)
   })
 
   test("racing decisions are neither lost nor applied twice while runs continue as new", async () => {
@@ -491,6 +557,28 @@ function isRefusal(word: string): (error: unknown) => boolean {
 
 function failureType(error: unknown): string | undefined {
   return error instanceof WorkflowFailedError ? (error.cause as { type?: string }).type : undefined
+}
+
+/** As `temporal workflow reset` does. @returns the new run's id. */
+async function resetToFirstTask(
+  { client, namespace }: WorkflowRig,
+  { handle }: Run,
+  { reapplySignals = true } = {},
+): Promise<string> {
+  const { events } = await handle.fetchHistory()
+  const completed = events?.find((event) => event.workflowTaskCompletedEventAttributes)
+  const { runId } = await handle.describe()
+  const answer = await client.workflowService.resetWorkflowExecution({
+    namespace,
+    workflowExecution: { workflowId: handle.workflowId, runId },
+    workflowTaskFinishEventId: completed?.eventId ?? null,
+    requestId: randomUUID(),
+    reason: "test",
+    resetReapplyExcludeTypes: reapplySignals
+      ? []
+      : [temporal.api.enums.v1.ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL],
+  })
+  return answer.runId
 }
 
 /** A run that continues as new hands updates that had not reached it back to the caller, who asks again. */

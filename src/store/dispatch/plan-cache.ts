@@ -1,6 +1,7 @@
 /** Plans by their hash, in the form in which they travel. They never change, so they are never read again. */
 import { inflateSync, strFromU8 } from "fflate"
 import type { Pool } from "pg"
+import { MAX_INLINE_PLAN_BYTES } from "../../contract/messages.ts"
 import type { Plan } from "../../contract/plan.ts"
 import { findPlan } from "../queries/find-plan.ts"
 import type { TransactionStart } from "../queries/find-start.ts"
@@ -8,8 +9,6 @@ import type { TransactionStart } from "../queries/find-start.ts"
 /** A small plan travels inside the start input; a large one as an argument of its own, deflated. */
 export type TravellingPlan = { plan: Plan } | { packed: Uint8Array }
 
-/** Longest JSON of a plan that travels inside the start input. */
-const MAX_INLINE_BYTES = 16 * 1024
 const MAX_CACHED = 200
 
 export interface PlanCache {
@@ -40,5 +39,5 @@ export function createPlanCache(pool: Pool): PlanCache {
 export function toTravelling(packed: Uint8Array): TravellingPlan {
   const json = inflateSync(packed)
   // What the API compiled, checked and stored.
-  return json.length <= MAX_INLINE_BYTES ? { plan: JSON.parse(strFromU8(json)) as Plan } : { packed }
+  return json.length <= MAX_INLINE_PLAN_BYTES ? { plan: JSON.parse(strFromU8(json)) as Plan } : { packed }
 }

@@ -9,6 +9,7 @@ const Row = z.object({
     version: z.int(),
     status: z.enum(TRANSACTION_STATUSES),
     tasks: z.array(z.object({ path: z.string(), status: z.enum(TASK_STATUSES), outcome: z.enum(OUTCOMES) })),
+    more_tasks: z.int().optional(),
   }),
 })
 export type RecordedDecision = z.output<typeof Row>

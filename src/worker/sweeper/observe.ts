@@ -8,7 +8,8 @@ import {
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from "@temporalio/client"
-import { QUERY_STATE } from "../../contract/messages.ts"
+import { QUERY_ROWS } from "../../contract/messages.ts"
+import { unpackJson } from "../../contract/packed-json.ts"
 import type { View } from "../../contract/rows.ts"
 import { type EndStatus, isEndStatus } from "../../contract/statuses.ts"
 
@@ -73,9 +74,10 @@ export async function observe(client: Client, workflowId: string): Promise<Obser
 /** Asks the run itself; a closed one is replayed for it. */
 export async function askView(client: Client, { workflow_id, run_id }: Run): Promise<Answer> {
   try {
-    const view = await client.withDeadline(Date.now() + ASK_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflow_id, run_id).query<unknown>(QUERY_STATE),
+    const packed = await client.withDeadline(Date.now() + ASK_DEADLINE_MS, () =>
+      client.workflow.getHandle(workflow_id, run_id).query<unknown>(QUERY_ROWS),
     )
+    const view = packed instanceof Uint8Array ? unpackJson(packed) : undefined
     if (isView(view)) return { kind: "view", view }
     return { kind: "unanswerable", error: new Error("the run answers something that is no view") }
   } catch (thrown) {

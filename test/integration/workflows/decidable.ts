@@ -7,12 +7,13 @@ import { ApplicationFailure, condition, defineQuery, defineUpdate, setHandler } 
 import {
   type Decision,
   type DecisionAnswer,
+  QUERY_ROWS,
   QUERY_SNAPSHOT,
-  QUERY_STATE,
   REFUSED_FAILURE,
   type StartInput,
   UPDATE_DECIDE,
 } from "../../../src/contract/messages.ts"
+import { packJson } from "../../../src/contract/packed-json.ts"
 import type { View } from "../../../src/contract/rows.ts"
 
 /** `params` of a test's transaction. */
@@ -50,8 +51,8 @@ export default async function decidable(input: StartInput): Promise<void> {
       },
     },
   )
-  setHandler(defineQuery<View>(QUERY_STATE), () => viewOf(answers.size, latest))
-  setHandler(defineQuery<object>(QUERY_SNAPSHOT), () => ({ from: input.transaction }))
+  setHandler(defineQuery<Uint8Array>(QUERY_ROWS), () => packJson(viewOf(answers.size, latest)))
+  setHandler(defineQuery<Uint8Array>(QUERY_SNAPSHOT), () => packJson({ from: input.transaction }))
   if (script.fail === true && input.resume === undefined) {
     throw ApplicationFailure.create({ message: "failed", type: "failed", details: [viewOf(0, undefined)] })
   }

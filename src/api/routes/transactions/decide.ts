@@ -38,6 +38,10 @@ const Decided = z
     status: z.string(),
     version: z.int(),
     tasks: z.array(z.object({ path: z.string(), status: z.string() })),
+    more_tasks: z
+      .int()
+      .optional()
+      .openapi({ description: "How many tasks were decided beyond those listed." }),
   })
   .openapi("Decided")
 
