@@ -16,7 +16,7 @@ import { type Judgement, judgeFailure, parks } from "./outcome.ts"
 import { fitCode, fitMessage, liveRoom } from "./room.ts"
 import { activityIdOf, renderCall } from "./scope.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, outcomeOf, planTask, priorOf, setOutcome, setStatus } from "./state.ts"
+import { type MachineState, outcomeOf, planTask, priorOf, setOutcome, setStatus, stampEnd } from "./state.ts"
 
 /** Temporal refuses payloads above 2 MiB, and fails the workflow task with them. */
 const MAX_CALL_BYTES = 1_500_000
@@ -85,9 +85,8 @@ export function keepOutput(state: MachineState, task: number, output: unknown): 
 
 /** Ends a task with `success` or `skipped`: what it read may be dropped, what depends on it may start. */
 export function endWell(state: MachineState, task: number, status: "success" | "skipped"): void {
-  const { tasks } = state
   setStatus(state, task, status)
-  tasks.endedAt[task] = state.now
+  stampEnd(state, task)
   for (const read of planTask(state, task).reads) releaseReader(state, read)
   if (state.mode === "forward") resolveEdges(state, task)
 }
@@ -109,7 +108,7 @@ function endFailed(state: MachineState, task: number, found: Judgement): void {
   state.tasks.error[task] = { code: judgement.code, class: judgement.class, message: judgement.message }
   if (state.mode !== "forward") {
     state.tasks.reason[task] = "cancelled"
-    state.tasks.endedAt[task] = state.now
+    stampEnd(state, task)
     setStatus(state, task, "cancelled")
     if (judgement.outcome === "unknown") openTaskException(state, task, judgement)
     return
@@ -122,7 +121,7 @@ function endFailed(state: MachineState, task: number, found: Judgement): void {
     return
   }
   setStatus(state, task, "failed")
-  state.tasks.endedAt[task] = state.now
+  stampEnd(state, task)
   openTaskException(state, task, judgement)
   resolveEdges(state, task)
 }

@@ -22,6 +22,7 @@ import {
   setOutcome,
   setStatus,
   setTransactionStatus,
+  stampEnd,
   statusOf,
   touchTransaction,
 } from "./state.ts"
@@ -78,7 +79,7 @@ export function cancelAll(state: MachineState, by: string | null): void {
     if (status !== "pending" && status !== "parked") continue
     setStatus(state, task, "cancelled")
     state.tasks.reason[task] = "cancelled"
-    state.tasks.endedAt[task] = state.now
+    stampEnd(state, task)
     // An unknown effect stays on record as open: the transaction ends, the question does not.
     if (outcomeOf(state, task) === "unknown") reopenException(state, task)
     else closeException(state, task, { state: "superseded", by })

@@ -6,7 +6,7 @@
  * pruned because of a failure resolves its own edges as failed, so nothing behind a failed task ever runs.
  * E5 propagation uses a queue, never recursion.
  */
-import { type MachineState, setStatus, statusOf } from "./state.ts"
+import { type MachineState, setStatus, stampEnd, statusOf } from "./state.ts"
 
 export type Edge = "live" | "dead" | "failed"
 
@@ -75,7 +75,7 @@ function resolve(state: MachineState, task: number, edge: Edge): void {
 
 /** Makes a pending task ready or pruned once its edges allow it. */
 function settleTask(state: MachineState, task: number): "ready" | "pruned" | "unchanged" {
-  const { unresolved, live, failed, reason, endedAt } = state.tasks
+  const { unresolved, live, failed, reason } = state.tasks
   if (unresolved[task] !== 0 || statusOf(state, task) !== "pending") return "unchanged"
   const isRoot = state.plan.tasks[task]?.deps.length === 0
   if (failed[task] === 0 && (isRoot || (live[task] ?? 0) > 0)) {
@@ -83,7 +83,7 @@ function settleTask(state: MachineState, task: number): "ready" | "pruned" | "un
     return "ready"
   }
   reason[task] = failed[task] === 1 ? UPSTREAM_FAILED : UPSTREAM_PRUNED
-  endedAt[task] = state.now
+  stampEnd(state, task)
   setStatus(state, task, "pruned")
   return "pruned"
 }

@@ -202,14 +202,45 @@ describe("T1 time", () => {
     expect(endedAt(run, 1_015)).toBe(1_015)
   })
 
-  test("a worker's clock that runs ahead or behind is held between what is known", () => {
+  test("M6 a worker's clock may differ, but no task ends before it started", () => {
     const ahead = drive(planOf([{ id: "a" }, { id: "b" }]))
     ahead.apply(started)
-    expect(endedAt(ahead, 9_999_999)).toBe(1_020)
+    expect(endedAt(ahead, 9_999)).toBe(9_999)
     const behind = drive(planOf([{ id: "a" }, { id: "b" }]))
     behind.apply(started)
     expect(endedAt(behind, 5)).toBe(1_010)
   })
+
+  test.each([Number.NaN, -1, 1e300, Number.POSITIVE_INFINITY])(
+    "a clock that says %d is not believed",
+    (at) => {
+      const run = drive(planOf([{ id: "a" }, { id: "b" }]))
+      run.apply(started)
+      expect(endedAt(run, at)).toBe(1_020)
+    },
+  )
+
+  // A timeout has only the time of the workflow task that took it, which a replay may take later.
+  test.each(["alone", "with the answer that came after it"])(
+    "a rough time stays with the task it belongs to: the timeout came %s",
+    (how) => {
+      const run = drive(planOf([{ id: "a" }, { id: "b" }, { id: "c", deps: ["b"] }]))
+      run.apply(started)
+      const { token } = run.callOf("a")
+      const timeout = {
+        kind: "failed",
+        token,
+        failure: { cause: "start_to_close", message: "late" },
+      } as const
+      const answer = { kind: "done", token: run.callOf("b").token, output: null, ended_at: 1_015 } as const
+      if (how === "alone") {
+        run.apply(timeout)
+        run.apply(answer)
+      } else run.apply(timeout, answer)
+      expect(run.row("b").ended_at).toBe(1_015)
+      expect(run.row("c").started_at).toBe(1_015)
+    },
+  )
 })
 
 describe("cancel", () => {

@@ -78,7 +78,7 @@ export function createMachine(options: MachineStart): Machine {
     apply(events) {
       const meter = createMeter()
       for (const event of events) {
-        state.now = Math.max(state.now, timeOf(event))
+        state.now = timeOf(event)
         state.historyEvents = event.history_events
         state.historyBytes = event.history_bytes
         take(state, event, meter)
@@ -100,15 +100,24 @@ export function createMachine(options: MachineStart): Machine {
   }
 }
 
+/** A clock that is further ahead than this is wrong. */
+const MAX_AHEAD_MS = 24 * 3_600_000
+
 /**
- * T1 the machine's time never goes back, and is the time of what happened, not of the workflow task that
- * took it, wherever the event carries it: the SDK may take an answer with a later task in a replay than the
- * first time. A worker's clock that runs ahead is held to the workflow's.
+ * T1 the machine's time is that of the event it took last, and of nothing else: of what happened, where the
+ * event carries it, not of the workflow task that took it. The SDK may take an answer with a later task in a
+ * replay than the first time, and then together with others, so neither a bound by the task's time nor a
+ * maximum over events would come out the same. It may go back: clocks of workers differ. M6 yet no task ends
+ * before it started.
  */
 function timeOf(event: EngineEvent): number {
-  if (event.kind === "done") return Math.min(event.ended_at ?? event.at, event.at)
-  if (event.kind === "failed") return Math.min(event.failure.ended_at ?? event.at, event.at)
+  if (event.kind === "done") return trusted(event.ended_at, event.at)
+  if (event.kind === "failed") return trusted(event.failure.ended_at, event.at)
   return event.at
+}
+
+function trusted(endedAt: number | undefined, at: number): number {
+  return endedAt === undefined || !(endedAt >= 0 && endedAt <= at + MAX_AHEAD_MS) ? at : endedAt
 }
 
 function take(state: MachineState, event: EngineEvent, meter: Meter): void {

@@ -155,6 +155,11 @@ export function priorOf(state: MachineState, task: number): Outcome {
   return OUTCOMES[state.tasks.prior[task] ?? 0] ?? "not_started"
 }
 
+/** M6 no task ends before it started, whatever clocks say. */
+export function stampEnd(state: MachineState, task: number): void {
+  state.tasks.endedAt[task] = Math.max(state.now, state.tasks.startedAt[task] ?? 0)
+}
+
 /** The plan's task at a position that is known to exist. */
 export function planTask(state: MachineState, task: number): Plan["tasks"][number] {
   const found = state.plan.tasks[task]
