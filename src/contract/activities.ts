@@ -53,3 +53,5 @@ export interface AttemptMarker {
 
 /** Largest output of one task that travels inline, in bytes of JSON. */
 export const MAX_INLINE_OUTPUT_BYTES = 64 * 1024
+/** Deepest nesting of such an output: what an expression may hand on (`value_depth` of cel/1). */
+export const MAX_INLINE_OUTPUT_DEPTH = 256
