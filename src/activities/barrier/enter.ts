@@ -5,9 +5,9 @@
  * B2 a second attempt waits for the first one's transaction at the primary key, and then sees its end.
  * B3 a row that compensation has closed lets no late attempt through.
  */
+import { BARRIER_TABLE } from "../../contract/sql.ts"
 import type { CallIdentity } from "../identity.ts"
 import type { Run } from "../db/transaction.ts"
-import { BARRIER_TABLE } from "./schema.ts"
 
 export interface BarrierKey {
   /** `<tenant>/<instance_id>`. */
