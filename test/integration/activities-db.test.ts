@@ -300,7 +300,6 @@ describe("a db task", () => {
     ["42601", "misconfigured", "select from from"],
     ["42P01", "misconfigured", "select * from nowhere"],
     ["42703", "misconfigured", "select nothing from stock"],
-    ["42601", "misconfigured", "select 1; commit"],
     ["57014", "not_executed", "select pg_sleep(5)"],
   ])("reads SQLSTATE %s as %s, and leaves nothing behind", async (state, expected, sql) => {
     const request = call({ sql }, { transaction: `state-${serial}`, budgetMs: 600 })
@@ -320,6 +319,16 @@ describe("a db task", () => {
     expect(brief(await connectorTo().call(call({ sql: "select refuse()" })))).toEqual({
       class: "refused",
       code: "SQLSTATE_P0001",
+    })
+  })
+
+  test("a statement the protocol refuses is a mistake", async () => {
+    await admin.query(
+      "create or replace function unfit() returns int language plpgsql as $$ begin raise exception 'few' using errcode = '08P01'; end $$",
+    )
+    expect(brief(await connectorTo().call(call({ sql: "select unfit()" })))).toEqual({
+      class: "misconfigured",
+      code: "SQLSTATE_08P01",
     })
   })
 
