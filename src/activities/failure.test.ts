@@ -48,15 +48,6 @@ describe("toApplicationFailure()", () => {
     )
   })
 
-  test("stops at a code that the author listed", () => {
-    expect(
-      toApplicationFailure(ending({}), { effect: "keyed", non_retryable: ["HTTP_503"] }).nonRetryable,
-    ).toBe(true)
-    expect(
-      toApplicationFailure(ending({}), { effect: "keyed", non_retryable: ["HTTP_500"] }).nonRetryable,
-    ).toBe(false)
-  })
-
   test("passes the target's wish on, clamped", () => {
     const delay = (retryAfterMs: number) =>
       toApplicationFailure(ending({ retryAfterMs }), { effect: "keyed" }).nextRetryDelay

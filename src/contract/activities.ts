@@ -18,8 +18,6 @@ export interface CallInput {
   output?: Template
   /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */
   fail_when?: Template
-  /** Retries stop after an attempt that failed with one of these codes. */
-  non_retryable?: string[]
   /** Only when the workflow id had to be shortened. */
   transaction?: string
   /** Only when the activity id had to be shortened. */
