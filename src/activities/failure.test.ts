@@ -52,7 +52,7 @@ describe("toApplicationFailure()", () => {
     const delay = (retryAfterMs: number) =>
       toApplicationFailure(ending({ retryAfterMs }), { effect: "keyed" }).nextRetryDelay
     expect(delay(7_000)).toBe(7_000)
-    expect(delay(-1)).toBe(0)
+    expect(delay(0)).toBeUndefined()
     expect(delay(86_400_000)).toBe(240_000)
     expect(toApplicationFailure(ending({}), { effect: "keyed" }).nextRetryDelay).toBeUndefined()
   })

@@ -26,14 +26,14 @@ export function toApplicationFailure(ending: Ending, rules: Pick<CallInput, "eff
     ...(ending.endedAt === undefined ? {} : { ended_at: ending.endedAt }),
   }
   const nonRetryable = mustNotRepeat(failure, rules)
+  const delay =
+    ending.retryAfterMs === undefined || nonRetryable ? undefined : clampRetryAfterMs(ending.retryAfterMs)
   return ApplicationFailure.create({
     type: failure.code,
     message: cutText(ending.message, MAX_MESSAGE),
     details: [failure],
     nonRetryable,
-    ...(ending.retryAfterMs === undefined || nonRetryable
-      ? {}
-      : { nextRetryDelay: clampRetryAfterMs(ending.retryAfterMs) }),
+    ...(delay === undefined ? {} : { nextRetryDelay: delay }),
   })
 }
 
