@@ -79,6 +79,12 @@ describe("toAttemptRow()", () => {
     expect(JSON.stringify(row)).not.toContain("Bearer")
   })
 
+  test("cuts what nests too deep, without a secret", () => {
+    const body: unknown = JSON.parse(`${"[".repeat(200_000)}"s3cret-value"${"]".repeat(200_000)}`)
+    const row = rowOf({ class: "done", output: 1, evidence: { response: { status: 200, body } } })
+    expect(JSON.stringify(row.response)).toMatch(/^\{"status":200,"body":\[+"… \(nested deeper\)"\]+\}$/)
+  })
+
   test("cuts long texts and large values", () => {
     const row = rowOf({ class: "done", output: 1, evidence: { response: { body: "ä".repeat(100_000) } } })
     expect(row.response).toEqual({ body: expect.stringMatching(/^ä{4096}… \(100000 characters\)$/) })

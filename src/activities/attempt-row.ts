@@ -3,12 +3,15 @@ import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import type { Verdict } from "./call.ts"
 import type { CallIdentity } from "./identity.ts"
+import { cutDeeperThan } from "./nesting.ts"
 import type { SecretStore } from "./secrets.ts"
 
 /** Largest kept part of one text in a request or response, in characters. */
 export const MAX_KEPT_TEXT = 4 * 1024
 /** Largest kept request, and response, in bytes of JSON. */
 export const MAX_KEPT_BYTES = 16 * 1024
+/** Deepest kept nesting of a request or response. */
+const MAX_KEPT_DEPTH = 32
 const MAX_MESSAGE = 1_000
 
 export interface AttemptFacts {
@@ -48,10 +51,10 @@ export function cutText(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`
 }
 
-/** Redacted before it is cut, so that the cut cannot leave the head of a secret. */
+/** Redacted before texts are cut, so that the cut cannot leave the head of a secret. */
 function keep(value: unknown, secrets: SecretStore): unknown {
   if (value === undefined) return null
-  const kept = cutTexts(secrets.redact(value))
+  const kept = cutTexts(secrets.redact(cutDeeperThan(value, MAX_KEPT_DEPTH)))
   const json = JSON.stringify(kept)
   const bytes = Buffer.byteLength(json)
   return bytes <= MAX_KEPT_BYTES ? kept : { cut: cutText(json, MAX_KEPT_TEXT), bytes }

@@ -16,12 +16,13 @@ describe("attemptBudgetMs()", () => {
 
 describe("clampRetryAfterMs()", () => {
   test.each([
-    [-5, 0],
-    [0, 0],
+    [-5, undefined],
+    [0, undefined],
+    [0.4, undefined],
     [1_499.6, 1_500],
     [240_000, 240_000],
     [86_400_000, 240_000],
-  ])("of %d is %d", (asked, granted) => {
+  ])("of %d is %s", (asked, granted) => {
     expect(clampRetryAfterMs(asked)).toBe(granted)
   })
 })

@@ -18,6 +18,8 @@ export function attemptBudgetMs(startToCloseTimeoutMs: number): number {
   return Math.max(Math.floor(limit - margin), 1)
 }
 
-export function clampRetryAfterMs(ms: number): number {
-  return Math.min(Math.max(Math.round(ms), 0), RETRY_AFTER_CAP_MS)
+/** Undefined for "at once": Temporal takes a delay of zero for no retry at all, and the flow's own interval will do. */
+export function clampRetryAfterMs(ms: number): number | undefined {
+  const wanted = Math.round(ms)
+  return wanted <= 0 ? undefined : Math.min(wanted, RETRY_AFTER_CAP_MS)
 }

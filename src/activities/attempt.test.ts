@@ -96,6 +96,19 @@ async function failureOf(ended: Promise<unknown>): Promise<ApplicationFailure & 
 }
 
 describe("runAttempt()", () => {
+  test("a success that nests too deep was executed, and its row is written", async () => {
+    const output: unknown = JSON.parse("[".repeat(200_000) + "]".repeat(200_000))
+    const trial = createTrial(() => ({ class: "done", output, evidence: { response: { body: output } } }))
+    const failure = await failureOf(trial.run())
+    expect(failure.detail).toMatchObject({
+      class: "misconfigured",
+      outcome: "executed",
+      code: "output_too_deep",
+    })
+    expect(failure.nonRetryable).toBe(true)
+    expect(trial.rows).toMatchObject([{ outcome: "executed", response: { body: [[expect.anything()]] } }])
+  })
+
   test("answers the output and writes the row", async () => {
     const trial = createTrial(() => done)
     await expect(trial.run()).resolves.toEqual({ output: { id: 1 }, ended_at: expect.any(Number) })

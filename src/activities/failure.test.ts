@@ -48,20 +48,11 @@ describe("toApplicationFailure()", () => {
     )
   })
 
-  test("stops at a code that the author listed", () => {
-    expect(
-      toApplicationFailure(ending({}), { effect: "keyed", non_retryable: ["HTTP_503"] }).nonRetryable,
-    ).toBe(true)
-    expect(
-      toApplicationFailure(ending({}), { effect: "keyed", non_retryable: ["HTTP_500"] }).nonRetryable,
-    ).toBe(false)
-  })
-
   test("passes the target's wish on, clamped", () => {
     const delay = (retryAfterMs: number) =>
       toApplicationFailure(ending({ retryAfterMs }), { effect: "keyed" }).nextRetryDelay
     expect(delay(7_000)).toBe(7_000)
-    expect(delay(-1)).toBe(0)
+    expect(delay(0)).toBeUndefined()
     expect(delay(86_400_000)).toBe(240_000)
     expect(toApplicationFailure(ending({}), { effect: "keyed" }).nextRetryDelay).toBeUndefined()
   })

@@ -16,12 +16,9 @@ export type Ending = Pick<Failed, "class" | "code" | "message" | "retryAfterMs">
 
 /**
  * `type` is the code, the first detail a `CallFailure`. The wish of the target (`Retry-After`) becomes the
- * next retry's delay.
+ * next retry's delay. Which codes of the flow's own end the retries, the server knows from the retry policy.
  */
-export function toApplicationFailure(
-  ending: Ending,
-  rules: Pick<CallInput, "effect" | "non_retryable">,
-): ApplicationFailure {
+export function toApplicationFailure(ending: Ending, rules: Pick<CallInput, "effect">): ApplicationFailure {
   const failure: CallFailure = {
     class: ending.class === "ongoing" ? "unknown" : ending.class,
     outcome: ending.outcome,
@@ -29,20 +26,19 @@ export function toApplicationFailure(
     ...(ending.endedAt === undefined ? {} : { ended_at: ending.endedAt }),
   }
   const nonRetryable = mustNotRepeat(failure, rules)
+  const delay =
+    ending.retryAfterMs === undefined || nonRetryable ? undefined : clampRetryAfterMs(ending.retryAfterMs)
   return ApplicationFailure.create({
     type: failure.code,
     message: cutText(ending.message, MAX_MESSAGE),
     details: [failure],
     nonRetryable,
-    ...(ending.retryAfterMs === undefined || nonRetryable
-      ? {}
-      : { nextRetryDelay: clampRetryAfterMs(ending.retryAfterMs) }),
+    ...(delay === undefined ? {} : { nextRetryDelay: delay }),
   })
 }
 
 /** An unsafe call gets a next attempt only after it is proven that this one did not run. */
-function mustNotRepeat(failure: CallFailure, rules: Pick<CallInput, "effect" | "non_retryable">): boolean {
+function mustNotRepeat(failure: CallFailure, rules: Pick<CallInput, "effect">): boolean {
   if (failure.class === "refused" || failure.class === "misconfigured") return true
-  if (rules.effect === "unsafe" && failure.outcome !== "not_executed") return true
-  return rules.non_retryable?.includes(failure.code) ?? false
+  return rules.effect === "unsafe" && failure.outcome !== "not_executed"
 }

@@ -1,5 +1,6 @@
 /** What every call says of itself: key, trace and identity, as HTTP headers and as gRPC metadata. */
 import { createHash, randomBytes } from "node:crypto"
+import { KEY_HEADER } from "../contract/names.ts"
 import type { CallRequest } from "./call.ts"
 
 type Caller = Pick<CallRequest, "identity" | "key">
@@ -10,7 +11,7 @@ type Caller = Pick<CallRequest, "identity" | "key">
  */
 export function identityHeaders({ identity, key }: Caller): Record<string, string> {
   return {
-    "idempotency-key": key,
+    [KEY_HEADER]: key,
     traceparent: createTraceparent(identity),
     "x-holdfast-transaction": toHeaderText(identity.transaction),
     "x-holdfast-task": toHeaderText(identity.task),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
+import { MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
 import type { Template, Tree } from "../contract/tree.ts"
 import type { Done } from "./call.ts"
 import { settle } from "./settle.ts"
@@ -58,6 +58,23 @@ describe("settle()", () => {
       left: "executed",
     })
     expect(settle(done("ä".repeat(MAX_INLINE_OUTPUT_BYTES / 2)), {}).class).toBe("misconfigured")
+  })
+
+  test("an output nested deeper than the limit was executed", () => {
+    const nested = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels))
+    expect(settle(done(nested(MAX_INLINE_OUTPUT_DEPTH)), {}).class).toBe("done")
+    for (const levels of [MAX_INLINE_OUTPUT_DEPTH + 1, 200_000])
+      expect(settle(done({ a: nested(levels - 1) }), {})).toMatchObject({
+        class: "misconfigured",
+        code: "output_too_deep",
+        left: "executed",
+      })
+    const reply = { id: 7, rest: nested(200_000) }
+    expect(settle(done(reply), { output: ["$", field("output", "id")] })).toMatchObject({ output: 7 })
+    expect(settle(done(reply), { output: ["$", ["v", "output"]] })).toMatchObject({
+      class: "misconfigured",
+      left: "executed",
+    })
   })
 
   test("a large reply is fine when output picks a part of it", () => {

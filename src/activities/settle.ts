@@ -1,15 +1,16 @@
 /** From the raw reply to what later tasks can see: `fail_when`, `output`, and the limit of what travels inline. */
-import { type CallInput, MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
+import { type CallInput, MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { Template } from "../contract/tree.ts"
 import { createMeter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
 import type { Done, Failed, Verdict } from "./call.ts"
+import { isDeeperThan } from "./nesting.ts"
 
 /**
  * `fail_when` and `output` read `{output, input}`, where `output` is the raw reply. A true `fail_when` makes a
- * refusal. An `output` that fails or is larger than 64 KiB of JSON is a mistake in the flow, and the effect
- * has happened; a `fail_when` that fails leaves open whether it has.
+ * refusal. An `output` that fails, nests too deep or is larger than 64 KiB of JSON is a mistake in the flow, and the
+ * effect has happened; a `fail_when` that fails leaves open whether it has.
  */
 export function settle(done: Done, call: Pick<CallInput, "output" | "fail_when" | "input">): Verdict {
   const scope = { output: done.output, input: call.input ?? null }
@@ -41,6 +42,12 @@ export function settle(done: Done, call: Pick<CallInput, "output" | "fail_when" 
 }
 
 function limit(done: Done, output: unknown): Verdict {
+  if (isDeeperThan(output, MAX_INLINE_OUTPUT_DEPTH))
+    return misconfigured(done, {
+      code: "output_too_deep",
+      message: `the output nests deeper than ${MAX_INLINE_OUTPUT_DEPTH} levels: pick what later tasks need with "output"`,
+      left: "executed",
+    })
   const bytes = Buffer.byteLength(JSON.stringify(output))
   if (bytes <= MAX_INLINE_OUTPUT_BYTES) return { ...done, output }
   return misconfigured(done, {

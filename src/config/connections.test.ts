@@ -50,6 +50,17 @@ describe("parseConnections()", () => {
     )
   })
 
+  test("refuses an idempotency key, which each call has of its own", () => {
+    const text = JSON.stringify([
+      { name: "a", kind: "http", base_url: "http://h", headers: { "Idempotency-Key": "k" } },
+      { name: "b", kind: "http-rpc", host: "h", port: 1, headers: { "idempotency-key": { secret: "k" } } },
+      { name: "c", kind: "grpc", host: "h", port: 1, metadata: { "idempotency-key": "k" } },
+    ])
+    expect(() => parseConnections(text, "x")).toThrow(
+      /0\/headers\/Idempotency-Key: a connection's[^]*1\/headers\/idempotency-key[^]*2\/metadata\/idempotency-key/,
+    )
+  })
+
   test("refuses a name or a default that is there twice", () => {
     const mqtt = { kind: "mqtt", host: "h", port: 1, default: true }
     const text = JSON.stringify([

@@ -3,6 +3,7 @@ import { z } from "zod"
 import { CONNECTION_KINDS_OF_TASK, PROFILES } from "../contract/connections.ts"
 import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
+import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
 import { ConfigError, describeIssues } from "./problems.ts"
 
@@ -15,7 +16,16 @@ const port = z.int().min(1).max(65_535)
 const tls = z.boolean().optional()
 const profile = z.enum(PROFILES).optional()
 const secretName = z.string().min(1)
-const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ secret: secretName })])).optional()
+const headers = z
+  .record(z.string(), z.union([z.string(), z.strictObject({ secret: secretName })]))
+  .superRefine((written, context) => {
+    for (const name of Object.keys(written)) {
+      if (name.toLowerCase() !== KEY_HEADER) continue
+      const message = `a connection's ${KEY_HEADER} is the same for all calls, so that the target would drop them as repeats: leave it out, each call sends its own`
+      context.issues.push({ code: "custom", message, path: [name], input: written })
+    }
+  })
+  .optional()
 
 const connection = z.discriminatedUnion("kind", [
   z.strictObject({

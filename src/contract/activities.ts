@@ -18,8 +18,6 @@ export interface CallInput {
   output?: Template
   /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */
   fail_when?: Template
-  /** Retries stop after an attempt that failed with one of these codes. */
-  non_retryable?: string[]
   /** Only when the workflow id had to be shortened. */
   transaction?: string
   /** Only when the activity id had to be shortened. */
@@ -53,3 +51,5 @@ export interface AttemptMarker {
 
 /** Largest output of one task that travels inline, in bytes of JSON. */
 export const MAX_INLINE_OUTPUT_BYTES = 64 * 1024
+/** Deepest nesting of such an output: what an expression may hand on (`value_depth` of cel/1). */
+export const MAX_INLINE_OUTPUT_DEPTH = 256

@@ -7,6 +7,8 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 
 export const MAX_ID_BYTES = 200
+/** The header, and gRPC metadata, that carries a call's idempotency key. Lower case. */
+export const KEY_HEADER = "idempotency-key"
 export type Operation = "do" | "undo" | "probe"
 
 export interface ActivityName {

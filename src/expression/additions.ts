@@ -4,6 +4,7 @@ import { bytesToHex } from "@noble/hashes/utils.js"
 import { add } from "./arithmetic.ts"
 import { toText } from "./convert.ts"
 import { Fault } from "./error.ts"
+import { parseExactJson } from "./exact-json.ts"
 import { toInt } from "./integers.ts"
 import { MapBuilder } from "./map-builder.ts"
 import { PER_STEP } from "./meter.ts"
@@ -81,7 +82,7 @@ export function sha256hex(value: unknown, _: unknown, meter: Meter): string {
   return bytesToHex(sha256(toBytes("sha256hex", value, meter)))
 }
 
-/** Numbers become doubles, as in every other data. */
+/** Numbers become doubles, as in every other data; those that a double does not hold stay text. */
 export function jsonParse(text: unknown, _: unknown, meter: Meter): unknown {
   if (typeof text !== "string") throw wrongType("json_parse", "a string", text)
   if (text.length > meter.limits.value_bytes) {
@@ -89,7 +90,7 @@ export function jsonParse(text: unknown, _: unknown, meter: Meter): unknown {
   }
   meter.spendOn(text.length, PER_STEP.hashed)
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch {
     // The engine's own message quotes the text, which may be secret.
     throw new Fault("invalid_argument", "the string is not JSON")

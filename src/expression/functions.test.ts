@@ -106,6 +106,15 @@ describe("json_parse()", () => {
     expect(run("type(json_parse('1')) == double")).toBe(true)
   })
 
+  test("changes no digit: what a double does not hold stays text", () => {
+    expect(run(`json_parse('[9007199254740993, 1e999, 0.1, "9007199254740993"]')`)).toEqual([
+      "9007199254740993",
+      "1e999",
+      0.1,
+      "9007199254740993",
+    ])
+  })
+
   test("does not quote what is no JSON", () => {
     expect(() => run("json_parse('secret')")).toThrow(/^json_parse\('secret'\): the string is not JSON$/)
   })

@@ -244,6 +244,26 @@ describe("a db task", () => {
     })
   })
 
+  test("changes no digit of a number, also when it answers from the barrier", async () => {
+    const sql = `insert into effect (txn) values ('digits') returning
+      '{"id":9007199254740993,"big":1e999,"double":1e20,"price":0.1}'::json as doc,
+      '[12345678901234567890.12]'::jsonb as docs, array['{"id":9007199254740993}'::jsonb] as list,
+      array[9007199254740993]::int8[] as ids, array[12345678901234567890.12, null]::numeric[] as prices, 1e20::float8 as f`
+    const request = call({ sql })
+    const first = await connectorTo().call(request)
+    expect(first.class === "done" && (first.output as { rows: unknown[] }).rows[0]).toEqual({
+      doc: { id: "9007199254740993", big: "1e999", double: 1e20, price: 0.1 },
+      docs: ["12345678901234567890.12"],
+      list: [{ id: "9007199254740993" }],
+      ids: ["9007199254740993"],
+      prices: ["12345678901234567890.12", null],
+      f: 1e20,
+    })
+    const again = await connectorTo().call(request)
+    expect(again).toMatchObject({ note: "replayed from the barrier" })
+    expect(again.class === "done" && again.output).toEqual(first.class === "done" && first.output)
+  })
+
   const reserve = (quantity: number) => ({
     sql: "update stock set reserved = reserved + $1 where sku = $2 and on_hand - reserved >= $1",
     args: [quantity, "A"],
@@ -280,7 +300,6 @@ describe("a db task", () => {
     ["42601", "misconfigured", "select from from"],
     ["42P01", "misconfigured", "select * from nowhere"],
     ["42703", "misconfigured", "select nothing from stock"],
-    ["42601", "misconfigured", "select 1; commit"],
     ["57014", "not_executed", "select pg_sleep(5)"],
   ])("reads SQLSTATE %s as %s, and leaves nothing behind", async (state, expected, sql) => {
     const request = call({ sql }, { transaction: `state-${serial}`, budgetMs: 600 })
@@ -300,6 +319,16 @@ describe("a db task", () => {
     expect(brief(await connectorTo().call(call({ sql: "select refuse()" })))).toEqual({
       class: "refused",
       code: "SQLSTATE_P0001",
+    })
+  })
+
+  test("a statement the protocol refuses is a mistake", async () => {
+    await admin.query(
+      "create or replace function unfit() returns int language plpgsql as $$ begin raise exception 'few' using errcode = '08P01'; end $$",
+    )
+    expect(brief(await connectorTo().call(call({ sql: "select unfit()" })))).toEqual({
+      class: "misconfigured",
+      code: "SQLSTATE_08P01",
     })
   })
 
@@ -351,6 +380,18 @@ describe("a db task", () => {
       code: "result_too_large",
     })
     expect((await admin.query("select reserved from stock")).rows).toEqual([{ reserved: 0 }])
+  })
+
+  test("refuses a result that nests too deep, and changes nothing", async () => {
+    const deep = (levels: number) => `(repeat('[', ${levels}) || repeat(']', ${levels}))::json as doc`
+    const sql = (levels: number) => `update stock set reserved = 5 returning ${deep(levels)}`
+    const tooDeep = { class: "misconfigured", code: "result_too_deep" }
+    for (const levels of [254, 3_000])
+      expect(brief(await connectorTo().call(call({ sql: sql(levels) })))).toEqual(tooDeep)
+    const read = call({ sql: `select ${deep(3_000)}` }, { effect: "read" })
+    expect(brief(await connectorTo().call(read))).toEqual(tooDeep)
+    expect((await admin.query("select reserved from stock")).rows).toEqual([{ reserved: 0 }])
+    expect(brief(await connectorTo().call(call({ sql: sql(253) })))).toEqual({ class: "done" })
   })
 })
 

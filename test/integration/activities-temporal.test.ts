@@ -87,6 +87,28 @@ describe("an attempt and the one before it", () => {
     expect(served.keys).toHaveLength(1)
   })
 
+  test("Retry-After: 0 does not end the retries", async () => {
+    const served = await serve([503, 200], { "retry-after": "0" })
+    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
+    await run.reaches(
+      ({ transaction }) => transaction.status === "success" || transaction.status === "blocked",
+    )
+    expect(served.keys).toHaveLength(2)
+  })
+
+  test("a code that the author listed ends the retries, also where the target asked for one", async () => {
+    const served = await serve([500, 503, 200], { "retry-after": "1" })
+    const retry = { strategy: "auto", interval: "100ms", max_attempts: 5, non_retryable: ["HTTP_503"] }
+    const run = await rig.start(flowOf(served.port, { effect: "keyed", retry }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({
+      status: "parked",
+      outcome: "unknown",
+      error: { code: "HTTP_503", class: "unknown" },
+    })
+    expect(attemptsOf(run.instanceId).map(({ code }) => code)).toEqual(["HTTP_500", "HTTP_503"])
+  })
+
   test("a refusal after an unknown leaves it unknown, and every attempt carries the same key", async () => {
     const served = await serve([503, 503, 402])
     const run = await rig.start(flowOf(served.port, { effect: "keyed" }))

@@ -5,9 +5,9 @@
  * B2 a second attempt waits for the first one's transaction at the primary key, and then sees its end.
  * B3 a row that compensation has closed lets no late attempt through.
  */
+import { BARRIER_TABLE } from "../../contract/sql.ts"
 import type { CallIdentity } from "../identity.ts"
 import type { Run } from "../db/transaction.ts"
-import { BARRIER_TABLE } from "./schema.ts"
 
 export interface BarrierKey {
   /** `<tenant>/<instance_id>`. */
@@ -39,15 +39,17 @@ export async function enterBarrier(run: Run, key: BarrierKey): Promise<Entry> {
     [txn, task, generation, fingerprint],
   )
   if (inserted.rowCount === 1) return { state: "entered" }
-  const { rows } = await run<{ state: string; fingerprint: string | null; result: unknown }>(
-    `select state, fingerprint, result from ${BARRIER_TABLE}
+  const { rows } = await run<{ state: string; fingerprint: string | null; result: string | null }>(
+    `select state, fingerprint, result::text as result from ${BARRIER_TABLE}
       where txn = $1 and task = $2 and generation = $3 for share`,
     [txn, task, generation],
   )
   const row = rows[0]
   if (!row) throw new Error("the barrier row went away while it was read")
   if (row.state !== "APPLIED") return { state: "rejected_after_compensation" }
-  return row.fingerprint === fingerprint ? { state: "replay", result: row.result } : { state: "key_reused" }
+  if (row.fingerprint !== fingerprint) return { state: "key_reused" }
+  // As it was when it was stored: every number in it is a double.
+  return { state: "replay", result: JSON.parse(row.result ?? "null") as unknown }
 }
 
 /** @param result JSON text. */

@@ -1,10 +1,9 @@
 /** The barrier table (design 4.3). It lives in the business database, so that it commits with the effect. */
 import type { Pool, PoolClient } from "pg"
+import { BARRIER_TABLE } from "../../contract/sql.ts"
 import { Misconfigured } from "../call.ts"
 import { sqlStateOf } from "../db/classify.ts"
 import { toError } from "../../contract/errors.ts"
-
-export const BARRIER_TABLE = "holdfast_barrier"
 
 const CREATE = `
 create table if not exists ${BARRIER_TABLE} (

@@ -16,7 +16,9 @@ describe("classifySqlState()", () => {
     "25006",
     "57P03",
     "08000",
+    "08001",
     "08003",
+    "08004",
     "08006",
     "57P01",
     "57P02",
@@ -54,8 +56,18 @@ describe("classifySqlState()", () => {
     "25P02",
     "25001",
     "3F000",
+    "08P01",
   ])("%s is a mistake", (state) => {
     expect(classifySqlState(state)).toEqual({ class: "misconfigured" })
+  })
+
+  test("08P01 that ends the connection is a pooler's trouble", () => {
+    expect(classifySqlState("08P01", "FATAL")).toEqual({ class: "not_executed" })
+    expect(classifySqlState("08P01", "ERROR")).toEqual({ class: "misconfigured" })
+  })
+
+  test("08007 leaves open what another transaction did", () => {
+    expect(classifySqlState("08007")).toEqual({ class: "unknown" })
   })
 
   test.each(["XX000", "XX001", "XX002"])("%s is for a person, and leaves open what happened", (state) => {
@@ -65,7 +77,7 @@ describe("classifySqlState()", () => {
 
 describe("leavesCommitOpen()", () => {
   test("is so for lost connections, not for refusals of the commit", () => {
-    for (const state of ["08006", "08007", "57P01", "57P02", "40003", "XX000"])
+    for (const state of ["08006", "08007", "08P01", "57P01", "57P02", "40003", "XX000"])
       expect(leavesCommitOpen(state), state).toBe(true)
     for (const state of ["23505", "23503", "40001", "P0001", "57014"])
       expect(leavesCommitOpen(state), state).toBe(false)

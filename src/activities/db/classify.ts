@@ -5,13 +5,19 @@
 import type { FailureClass } from "../../contract/statuses.ts"
 
 export interface SqlFinding {
-  class: Exclude<FailureClass, "unknown">
+  class: FailureClass
   left?: "unknown"
   /** A conflict with another transaction: the whole one may be run again at once. */
   conflict?: boolean
 }
 
+const PROTOCOL_VIOLATION = "08P01"
+
 const EXACT: Record<string, SqlFinding> = {
+  // Of another transaction that the statement committed elsewhere: ours has been rolled back.
+  "08007": { class: "unknown" },
+  // The server's word for a message that does not fit, such as one with too few values.
+  [PROTOCOL_VIOLATION]: { class: "misconfigured" },
   "40001": { class: "not_executed", conflict: true },
   "40P01": { class: "not_executed", conflict: true },
   "25006": { class: "not_executed" },
@@ -45,7 +51,10 @@ const CLASSES: Record<string, SqlFinding> = {
   XX: { class: "misconfigured", left: "unknown" },
 }
 
-export function classifySqlState(state: string): SqlFinding {
+/** @param severity as the server sent it. */
+export function classifySqlState(state: string, severity?: string): SqlFinding {
+  // PgBouncer has no other code for what goes wrong in itself, and ends the connection with it.
+  if (state === PROTOCOL_VIOLATION && severity === "FATAL") return { class: "not_executed" }
   return EXACT[state] ?? CLASSES[state.slice(0, 2)] ?? { class: "not_executed" }
 }
 

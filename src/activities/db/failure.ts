@@ -21,7 +21,7 @@ export function toFailedVerdict(
       evidence,
     }
   if (state !== undefined) {
-    const { class: outcome, left } = classifySqlState(state)
+    const { class: outcome, left } = classifySqlState(state, severityOf(error))
     return {
       class: outcome,
       code: `SQLSTATE_${state}`,
@@ -41,6 +41,10 @@ export function toFailedVerdict(
     }
   }
   return { class: "not_executed", code: "connection_lost", message, evidence }
+}
+
+function severityOf(error: Error): string | undefined {
+  return "severity" in error && typeof error.severity === "string" ? error.severity : undefined
 }
 
 /** Whether the whole transaction may be run again at once. */

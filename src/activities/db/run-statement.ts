@@ -1,5 +1,6 @@
 /** A statement's outcome as the task's output: `{rows, row_count}`. */
 import type { QueryResult } from "pg"
+import { MAX_INLINE_OUTPUT_DEPTH } from "../../contract/activities.ts"
 import type { Statement } from "./statement.ts"
 import type { Run } from "./transaction.ts"
 import { toJsonValue } from "./row-values.ts"
@@ -27,7 +28,8 @@ export async function runRead(run: Run, { text, values }: Statement): Promise<St
 
 function toResult({ rows, rowCount }: QueryResult): StatementResult {
   return {
-    rows: rows.slice(0, MAX_ROWS).map(toJsonValue),
+    // The result and its rows are two levels themselves.
+    rows: rows.slice(0, MAX_ROWS).map((row) => toJsonValue(row, MAX_INLINE_OUTPUT_DEPTH - 2)),
     row_count: rowCount ?? 0,
     ...(rows.length > MAX_ROWS ? { truncated: true } : {}),
   }

@@ -37,6 +37,7 @@ describe("compileStatement()", () => {
     ["select", { operation: "select", table: "t", where: { a: 1 } }, 'select * from "t" where "a" = $1', [1]],
     ["select all", { operation: "select", table: "t" }, 'select * from "t"', []],
     ["sql", { sql: "update t set a = $1", args: [1] }, "update t set a = $1", [1]],
+    ["sql behind nested comments", { sql: "/* a /* b */ */ select 1" }, "/* a /* b */ */ select 1", []],
     ["sql behind comments", { sql: " -- a\n/* b */ (SELECT 1)" }, " -- a\n/* b */ (SELECT 1)", []],
   ])("makes %s", (_name, config, text, values) => {
     expect(compileStatement(config)).toMatchObject({ text, values })
@@ -132,7 +133,6 @@ describe("compileStatement()", () => {
     "listen x",
     "prepare transaction 'x'",
     "vacuum",
-    "/* a /* nested */ */ select 1",
     "/* open",
     "; commit",
     "",
@@ -150,6 +150,13 @@ describe("compileStatement()", () => {
     { operation: "upsert", table: "t", data: { a: 1 } },
     { operation: "upsert", table: "t", data: { a: 1 }, where: { a: 1 } },
     { operation: "upsert", table: "t", data: { a: 1 }, where: { b: null } },
+    { operation: "delete", table: "holdfast_barrier", allow_all: true },
+    { operation: "insert", table: "public.holdfast_barrier", data: { txn: "x" } },
+    { sql: "delete from holdfast_barrier" },
+    { sql: "select 1; commit" },
+    { sql: "select $1, $2", args: [1] },
+    { sql: "select $1", args: [1, 2] },
+    { sql: "select $1" },
     { sql: 7 },
     { sql: "select 1", args: { a: 1 } },
   ])("refuses %j", (config) => {

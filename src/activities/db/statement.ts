@@ -2,6 +2,7 @@
  * From a db task's config to one SQL statement with bound scalars. Names come from the flow, are checked and quoted;
  * values are never part of the text. Rules: design 5 "DB", C36 of the security reference.
  */
+import { BARRIER_TABLE, readSql } from "../../contract/sql.ts"
 import { Misconfigured } from "../call.ts"
 
 export interface Statement {
@@ -19,9 +20,6 @@ export interface RowExpectation {
   count: number
 }
 
-/** Anything else could end or begin a transaction, change the schema or the settings, or run a program. */
-const FIRST_WORDS = ["select", "insert", "update", "delete", "merge", "with", "values", "call"]
-const QUERY_WORDS = ["select", "with", "values"]
 const NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 const COLUMN = new RegExp(`^${NAME}$`)
 const TABLE = new RegExp(`^${NAME}(\\.${NAME})?$`)
@@ -30,7 +28,7 @@ const TABLE = new RegExp(`^${NAME}(\\.${NAME})?$`)
 export function compileStatement(config: Record<string, unknown>): Statement {
   const expectRows = parseExpectation(config["expect_rows"])
   const { text, values } = config["sql"] === undefined ? fromOperation(config) : fromSql(config)
-  return { text, values, isQuery: QUERY_WORDS.includes(firstWord(text) ?? ""), expectRows }
+  return { text, values, isQuery: readSql(text).isQuery, expectRows }
 }
 
 export function meetsExpectation({ compare, count }: RowExpectation, rows: number): boolean {
@@ -44,33 +42,13 @@ interface Compiled {
 
 function fromSql({ sql, args }: Record<string, unknown>): Compiled {
   if (typeof sql !== "string") throw invalid("sql is not text")
-  const word = firstWord(sql)
-  if (word === undefined || !FIRST_WORDS.includes(word))
-    throw invalid(
-      `a statement starts with ${FIRST_WORDS.join(", ")}; this one with ${JSON.stringify(word ?? sql.slice(0, 20))}`,
-    )
+  const { flaw, parameters } = readSql(sql)
+  if (flaw !== undefined) throw invalid(`${flaw.message}: ${flaw.fix}`)
   if (args !== undefined && args !== null && !Array.isArray(args)) throw invalid("args is not a list")
-  return {
-    text: sql,
-    values: (args ?? []).map((value: unknown, index: number) => toScalar(value, `args[${index}]`)),
-  }
-}
-
-/** After comments and opening brackets, in lower case. */
-function firstWord(sql: string): string | undefined {
-  let rest = sql.trimStart()
-  while (/^(?:--|\/\*|\()/.test(rest)) {
-    if (rest.startsWith("(")) {
-      rest = rest.slice(1).trimStart()
-      continue
-    }
-    const close = rest.startsWith("--") ? "\n" : "*/"
-    const end = rest.indexOf(close, 2)
-    // Postgres's comments nest.
-    if (end < 0 || rest.slice(2, end).includes("/*")) return undefined
-    rest = rest.slice(end + close.length).trimStart()
-  }
-  return /^[A-Za-z]+/.exec(rest)?.[0].toLowerCase()
+  const values = (args ?? []).map((value: unknown, index: number) => toScalar(value, `args[${index}]`))
+  if (values.length !== parameters)
+    throw invalid(`the statement has ${parameters} parameters, and args has ${values.length} values`)
+  return { text: sql, values }
 }
 
 function fromOperation(config: Record<string, unknown>): Compiled {
@@ -163,6 +141,7 @@ function quoteTable(table: unknown): string {
     throw invalid(
       `${JSON.stringify(table)} is not a table name: expected letters, digits and _, with a schema at most`,
     )
+  if (table.split(".").includes(BARRIER_TABLE)) throw invalid(`${BARRIER_TABLE} is the barrier's own table`)
   return table
     .split(".")
     .map((part) => `"${part}"`)

@@ -219,6 +219,15 @@ describe("createHttpConnector()", () => {
     })
   })
 
+  test("changes no digit of a reply: what a double does not hold is text", async () => {
+    const text = '{"id":9007199254740993,"limit":1e999,"rate":0.1234567890123456789,"total":19.90}'
+    answer = (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(text)
+    expect(await call({ url: "/x" })).toMatchObject({
+      class: "done",
+      output: { id: "9007199254740993", limit: "1e999", rate: "0.1234567890123456789", total: 19.9 },
+    })
+  })
+
   test("a success whose JSON is broken is unknown: its result is lost", async () => {
     answer = (_, response) => response.writeHead(200, { "content-type": "application/json" }).end('{"a":')
     expect(brief(await call({ url: "/x" }))).toEqual({ class: "unknown", code: "response_unreadable" })

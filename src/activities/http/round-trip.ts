@@ -1,6 +1,7 @@
 /** One HTTP exchange as a verdict; HTTP tasks and RPC over HTTP share it. */
 import type { Profile } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
+import { parseExactJson } from "../../expression/exact-json.ts"
 import type { CallRequest, Evidence, Verdict } from "../call.ts"
 import type { HttpBreak, HttpClient, HttpReply } from "../outbound/http-client.ts"
 import { headerOf, isJson, readBody } from "../outbound/reply-body.ts"
@@ -28,7 +29,8 @@ export interface HttpReading {
 const ONGOING_RETRY_MS = { least: 1_000, most: 5_000 }
 
 /**
- * `done` carries the body: parsed JSON, else text, null when it is empty. A success whose body cannot be read is
+ * `done` carries the body: parsed JSON, else text, null when it is empty; numbers that a double does not hold are the
+ * text that came. A success whose body cannot be read is
  * `unknown` (the result is lost, the same key replays it), one whose body is over the limit `misconfigured`.
  */
 export async function callHttp(
@@ -104,8 +106,7 @@ function parse(text: string, reply: HttpReply, json: HttpReading["json"]): Parse
   const declared = isJson(reply)
   if (!declared && json === "declared") return { value: text }
   try {
-    // JSON.parse answers a JSON value.
-    return { value: JSON.parse(text) as unknown }
+    return { value: parseExactJson(text) }
   } catch (thrown) {
     return declared ? { value: text, error: toError(thrown) } : { value: text }
   }

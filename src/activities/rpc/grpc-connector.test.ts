@@ -186,6 +186,18 @@ describe("gRPC by reflection", () => {
     })
   })
 
+  test("a success whose reply cannot be read was executed", async () => {
+    const proto = SHOP_PROTO.replace("bool replayed = 3;", "google.protobuf.Value rate = 3;")
+    // What JSON cannot hold.
+    const rate = { number_value: Number.NaN }
+    const server = await serve({ proto, handler: (_, reply) => reply(null, { rate }) })
+    expect(await connectorTo(server.port).call(charge())).toMatchObject({
+      class: "misconfigured",
+      code: "response_unreadable",
+      left: "executed",
+    })
+  })
+
   test("waits as long as an exhausted server asks for", async () => {
     const metadata = metadataOf({ "grpc-retry-pushback-ms": "1500" })
     const server = await serve({

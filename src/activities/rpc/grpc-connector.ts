@@ -36,7 +36,7 @@ interface Trip {
  * is the request message. Output: the reply message, proto field names, 64-bit integers as text. Descriptors come
  * by server reflection, once for a connection and service; their hash is in the attempt row. Every call has a
  * deadline; key, trace and identity travel as metadata. A channel that does not become ready is `not_executed`,
- * since no call was begun; after that the status decides (design 5; transactions reference, 6.3). Codes:
+ * since no call was begun; after that the status decides, also where the reply cannot be read (design 5; transactions reference, 6.3). Codes:
  * `GRPC_<STATUS>`, those of Node for failed dials, `grpc_*`, `request_invalid`, `response_unreadable`,
  * `address_blocked`, `header_invalid`, `secret_missing`.
  */
@@ -130,8 +130,9 @@ function toVerdict(end: UnaryEnd, trip: Trip, { descriptors, method, message }: 
       const output = decodeReply(descriptors, method, end.reply)
       return { class: "done", output, evidence: { ...evidence, response: { status: "OK", message: output } } }
     } catch (thrown) {
-      const why = `a success whose result is lost: ${toError(thrown).message}`
-      return { class: "unknown", code: "response_unreadable", message: why, evidence }
+      // The status is OK and the reply came whole: no repeat would bring another one.
+      const why = `the call was executed, but its reply does not fit ${method.output.typeName}: ${toError(thrown).message}`
+      return { class: "misconfigured", code: "response_unreadable", message: why, left: "executed", evidence }
     }
   }
   const { error } = end

@@ -183,6 +183,20 @@ describe("JSON-RPC 2.0", () => {
     })
   })
 
+  test("an error is read by its code, whatever its message is", async () => {
+    for (const message of [
+      { toString: 1, valueOf: 1 },
+      JSON.parse("[".repeat(50) + "]".repeat(50)),
+      undefined,
+    ]) {
+      reply({ jsonrpc: "2.0", id: null, error: { code: 1, message } })
+      expect(brief(await connectorOf(connection()).call(callOf("j")))).toEqual({
+        class: "refused",
+        code: "JSONRPC_1",
+      })
+    }
+  })
+
   test("a reply that is none, or another's, has lost the result", async () => {
     for (const body of [{}, { jsonrpc: "2.0", id: "other", result: 1 }, { error: { code: "x" } }, [1]]) {
       reply(body)

@@ -66,7 +66,7 @@ export function readJsonRpc(done: Done, id: string): Verdict {
     return {
       class: classifyJsonRpc(code),
       code: `JSONRPC_${code}`,
-      message: `the target answered ${code}: ${String(message)}`,
+      message: `the target answered ${code}: ${typeof message === "string" ? message : "its message is no text"}`,
       evidence,
     }
   }

@@ -17,8 +17,9 @@ describe("db config", () => {
     { operation: "delete", table: "orders", where: {}, allow_all: true },
     { operation: "select", table: "orders", ...key },
     { operation: "select", table: "orders" },
-    { sql: "update stock set a = $1", args: ["${ params.a }", 2, null], expect_rows: 1 },
+    { sql: "update stock set a = $1, b = $2, c = $3", args: ["${ params.a }", 2, null], expect_rows: 1 },
     { sql: "select now()" },
+    { sql: "insert into notes (text) values ('begin; holdfast_barrier', $$commit; $1$$) -- $2; set x" },
   ])("takes %j", (config) => {
     expect(problems(config)).toEqual([])
   })
@@ -40,6 +41,15 @@ describe("db config", () => {
     [{ sql: "select 1", table: "orders" }, "not_together /table"],
     [{ sql: "select 1", ...key }, "not_together /where"],
     [{ operation: "insert", table: "orders", ...row, args: [] }, "not_together /args"],
+    [{ sql: "begin" }, "sql_not_allowed /sql"],
+    [{ sql: "/* select */ SET search_path = a" }, "sql_not_allowed /sql"],
+    [{ sql: "update stock set a = 1; commit" }, "sql_several /sql"],
+    [{ sql: "delete from public.Holdfast_Barrier" }, "sql_reserved /sql"],
+    [{ operation: "delete", table: "holdfast_barrier", allow_all: true }, "sql_reserved /table"],
+    [{ operation: "insert", table: "public.holdfast_barrier", ...row }, "sql_reserved /table"],
+    [{ sql: "select $1, $2", args: [1] }, "args_mismatch /args"],
+    [{ sql: "select $1" }, "args_mismatch /args"],
+    [{ sql: "select 1", args: [1] }, "args_mismatch /args"],
     [{ sql: "select ${ params.x }" }, "constant_required /sql"],
     [{ sql: "select 1", args: [[1]] }, "invalid_value /args/0"],
     [{ sql: "select 1", args: "${ params.list }" }, "wrong_type /args"],
@@ -77,9 +87,8 @@ describe("db config", () => {
     [{ operation: "insert", table: "orders", ...row }, "keyed"],
     [{ sql: "update stock set a = 1" }, "keyed"],
     [{ sql: "with x as (delete from stock returning *) select * from x" }, "keyed"],
-    [{ sql: "select 1; delete from stock" }, "keyed"],
     [{ sql: "/* /* */ select 1 */ delete from stock" }, "keyed"],
-    [{ sql: "selection" }, "keyed"],
+    [{ sql: "(select 1)" }, "read"],
   ])("%j has the effect %s", (config, effect) => {
     expect(compileOne(db("a", config)).effect).toBe(effect)
   })

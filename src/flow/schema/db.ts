@@ -1,5 +1,6 @@
 /** Kind `db`: one statement, in one database transaction with its barrier row. */
 import { z } from "zod"
+import { BARRIER_TABLE, readSql } from "../../contract/sql.ts"
 import { pointerTo, quote } from "../problem.ts"
 import { type Fields, isObject, type Place, readObject } from "../read-object.ts"
 import { connectionName, constantText, scalar, words } from "./fields.ts"
@@ -25,6 +26,10 @@ const DbConfig = z.strictObject({
   operation: words(["insert", "update", "delete", "upsert", "select"]).optional(),
   table: constantText("the table")
     .regex(TABLE, { error: "expected a table name, such as orders or shop.orders" })
+    .refine((table) => !table.split(".").includes(BARRIER_TABLE), {
+      error: `${BARRIER_TABLE} is the barrier's own table`,
+      params: { code: "sql_reserved" },
+    })
     .optional(),
   data: columns.optional(),
   /** Columns that are equal, all of them. For upsert the key: a row with it is changed, else `data` and `where` are added as one. */
@@ -40,6 +45,7 @@ type DbFields = Fields<typeof DbConfig>
 export const readDbConfig: ReadConfig = (raw, place) => {
   const fields = readObject(DbConfig, raw, place)
   checkForm(raw, fields, place)
+  checkStatement(fields, raw, place)
   const reading: KindReading = {
     config: {
       ...raw,
@@ -64,20 +70,23 @@ function toExpectation(rows: number | string): number | string {
 
 /** A function that writes must be declared (`effect: keyed`): such a statement runs in a read-only transaction. */
 function readsOnly({ operation, sql }: DbFields): boolean {
-  return operation === "select" || (sql !== undefined && firstWord(sql) === "select" && !/;\s*\S/.test(sql))
+  return operation === "select" || (sql !== undefined && readSql(sql).firstWord === "select")
 }
 
-/** After comments; undefined where it cannot be told. */
-function firstWord(sql: string): string | undefined {
-  let rest = sql.trimStart()
-  while (rest.startsWith("--") || rest.startsWith("/*")) {
-    const close = rest.startsWith("--") ? "\n" : "*/"
-    const end = rest.indexOf(close, 2)
-    // Postgres's comments nest.
-    if (end === -1 || (close === "*/" && rest.slice(2, end).includes("/*"))) return undefined
-    rest = rest.slice(end + close.length).trimStart()
-  }
-  return /^[a-z]+/i.exec(rest)?.[0].toLowerCase()
+/** The statement must leave the barrier's transaction as it is, and get as many values as it asks for. */
+function checkStatement({ sql, args }: DbFields, raw: Record<string, unknown>, place: Place): void {
+  if (sql === undefined) return
+  const { flaw, parameters } = readSql(sql)
+  if (flaw !== undefined) place.report({ pointer: pointerTo(place.pointer, "sql"), ...flaw })
+  const given = args?.length ?? 0
+  // Values that are wrong in themselves have been reported.
+  if (parameters === given || (args === undefined && raw["args"] !== undefined)) return
+  place.report({
+    pointer: pointerTo(place.pointer, "args"),
+    code: "args_mismatch",
+    message: `the statement has ${parameters} parameters, and args has ${given} values`,
+    fix: "give one value for each of $1, $2, ...",
+  })
 }
 
 const FORMS = {

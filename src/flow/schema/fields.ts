@@ -1,8 +1,10 @@
 /** Fields that several schemas share. */
 import { z } from "zod"
+import { KEY_HEADER } from "../../contract/names.ts"
 import { DurationError, parseDuration } from "../duration.ts"
 import { parseTemplate, TemplateError } from "../parse-template.ts"
 import { quote } from "../problem.ts"
+import { referencesOf } from "../references.ts"
 
 /** A field of dsl 1 that this version does not carry out. It is refused: to ignore it would change what a flow does. */
 export function notYet(name: string) {
@@ -71,17 +73,33 @@ export const scalar = z.union([z.string(), z.number(), z.boolean()], {
 })
 
 /** Header names are tokens (RFC 9110 §5.1); a line break in a value would start another header. */
-export const headers = z.record(
-  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "not a header name" }),
-  z.union([z.string().regex(/^[^\r\n\0]*$/), z.number(), z.boolean()], {
-    error: (issue) => `expected text without line breaks, a number, true or false, got ${quote(issue.input)}`,
-  }),
-)
+export const headers = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "not a header name" }),
+    z.union([z.string().regex(/^[^\r\n\0]*$/), z.number(), z.boolean()], {
+      error: (issue) =>
+        `expected text without line breaks, a number, true or false, got ${quote(issue.input)}`,
+    }),
+  )
+  .superRefine((written, context) => {
+    for (const [name, value] of Object.entries(written)) {
+      if (name.toLowerCase() !== KEY_HEADER || readsSomething(value)) continue
+      const message = `a constant ${KEY_HEADER} is the same for all transactions, so that the target would take the second for a repeat of the first: leave it out, the task's own key is sent, or derive it from params`
+      const params = { code: "constant_key" }
+      context.issues.push({ code: "custom", message, params, path: [name], input: value })
+    }
+  })
 
 export const connectionName = constantText("the connection")
 
 function isConstantText(text: string): boolean {
   return typeof compileText(text) === "string"
+}
+
+/** An expression that reads nothing is a constant too. One that is wrong is reported elsewhere. */
+function readsSomething(value: unknown): boolean {
+  const template = typeof value === "string" ? compileText(value) : null
+  return template === undefined || referencesOf(template).length > 0
 }
 
 function isWholeExpression(text: string): boolean {

@@ -27,6 +27,11 @@ describe("http config", () => {
     expect(compileOne(http("ship", config)).config).toEqual(["'", { ...config, method: "PUT" }])
   })
 
+  test("lets the author derive the key from what the transaction brings", () => {
+    for (const key of ["${ params.id }", "order-${ transaction.id }", "${ input.body }"])
+      expect(problems({ url: "http://a.example", headers: { "Idempotency-Key": key } }), key).toEqual([])
+  })
+
   test("sends the task's input only where input.body can be the body", () => {
     expect(compileOne(http("a", { url: "http://a.example" })).sends_input).toBe(true)
     expect(compileOne(http("a", { url: "http://a.example", body: null })).sends_input).toBe(false)
@@ -62,6 +67,15 @@ describe("http config", () => {
     [{ url: "http://a.example", reject: [99] }, "out_of_range /reject/0"],
     [{ url: "http://a.example", headers: { "a b": "x" } }, "invalid_value /headers/a b"],
     [{ url: "http://a.example", headers: { a: "x\r\ny: z" } }, "invalid_value /headers/a"],
+    [
+      { url: "http://a.example", headers: { "idempotency-key": "k" } },
+      "constant_key /headers/idempotency-key",
+    ],
+    [{ url: "http://a.example", headers: { "Idempotency-Key": 7 } }, "constant_key /headers/Idempotency-Key"],
+    [
+      { url: "http://a.example", headers: { "idempotency-key": "a-${ 'b' + 'c' }" } },
+      "constant_key /headers/idempotency-key",
+    ],
     [{ url: "http://a.example", query: { a: {} } }, "invalid_value /query/a"],
     [{ url: "http://a.example", fail_when: "output.ok" }, "expression_required /fail_when"],
     [{ url: "http://a.example", fail_when: "${ output.a } ${ output.b }" }, "expression_required /fail_when"],

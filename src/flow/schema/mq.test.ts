@@ -25,6 +25,8 @@ describe("mq config", () => {
     [{ topic: "" }, "out_of_range /topic"],
     [{ topic: "a", key: {} }, "invalid_value /key"],
     [{ topic: "a", headers: { a: [] } }, "invalid_value /headers/a"],
+    [{ topic: "a", headers: { "idempotency-key": "k" } }, "constant_key /headers/idempotency-key"],
+    [{ topic: "a", headers: { "Idempotency-Key": 7 } }, "constant_key /headers/Idempotency-Key"],
     [{ topic: "a", reply: { timeout: "5s" } }, "unsupported /reply"],
     [{ topic: "a", qos: 2 }, "unknown_field /qos"],
     [{ topic: "a", connection: "inventory" }, "connection_kind /connection"],
