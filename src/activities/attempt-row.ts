@@ -3,7 +3,7 @@ import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import type { Verdict } from "./call.ts"
 import type { CallIdentity } from "./identity.ts"
-import { cutDeeperThan } from "./nesting.ts"
+import { cutDeeperThan } from "../contract/nesting.ts"
 import type { SecretStore } from "./secrets.ts"
 
 /** Largest kept part of one text in a request or response, in characters. */

@@ -5,7 +5,7 @@ import type { Template } from "../contract/tree.ts"
 import { createMeter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
 import type { Done, Failed, Verdict } from "./call.ts"
-import { isDeeperThan } from "./nesting.ts"
+import { isDeeperThan } from "../contract/nesting.ts"
 
 /**
  * `fail_when` and `output` read `{output, input}`, where `output` is the raw reply. A true `fail_when` makes a

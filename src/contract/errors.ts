@@ -19,7 +19,7 @@ export const REFUSALS = {
   stale_version: "The transaction has moved on since the version you saw.",
   ending: "The transaction is ending.",
   ended: "The transaction has ended.",
-  decision_too_large: "The reason and the evidence of a decision are together larger than 16 KiB.",
+  decision_too_large: "A decision may hold 16 KiB besides its output, nested 256 levels deep.",
   output_too_large: "The output is larger than a transaction can hold inline.",
 } as const
 export type Refusal = keyof typeof REFUSALS

@@ -9,7 +9,8 @@
 import type { Decision } from "../contract/messages.ts"
 import type { Refusal } from "../contract/errors.ts"
 import { ATTESTATIONS, type Outcome } from "../contract/statuses.ts"
-import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
+import { MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
+import { isDeeperThan } from "../contract/nesting.ts"
 import { endWell, keepOutput } from "./calls.ts"
 import { closeException, reopenException } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
@@ -30,8 +31,7 @@ import {
 export function refuse(state: MachineState, decision: unknown): Refusal | undefined {
   if (!isDecision(decision)) return "malformed"
   if (state.answers.has(decision.id)) return undefined
-  if (jsonSize({ ...decision, output: null }, MAX_DECISION_BYTES) > MAX_DECISION_BYTES)
-    return "decision_too_large"
+  if (isTooLarge(decision)) return "decision_too_large"
   if (state.mode === "ended") return "ended"
   if (decision.expected_version !== undefined && decision.expected_version !== state.version)
     return "stale_version"
@@ -188,6 +188,11 @@ function positionOf(state: MachineState, decision: Decision): number {
   if (position === undefined)
     throw new Error(`a decision about the unknown task ${decision.task} was let pass`)
   return position
+}
+
+function isTooLarge(decision: Decision): boolean {
+  if (isDeeperThan(decision, MAX_INLINE_OUTPUT_DEPTH + 1)) return true
+  return jsonSize({ ...decision, output: null }, MAX_DECISION_BYTES) > MAX_DECISION_BYTES
 }
 
 /** A decision may come from anyone with a Temporal client, so nothing of its shape is taken for granted. */

@@ -100,6 +100,8 @@ describe("decisions", () => {
     const decision = { id: "d", action: "retry", task: "a", actor: "ann", evidence: noise(1, 20_000) }
     expect(run.machine.refuse(decision)).toBe("decision_too_large")
     expect(run.machine.refuse({ ...decision, evidence: noise(1, 10_000) })).toBeUndefined()
+    const deep: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000))
+    expect(run.machine.refuse({ ...decision, evidence: null, output: deep })).toBe("decision_too_large")
   })
 
   test("one about thousands of tasks names the first hundred and counts the rest", () => {

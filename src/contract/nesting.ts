@@ -1,4 +1,4 @@
-/** How deep a value nests. Replies are parsed without a limit, and almost everything after that recurses. */
+/** How deep a value nests. What comes from outside is parsed without a limit, and almost everything after that recurses. */
 
 /** Whether lists and objects nest to more than `levels`; `[]` is one level. Looks no deeper than that. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
