@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
@@ -86,10 +86,32 @@ describe("holdfast start", () => {
     })
   })
 
-  test("refuses to listen beyond loopback without authentication", async () => {
-    const run = runCli(["start", "--host", "0.0.0.0", "--port", "0", "--auth", "off"], { cwd, environment })
-    expect(await run.ended).toBe(1)
-    expect(run.stderr()).toContain("does not listen on 0.0.0.0 without authentication")
+  test.each([
+    ["--host 0.0.0.0 --auth off", {}, "does not listen on 0.0.0.0 without authentication"],
+    ["--host 0.0.0.0 --local", {}, "--local is for an API on loopback, not on 0.0.0.0"],
+    ["--port TAKEN", {}, "the API cannot listen on 127.0.0.1, port TAKEN: listen EADDRINUSE"],
+    ["--port 0 --host 192.0.2.99", {}, "the API cannot listen on 192.0.2.99"],
+    ["--connections absent.json", {}, "absent.json cannot be used:\n  - ENOENT"],
+    ["--connections broken.json", {}, "broken.json cannot be used:\n  - expected JSON"],
+    ["--secrets .", {}, ". cannot be used:\n  - EISDIR"],
+    ["--secrets broken.json", {}, "broken.json cannot be used:\n  - expected JSON"],
+    ["", { DATABASE_URL: "db.internal" }, "a database is named by a URL"],
+    ["", { TEMPORAL_PROFILE: "absent" }, "absent"],
+    ["", { HTTP_PORT: "http" }, "HTTP_PORT: expected a port number"],
+    ["--prot 1", {}, "unknown option '--prot'"],
+    ["now", {}, "too many arguments"],
+  ])("refuses %j with %j before it starts any server", async (args, variables, reason) => {
+    const project = await mkdtemp(path.join(tmpdir(), "holdfast-cli-"))
+    onTestFinished(() => rm(project, { recursive: true }))
+    await writeFile(path.join(project, "broken.json"), "{")
+    const taken = new URL(/API: (\S+)/.exec(server.stderr())?.[1] ?? "").port
+    const line = ["start", ...args.replace("TAKEN", taken).split(" ").filter(Boolean)]
+    const run = runCli(line, { cwd: project, environment: variables })
+    expect(await run.ended).toBeGreaterThan(0)
+    expect(run.stderr()).toContain(reason.replace("TAKEN", taken))
+    // Whatever starts a server says so, and leaves logs and a cache.
+    expect(run.stderr()).not.toMatch(/Postgres|Temporal:/)
+    expect(await readdir(project)).toEqual(["broken.json"])
   })
 })
 
