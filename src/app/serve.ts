@@ -39,10 +39,14 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   })
   stops.add("Holdfast", holdfast.stop)
   const { connection, namespace, uiUrl } = servers.temporal
-  const withdraw = await announce(local.stateDir, {
-    api_url: holdfast.apiUrl,
-    database_url: servers.databaseUrl,
-    temporal: { address: connection.address, namespace },
+  const withdraw = await announce({
+    stateDir: local.stateDir,
+    say,
+    facts: {
+      api_url: holdfast.apiUrl,
+      database_url: servers.databaseUrl,
+      temporal: { address: connection.address, namespace },
+    },
   })
   stops.add("the announcement", withdraw)
   if (isLocal) say("local mode: tasks may call loopback addresses")
