@@ -132,6 +132,8 @@ describe("holdfast start without any server given", () => {
     }
     const first = await start()
     expect(first.stderr()).toContain("authentication is off, which only loopback allows")
+    // Another project's start would take it for one that is meant to be shared.
+    expect(first.stderr()).not.toMatch(/Temporal: started .*:7233/)
     const baseUrl = /API: (\S+)/.exec(first.stderr())?.[1] ?? ""
     await createClient({ baseUrl }).publishFlow({ ...FAILING, name: "kept" })
     await stop(first)
