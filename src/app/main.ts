@@ -3,6 +3,7 @@ import { EXIT, toExitCode } from "../cli/exit-codes.ts"
 import { addGetCommand } from "../cli/get.ts"
 import { addRunCommand } from "../cli/run.ts"
 import { readEnvironment } from "../config/env.ts"
+import { Unreachable } from "../sdk/errors.ts"
 import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
@@ -23,6 +24,8 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
       return
     }
     process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
+    if (thrown instanceof Unreachable)
+      process.stderr.write("(holdfast start runs the API; HOLDFAST_URL names one that runs elsewhere)\n")
     process.exitCode = toExitCode(thrown)
   }
 }

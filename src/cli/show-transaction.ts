@@ -5,7 +5,7 @@ import { formatTable } from "./table.ts"
 export function showTransaction(transaction: Transaction): string {
   const { instance_id, flow_name, flow_version, status } = transaction
   const lines = [
-    `${instance_id}  ${flow_name} v${flow_version}  ${status}  ${showTime(transaction.created_at, transaction.completed_at)}`,
+    `${instance_id}  ${flow_name} v${flow_version}  ${status}  ${showTime(transaction.created_at, transaction.completed_at)}`.trimEnd(),
     formatTable(["TASK", "STATUS", "OUTCOME", "RETRIES", "TIME", "WHY"], transaction.tasks.map(showTask)),
   ]
   if (transaction.open_exceptions > 0)
