@@ -67,6 +67,13 @@ describe("holdfast", () => {
     expect((await cli("run")).stderr).toContain("missing required argument")
   })
 
+  test("survives a reader that leaves before the end", async () => {
+    const run = runCli(["start", "--help"], { cwd })
+    run.child.stdout?.destroy()
+    expect(await run.ended).toBe(0)
+    expect(run.stderr()).toBe("")
+  })
+
   test("lists every bad setting at once and ends with 1", async () => {
     const run = runCli(["start"], { cwd, environment: { HTTP_PORT: "http", LOG_LEVEL: "loud" } })
     expect(await run.ended).toBe(1)
@@ -170,6 +177,27 @@ describe("holdfast run and get", () => {
     const run = runCli(["get", "x"], { cwd, environment: { HOLDFAST_URL: "http://127.0.0.1:1" } })
     expect(await run.ended).toBe(1)
     expect(run.stderr()).toContain("no answer from http://127.0.0.1:1")
+  })
+})
+
+describe("holdfast beside a server that asks for keys", () => {
+  test("says how to give one, ends with 4 without it, and finds the server by HOLDFAST_URL", async () => {
+    const keys = runCli(["start", "--auth", "keys"], { cwd, environment: { ...environment, HTTP_PORT: "0" } })
+    onTestFinished(async () => {
+      keys.child.kill("SIGTERM")
+      await keys.ended
+    })
+    await until(keys.stderr, (said) => said.includes("Ctrl-C stops it"), { timeoutMs: 60_000 })
+    const url = /API: (\S+)/.exec(keys.stderr())?.[1] ?? ""
+    expect(await cli("get", "absent")).toMatchObject({ code: 2, stderr: expect.stringContaining(url) })
+    const ask = async (variables: Record<string, string>): Promise<{ code: number; stderr: string }> => {
+      const run = runCli(["get", "absent"], { cwd, environment: { HOLDFAST_URL: url, ...variables } })
+      return { code: await run.ended, stderr: run.stderr() }
+    }
+    expect(await ask({})).toMatchObject({ code: 4, stderr: expect.stringContaining("HOLDFAST_API_KEY") })
+    const made = runCli(["key", "create", "--name", "ci"], { cwd, environment: { HOLDFAST_URL: url } })
+    expect(await made.ended).toBe(0)
+    expect(await ask({ HOLDFAST_API_KEY: made.stdout().trim() })).toMatchObject({ code: 3 })
   })
 })
 
