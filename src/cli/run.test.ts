@@ -12,6 +12,7 @@ const ENDED: Transaction = {
   workflow_id: "default/r1",
   status: "success",
   open_exceptions: 0,
+  ignored_messages: 0,
   created_at: "2026-01-01T00:00:00.000Z",
   completed_at: "2026-01-01T00:00:01.000Z",
   output: null,

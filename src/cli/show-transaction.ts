@@ -12,6 +12,8 @@ export function showTransaction(transaction: Transaction): string {
     lines.push(
       `${transaction.open_exceptions} open: a person must decide, see /api/v1/exceptions?instance_id=${encodeURIComponent(instance_id)}`,
     )
+  if (transaction.ignored_messages > 0)
+    lines.push(`${transaction.ignored_messages} ignored: signals that could not decide anything as they came`)
   if (transaction.error !== null) lines.push(`error: ${transaction.error.code} ${transaction.error.message}`)
   if (transaction.output !== null) lines.push(`output: ${JSON.stringify(transaction.output)}`)
   return lines.join("\n")
