@@ -104,6 +104,7 @@ describe("holdfast start", () => {
     ["--secrets broken.json", {}, "broken.json cannot be used:\n  - expected JSON"],
     ["", { DATABASE_URL: "db.internal" }, "a database is named by a URL"],
     ["", { TEMPORAL_PROFILE: "absent" }, "absent"],
+    ["", { HOLDFAST_STATE_DIR: "broken.json/state" }, "HOLDFAST_STATE_DIR names another place"],
     ["", { HTTP_PORT: "http" }, "HTTP_PORT: expected a port number"],
     ["--prot 1", {}, "unknown option '--prot'"],
     ["now", {}, "too many arguments"],
