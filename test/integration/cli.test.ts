@@ -115,6 +115,8 @@ describe("holdfast start", () => {
     const taken = new URL(/API: (\S+)/.exec(server.stderr())?.[1] ?? "").port
     const line = ["start", ...args.replace("TAKEN", taken).split(" ").filter(Boolean)]
     const run = runCli(line, { cwd: project, environment: variables })
+    // One that is not refused would serve until somebody stops it.
+    onTestFinished(() => void run.child.kill("SIGKILL"))
     expect(await run.ended).toBeGreaterThan(0)
     expect(run.stderr()).toContain(reason.replace("TAKEN", taken))
     // Whatever starts a server says so, and leaves logs and a cache.
