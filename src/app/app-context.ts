@@ -1,6 +1,6 @@
 import path from "node:path"
 import type { Terminal } from "../cli/terminal.ts"
-import { parseSettings } from "../config/env.ts"
+import { DEFAULT_HTTP_PORT, parseSettings } from "../config/env.ts"
 import type { Environment, Settings } from "../config/env.ts"
 import type { LocalContext } from "../local/context.ts"
 import { createClient } from "../sdk/client.ts"
@@ -23,7 +23,7 @@ export function createAppContext(environment: Environment): AppContext {
       client: async () => {
         const { apiUrl, apiKey, httpHost, httpPort, stateDir } = settings()
         const running = apiUrl === undefined ? await findRunning(stateDir) : undefined
-        const baseUrl = apiUrl ?? running?.api_url ?? `http://${httpHost}:${httpPort}`
+        const baseUrl = apiUrl ?? running?.api_url ?? `http://${httpHost}:${httpPort ?? DEFAULT_HTTP_PORT}`
         return createClient(apiKey === undefined ? { baseUrl } : { baseUrl, apiKey })
       },
       print: (result) => void process.stdout.write(`${result}\n`),

@@ -12,10 +12,12 @@ import { createStopList } from "./stop-list.ts"
 
 /** Compares the mirror with Temporal, both as the environment names them, or as they run in this project. */
 export async function checkProject(context: AppContext, tenant: string | undefined): Promise<MirrorCheck> {
-  const { databaseUrl, stateDir } = context.settings()
-  const running = await findRunning(path.resolve(stateDir))
+  const { databaseUrl, stateDir, apiUrl } = context.settings()
+  const configured = findConfiguredTemporal(context.environment)
+  const isGiven = databaseUrl !== undefined && configured !== undefined
+  const running = isGiven ? undefined : await findRunning(path.resolve(stateDir), apiUrl)
   const url = databaseUrl ?? running?.database_url
-  const temporal = findConfiguredTemporal(context.environment) ?? toTarget(running?.temporal)
+  const temporal = configured ?? toTarget(running?.temporal)
   if (url === undefined || temporal === undefined)
     throw new UsageError(
       "nothing runs in this project: holdfast start, or set DATABASE_URL and TEMPORAL_ADDRESS",

@@ -95,10 +95,14 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
     logger,
   })
   stops.add("Holdfast", holdfast.stop)
-  const withdraw = await announce(stateDir, {
-    api_url: holdfast.apiUrl,
-    database_url: postgres.url,
-    temporal: { address: temporal.address, namespace: DEFAULT_NAMESPACE },
+  const withdraw = await announce({
+    stateDir,
+    say,
+    facts: {
+      api_url: holdfast.apiUrl,
+      database_url: postgres.url,
+      temporal: { address: temporal.address, namespace: DEFAULT_NAMESPACE },
+    },
   })
   stops.add("the announcement", withdraw)
   say(`Holdfast is up: ${holdfast.apiUrl}`)

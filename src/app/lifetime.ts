@@ -17,8 +17,8 @@ const INTERRUPTED = 130
  */
 export async function live(work: (life: Life) => Promise<number>): Promise<never> {
   const stops = createStopList()
+  let signals = 0
   const interrupted = new Promise<void>((resolve) => {
-    let signals = 0
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.on(signal, () => {
         signals++
@@ -28,7 +28,11 @@ export async function live(work: (life: Life) => Promise<number>): Promise<never
       })
   })
   const code = await Promise.race([
-    runToCode(work, { stops, interrupted }),
+    work({ stops, interrupted }).catch((thrown: unknown) => {
+      // What fails from here on fails because its servers are being stopped.
+      if (signals === 0) process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
+      return 1
+    }),
     // A work that waits for the interruption itself answers before this does.
     interrupted.then(() => new Promise<number>((resolve) => setImmediate(() => resolve(INTERRUPTED)))),
   ])
@@ -38,14 +42,5 @@ export async function live(work: (life: Life) => Promise<number>): Promise<never
   } catch (thrown) {
     process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
     process.exit(code === 0 ? 1 : code)
-  }
-}
-
-async function runToCode(work: (life: Life) => Promise<number>, life: Life): Promise<number> {
-  try {
-    return await work(life)
-  } catch (thrown) {
-    process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
-    return 1
   }
 }

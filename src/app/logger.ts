@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs"
 import path from "node:path"
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/worker"
-import { destination, pino, stdTimeFunctions } from "pino"
+import { destination, pino, stdSerializers, stdTimeFunctions } from "pino"
 import type { Logger } from "pino"
 
 export interface LoggerOptions {
@@ -12,10 +12,11 @@ export interface LoggerOptions {
 
 /** JSON lines. */
 export function createLogger({ level, file }: LoggerOptions): Logger {
-  const timestamp = stdTimeFunctions.isoTime
-  if (file === undefined) return pino({ level, timestamp }, destination({ dest: 1, sync: true }))
+  // The SDK logs errors under this name, of which JSON alone would show nothing.
+  const options = { level, timestamp: stdTimeFunctions.isoTime, serializers: { error: stdSerializers.err } }
+  if (file === undefined) return pino(options, destination({ dest: 1, sync: true }))
   mkdirSync(path.dirname(file), { recursive: true })
-  return pino({ level, timestamp }, destination({ dest: file, sync: true }))
+  return pino(options, destination({ dest: file, sync: true }))
 }
 
 /**

@@ -3,6 +3,7 @@ import { EXIT, toExitCode } from "../cli/exit-codes.ts"
 import { addGetCommand } from "../cli/get.ts"
 import { addRunCommand } from "../cli/run.ts"
 import { readEnvironment } from "../config/env.ts"
+import { ApiError, Unreachable } from "../sdk/errors.ts"
 import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
@@ -14,6 +15,7 @@ import { VERSION } from "./version.ts"
 
 /** What `bin/holdfast.js` calls. Sets the exit code; results go to stdout, everything else to stderr. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  ignoreLeavingReaders()
   try {
     await createProgram(createAppContext(readEnvironment())).parseAsync([...argv])
   } catch (thrown) {
@@ -23,8 +25,27 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
       return
     }
     process.stderr.write(`holdfast: ${describeError(thrown)}\n`)
+    const hint = findHint(thrown)
+    if (hint !== undefined) process.stderr.write(`(${hint})\n`)
     process.exitCode = toExitCode(thrown)
   }
+}
+
+/** The next step, where the error itself cannot know it. */
+function findHint(thrown: unknown): string | undefined {
+  if (thrown instanceof Unreachable)
+    return "holdfast start runs the API; HOLDFAST_URL names one that runs elsewhere"
+  if (thrown instanceof ApiError && thrown.status === 401)
+    return "HOLDFAST_API_KEY gives the key; holdfast key create makes one"
+  return undefined
+}
+
+/** `holdfast get x | head -1` ends the pipe early, and a server must not die with who reads its log. */
+function ignoreLeavingReaders(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error
+    })
 }
 
 function createProgram(context: AppContext): Command {

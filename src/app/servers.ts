@@ -4,7 +4,7 @@ import type { NativeConnectionOptions } from "@temporalio/worker"
 import type { Settings } from "../config/env.ts"
 import type { LocalContext } from "../local/context.ts"
 import { startPostgres } from "../local/postgres.ts"
-import { findRunningTemporal, startTemporal } from "../local/temporal.ts"
+import { findRunningTemporal, hasKeptTemporal, startTemporal } from "../local/temporal.ts"
 import type { StopList } from "./stop-list.ts"
 
 export interface TemporalTarget {
@@ -21,6 +21,8 @@ export interface Servers {
 }
 
 export const DEFAULT_NAMESPACE = "default"
+/** Not 7233: another project's `start` would find this server there, and run these transactions with its systems. */
+const PRIVATE_PORT = 7243
 
 /** A Temporal that variables or a profile name; `undefined` when they name none. @throws for a profile that is not there. */
 export function findConfiguredTemporal(environment: LocalContext["environment"]): TemporalTarget | undefined {
@@ -56,12 +58,13 @@ export async function resolveServers(
       context.say(`Temporal: ${configured.connection.address}, as the environment or a profile says`)
       return configured
     }
-    const running = await findRunningTemporal()
+    // The history of this project's transactions is where they began.
+    const running = (await hasKeptTemporal(context.stateDir)) ? undefined : await findRunningTemporal()
     if (running !== undefined) {
       context.say(`Temporal: ${running}, which was running already`)
       return { connection: { address: running }, namespace: DEFAULT_NAMESPACE }
     }
-    const temporal = await startTemporal({ ...context, state: "kept", ui: "on", preferredPort: 7233 })
+    const temporal = await startTemporal({ ...context, state: "kept", ui: "on", preferredPort: PRIVATE_PORT })
     stops.add("Temporal", temporal.stop)
     origin = "started"
     context.say(`Temporal: started ${temporal.description} on ${temporal.address}`)

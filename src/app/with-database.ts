@@ -1,4 +1,5 @@
 import type { Pool } from "pg"
+import { UsageError } from "../cli/exit-codes.ts"
 import { startPostgres } from "../local/postgres.ts"
 import { migrate } from "../store/migrate.ts"
 import { createPool } from "../store/pool.ts"
@@ -16,7 +17,11 @@ export async function withDatabase<T>(context: AppContext, work: (pool: Pool) =>
   const local = toLocalContext(context, settings)
   const stops = createStopList()
   try {
-    let url = settings.databaseUrl ?? (await findRunning(local.stateDir))?.database_url
+    let url = settings.databaseUrl ?? (await findRunning(local.stateDir, settings.apiUrl))?.database_url
+    if (url === undefined && settings.apiUrl !== undefined)
+      throw new UsageError(
+        `this works in the database, and ${settings.apiUrl} (HOLDFAST_URL) does not run in this project: set DATABASE_URL to its database`,
+      )
     if (url === undefined) {
       const postgres = await startPostgres({ ...local, state: "kept" })
       stops.add("Postgres", postgres.stop)

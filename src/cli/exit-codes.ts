@@ -12,6 +12,7 @@ export class UsageError extends Error {
 export function toExitCode(thrown: unknown): ExitCode {
   if (thrown instanceof UsageError) return EXIT.usage
   if (!(thrown instanceof ApiError)) return EXIT.failed
-  if (thrown.status === 404) return EXIT.notFound
+  // Other 404s come from a wrong address, and say nothing about the transaction that was asked for.
+  if (thrown.error.endsWith("_not_found") && thrown.error !== "route_not_found") return EXIT.notFound
   return thrown.status === 401 || thrown.status === 403 ? EXIT.auth : EXIT.failed
 }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { Command } from "commander"
 import { isEndStatus } from "../contract/statuses.ts"
 import { toError } from "../contract/errors.ts"
-import type { HoldfastClient } from "../sdk/client.ts"
+import type { HoldfastClient, StartRequest } from "../sdk/client.ts"
+import { ApiError, Unreachable } from "../sdk/errors.ts"
 import type { Transaction } from "../sdk/shapes.ts"
 import { EXIT, UsageError } from "./exit-codes.ts"
 import type { ExitCode } from "./exit-codes.ts"
@@ -30,15 +31,37 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  holdfast run order --id order-1 --params @params.json --wait\n")
     .action(async (flow: string, flags: RunFlags) => {
-      const client = await terminal.client()
       const instanceId = flags.id ?? randomUUID()
       const params = await readParams(flags.params)
-      await client.startTransaction({ instance_id: instanceId, flow_id: flow, params })
       const seconds = flags.wait === undefined ? 0 : readSeconds(flags.wait)
-      const transaction = await settle(client, instanceId, seconds)
+      const client = await terminal.client()
+      await start(client, { instance_id: instanceId, flow_id: flow, params }, terminal)
+      const transaction = await settle(client, instanceId, seconds).catch((thrown: unknown) => {
+        terminal.say(`${instanceId} has started: holdfast get ${instanceId}`)
+        throw thrown
+      })
       terminal.print(flags.output === "json" ? JSON.stringify(transaction) : showTransaction(transaction))
       if (flags.wait !== undefined) terminal.exit(judge(transaction))
     })
+}
+
+async function start(client: HoldfastClient, request: StartRequest, terminal: Terminal): Promise<void> {
+  try {
+    await client.startTransaction(request)
+  } catch (thrown) {
+    const { instance_id } = request
+    if (mayHaveStarted(thrown))
+      terminal.say(
+        `${instance_id} may have started: the same command with --id ${instance_id} starts it at most once`,
+      )
+    throw thrown
+  }
+}
+
+/** A refusal says that nothing began, an answer that is lost or speaks of a server's own trouble does not. */
+function mayHaveStarted(thrown: unknown): boolean {
+  if (thrown instanceof Unreachable) return thrown.sending === "begun"
+  return !(thrown instanceof ApiError) || thrown.status >= 500
 }
 
 /** Polls until the transaction ends or is blocked, or the time is over. */

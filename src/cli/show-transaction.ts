@@ -5,13 +5,15 @@ import { formatTable } from "./table.ts"
 export function showTransaction(transaction: Transaction): string {
   const { instance_id, flow_name, flow_version, status } = transaction
   const lines = [
-    `${instance_id}  ${flow_name} v${flow_version}  ${status}  ${showTime(transaction.created_at, transaction.completed_at)}`,
+    `${instance_id}  ${flow_name} v${flow_version}  ${status}  ${showTime(transaction.created_at, transaction.completed_at)}`.trimEnd(),
     formatTable(["TASK", "STATUS", "OUTCOME", "RETRIES", "TIME", "WHY"], transaction.tasks.map(showTask)),
   ]
   if (transaction.open_exceptions > 0)
     lines.push(
       `${transaction.open_exceptions} open: a person must decide, see /api/v1/exceptions?instance_id=${encodeURIComponent(instance_id)}`,
     )
+  if (transaction.ignored_messages > 0)
+    lines.push(`${transaction.ignored_messages} ignored: signals that could not decide anything as they came`)
   if (transaction.error !== null) lines.push(`error: ${transaction.error.code} ${transaction.error.message}`)
   if (transaction.output !== null) lines.push(`output: ${JSON.stringify(transaction.output)}`)
   return lines.join("\n")

@@ -29,7 +29,6 @@ describe("parseSettings()", () => {
   test("has defaults for everything", () => {
     expect(parseSettings({})).toEqual({
       httpHost: "127.0.0.1",
-      httpPort: 8080,
       stateDir: ".holdfast",
       logLevel: "info",
     })

@@ -6,10 +6,13 @@ import { ConfigError, describeIssues } from "./problems.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** Where the API listens when nobody says. */
+export const DEFAULT_HTTP_PORT = 8080
+
 const port = z.coerce.number("expected a port number").int().min(0).max(65_535)
 const SETTINGS = {
   HTTP_HOST: z.string().default("127.0.0.1"),
-  HTTP_PORT: port.default(8080),
+  HTTP_PORT: port.optional(),
   DATABASE_URL: z.string().optional(),
   HOLDFAST_CONNECTIONS: z.string().optional(),
   HOLDFAST_SECRETS: z.string().optional(),
@@ -33,7 +36,8 @@ const FOREIGN = ["HOLDFAST_REQUIRE_SERVERS", "HOLDFAST_SOAK"]
 
 export interface Settings {
   httpHost: string
-  httpPort: number
+  /** Absent: `DEFAULT_HTTP_PORT`, or another one where that is taken. 0: a free one. */
+  httpPort?: number
   /** A URL, or libpq's keyword form. Absent: a private Postgres is started. */
   databaseUrl?: string
   connectionsFile?: string
@@ -64,10 +68,10 @@ export function parseSettings(environment: Environment): Settings {
   const values = parsed.data
   return {
     httpHost: values.HTTP_HOST,
-    httpPort: values.HTTP_PORT,
     stateDir: values.HOLDFAST_STATE_DIR,
     logLevel: values.LOG_LEVEL,
     ...definedOnly({
+      httpPort: values.HTTP_PORT,
       databaseUrl: values.DATABASE_URL,
       connectionsFile: values.HOLDFAST_CONNECTIONS,
       secretsFile: values.HOLDFAST_SECRETS,

@@ -1,4 +1,5 @@
 import { createServer } from "node:net"
+import type { AddressInfo } from "node:net"
 
 /**
  * A TCP port of 127.0.0.1 that nobody listens on: `preferred` when it is free, else one the system picks.
@@ -6,21 +7,31 @@ import { createServer } from "node:net"
  */
 export async function findFreePort(preferred?: number): Promise<number> {
   if (preferred !== undefined) {
-    const port = await probe(preferred)
-    if (port !== undefined) return port
+    const wanted = await probe("127.0.0.1", preferred)
+    if (typeof wanted === "number") return wanted
   }
-  const port = await probe(0)
-  if (port === undefined) throw new Error("no free TCP port on 127.0.0.1: the system refused to give one")
-  return port
+  const port = await probe("127.0.0.1", 0)
+  if (typeof port === "number") return port
+  throw new Error(`no free TCP port on 127.0.0.1: ${port.message}`, { cause: port })
 }
 
-function probe(port: number): Promise<number | undefined> {
+/** Why nobody can listen there at the moment; `undefined` when one can. */
+export async function findListenProblem(
+  host: string,
+  port: number,
+): Promise<NodeJS.ErrnoException | undefined> {
+  const found = await probe(host, port)
+  return typeof found === "number" ? undefined : found
+}
+
+function probe(host: string, port: number): Promise<number | NodeJS.ErrnoException> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once("error", () => resolve(undefined))
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : undefined))
+    server.once("error", resolve)
+    server.listen({ port, host, exclusive: true }, () => {
+      // A TCP server that listens has an address with a port.
+      const address = server.address() as AddressInfo
+      server.close(() => resolve(address.port))
     })
   })
 }

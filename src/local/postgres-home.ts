@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { chown, mkdir, realpath, writeFile } from "node:fs/promises"
 import path from "node:path"
+import { toError } from "../contract/errors.ts"
 
 /** Where Postgres keeps what is its own, and whom it runs as. */
 export interface PostgresHome {
@@ -17,7 +18,12 @@ const NOBODY = { uid: 65534, gid: 65534 }
  * enter a home that only root may read.
  */
 export async function openPostgresHome(stateDir: string): Promise<PostgresHome> {
-  await mkdir(stateDir, { recursive: true })
+  await mkdir(stateDir, { recursive: true }).catch((thrown: unknown) => {
+    throw new Error(
+      `${stateDir} cannot be made (${toError(thrown).message}): HOLDFAST_STATE_DIR names another place for what servers keep`,
+      { cause: thrown },
+    )
+  })
   if (process.getuid?.() !== 0) {
     const dir = path.join(stateDir, "postgres")
     await mkdir(dir, { recursive: true, mode: 0o700 })

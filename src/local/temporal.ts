@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises"
+import { access, mkdir, readFile } from "node:fs/promises"
 import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { toError } from "../contract/errors.ts"
@@ -77,6 +77,18 @@ export async function findRunningTemporal(address = "127.0.0.1:7233"): Promise<s
   )
 }
 
+/** Whether a server with kept state ran in this project before. */
+export async function hasKeptTemporal(stateDir: string): Promise<boolean> {
+  return access(databaseOf(path.join(stateDir, "temporal"))).then(
+    () => true,
+    () => false,
+  )
+}
+
+function databaseOf(home: string): string {
+  return path.join(home, "temporal.db")
+}
+
 /** SQLite takes a second writer's lock only until it fails. */
 async function refuseSecondServer(stateDir: string): Promise<void> {
   const running = (await listLiveChildren(stateDir)).find((child) => child.name === "temporal-kept")
@@ -113,7 +125,7 @@ async function startServer(cli: TemporalCli, options: TemporalOptions, ports: Po
   args.push("--metrics-port", String(ports.metrics))
   args.push(...(options.ui === "on" ? ["--ui-port", String(ports.ui)] : ["--headless"]))
   if (!throwaway) {
-    args.push("--db-filename", path.join(home, "temporal.db"))
+    args.push("--db-filename", databaseOf(home))
     args.push("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
   }
   for (const namespace of options.namespaces ?? []) args.push("--namespace", namespace)

@@ -80,9 +80,13 @@ describe("createClient()", () => {
     })
   })
 
-  test("tells an answer that is not Holdfast's", async () => {
-    const { client } = await serve(200, "<html>proxy</html>")
-    await expect(client.getTransaction("a")).rejects.toThrow("answer 200 is not Holdfast's: <html>proxy")
+  test.each([
+    [200, "<html>proxy</html>"],
+    [200, '{"up": true}'],
+    [404, '{"error": {"message": "no such page"}}'],
+  ])("tells that %i %s is not Holdfast's", async (status, answer) => {
+    const { client } = await serve(status, answer)
+    await expect(client.getTransaction("a")).rejects.toThrow(`answer ${status} is not Holdfast's: ${answer}`)
   })
 
   test("tells that nobody answers, and why", async () => {
@@ -92,8 +96,19 @@ describe("createClient()", () => {
     const { port } = closed.address() as AddressInfo
     await new Promise((resolve) => closed.close(resolve))
     const client = createClient({ baseUrl: `http://127.0.0.1:${port}` })
-    await expect(client.getTransaction("a")).rejects.toThrow(
-      /no answer from http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/,
-    )
+    await expect(client.getTransaction("a")).rejects.toMatchObject({
+      message: expect.stringMatching(/no answer from http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/),
+      sending: "not_begun",
+    })
+  })
+
+  test("does not take a lost answer for a request that was never made", async () => {
+    const server = createServer((request) => request.socket.destroy())
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void server.close())
+    // A TCP server that listens has an address object.
+    const { port } = server.address() as AddressInfo
+    const client = createClient({ baseUrl: `http://127.0.0.1:${port}` })
+    await expect(client.getTransaction("a")).rejects.toMatchObject({ name: "Unreachable", sending: "begun" })
   })
 })

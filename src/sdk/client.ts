@@ -68,7 +68,7 @@ function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Cal
     })
     const text = await response.text()
     const answer = parseAnswer(text)
-    if (!response.ok || answer === undefined) throw new ApiError(response.status, answer, text)
+    if (!response.ok || answer?.data === undefined) throw new ApiError(response.status, answer, text)
     // The API checks its own answers against the schemas that these shapes restate.
     return answer.data as T
   }

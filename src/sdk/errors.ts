@@ -19,16 +19,40 @@ export class ApiError extends Error {
 /** Nobody answered in time. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable"
+  /** `not_begun`: no connection came about, so the request did nothing. */
+  readonly sending: "not_begun" | "begun"
 
   constructor(origin: string, cause: unknown) {
     const error = toError(cause)
     // fetch says only "fetch failed"; why is in its cause.
-    super(`no answer from ${origin}: ${toError(error.cause ?? error).message}`, { cause })
+    const reason = toError(error.cause ?? error)
+    super(`no answer from ${origin}: ${describeReason(reason)}`, { cause })
+    this.sending = listCodes(reason).every((code) => NOT_CONNECTED.includes(code)) ? "not_begun" : "begun"
   }
 }
 
+const NOT_CONNECTED = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]
+
+/** A name with several addresses fails with one error for each, and has no message of its own. */
+function describeReason(reason: Error): string {
+  if (reason instanceof AggregateError) return reason.errors.map((one) => toError(one).message).join("; ")
+  return reason.message
+}
+
+function listCodes(reason: Error): string[] {
+  const errors = reason instanceof AggregateError ? reason.errors.map(toError) : [reason]
+  return errors.map((error) => ("code" in error ? String(error.code) : ""))
+}
+
 function describe(status: number, answer: Record<string, unknown> | undefined, body: string): string {
-  if (answer === undefined) return `answer ${status} is not Holdfast's: ${body.slice(0, 200)}`
+  if (typeof answer?.error !== "string") return `answer ${status} is not Holdfast's: ${body.slice(0, 200)}`
   const summary = [answer.detail, answer.title, answer.message].find((text) => typeof text === "string")
   const problems = Array.isArray(answer.errors) ? answer.errors.map(describeProblem) : []
   return [summary ?? `answer ${status}`, ...problems].join("\n")

@@ -36,6 +36,8 @@ export interface Transaction {
   workflow_id: string
   status: TransactionStatus
   open_exceptions: number
+  /** Signals that were unknown, malformed or refused; Temporal answers their sender before anybody looks at them. */
+  ignored_messages: number
   created_at: string
   completed_at: string | null
   output: unknown

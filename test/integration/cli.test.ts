@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
@@ -67,6 +67,13 @@ describe("holdfast", () => {
     expect((await cli("run")).stderr).toContain("missing required argument")
   })
 
+  test("survives a reader that leaves before the end", async () => {
+    const run = runCli(["start", "--help"], { cwd })
+    run.child.stdout?.destroy()
+    expect(await run.ended).toBe(0)
+    expect(run.stderr()).toBe("")
+  })
+
   test("lists every bad setting at once and ends with 1", async () => {
     const run = runCli(["start"], { cwd, environment: { HTTP_PORT: "http", LOG_LEVEL: "loud" } })
     expect(await run.ended).toBe(1)
@@ -86,10 +93,35 @@ describe("holdfast start", () => {
     })
   })
 
-  test("refuses to listen beyond loopback without authentication", async () => {
-    const run = runCli(["start", "--host", "0.0.0.0", "--port", "0", "--auth", "off"], { cwd, environment })
-    expect(await run.ended).toBe(1)
-    expect(run.stderr()).toContain("does not listen on 0.0.0.0 without authentication")
+  test.each([
+    ["--host 0.0.0.0 --auth off", {}, "does not listen on 0.0.0.0 without authentication"],
+    ["--host 0.0.0.0 --local", {}, "--local is for an API on loopback, not on 0.0.0.0"],
+    ["--port TAKEN", {}, "the API cannot listen on 127.0.0.1, port TAKEN: listen EADDRINUSE"],
+    ["--port 0 --host 192.0.2.99", {}, "the API cannot listen on 192.0.2.99"],
+    ["--connections absent.json", {}, "absent.json cannot be used:\n  - ENOENT"],
+    ["--connections broken.json", {}, "broken.json cannot be used:\n  - expected JSON"],
+    ["--secrets .", {}, ". cannot be used:\n  - EISDIR"],
+    ["--secrets broken.json", {}, "broken.json cannot be used:\n  - expected JSON"],
+    ["", { DATABASE_URL: "db.internal" }, "a database is named by a URL"],
+    ["", { TEMPORAL_PROFILE: "absent" }, "absent"],
+    ["", { HOLDFAST_STATE_DIR: "broken.json/state" }, "HOLDFAST_STATE_DIR names another place"],
+    ["", { HTTP_PORT: "http" }, "HTTP_PORT: expected a port number"],
+    ["--prot 1", {}, "unknown option '--prot'"],
+    ["now", {}, "too many arguments"],
+  ])("refuses %j with %j before it starts any server", async (args, variables, reason) => {
+    const project = await mkdtemp(path.join(tmpdir(), "holdfast-cli-"))
+    onTestFinished(() => rm(project, { recursive: true }))
+    await writeFile(path.join(project, "broken.json"), "{")
+    const taken = new URL(/API: (\S+)/.exec(server.stderr())?.[1] ?? "").port
+    const line = ["start", ...args.replace("TAKEN", taken).split(" ").filter(Boolean)]
+    const run = runCli(line, { cwd: project, environment: variables })
+    // One that is not refused would serve until somebody stops it.
+    onTestFinished(() => void run.child.kill("SIGKILL"))
+    expect(await run.ended).toBeGreaterThan(0)
+    expect(run.stderr()).toContain(reason.replace("TAKEN", taken))
+    // Whatever starts a server says so, and leaves logs and a cache.
+    expect(run.stderr()).not.toMatch(/Postgres|Temporal:/)
+    expect(await readdir(project)).toEqual(["broken.json"])
   })
 })
 
@@ -110,6 +142,8 @@ describe("holdfast start without any server given", () => {
     }
     const first = await start()
     expect(first.stderr()).toContain("authentication is off, which only loopback allows")
+    // Another project's start would take it for one that is meant to be shared.
+    expect(first.stderr()).not.toMatch(/Temporal: started .*:7233/)
     const baseUrl = /API: (\S+)/.exec(first.stderr())?.[1] ?? ""
     await createClient({ baseUrl }).publishFlow({ ...FAILING, name: "kept" })
     await stop(first)
@@ -146,6 +180,27 @@ describe("holdfast run and get", () => {
     const run = runCli(["get", "x"], { cwd, environment: { HOLDFAST_URL: "http://127.0.0.1:1" } })
     expect(await run.ended).toBe(1)
     expect(run.stderr()).toContain("no answer from http://127.0.0.1:1")
+  })
+})
+
+describe("holdfast beside a server that asks for keys", () => {
+  test("says how to give one, ends with 4 without it, and finds the server by HOLDFAST_URL", async () => {
+    const keys = runCli(["start", "--auth", "keys"], { cwd, environment: { ...environment, HTTP_PORT: "0" } })
+    onTestFinished(async () => {
+      keys.child.kill("SIGTERM")
+      await keys.ended
+    })
+    await until(keys.stderr, (said) => said.includes("Ctrl-C stops it"), { timeoutMs: 60_000 })
+    const url = /API: (\S+)/.exec(keys.stderr())?.[1] ?? ""
+    expect(await cli("get", "absent")).toMatchObject({ code: 2, stderr: expect.stringContaining(url) })
+    const ask = async (variables: Record<string, string>): Promise<{ code: number; stderr: string }> => {
+      const run = runCli(["get", "absent"], { cwd, environment: { HOLDFAST_URL: url, ...variables } })
+      return { code: await run.ended, stderr: run.stderr() }
+    }
+    expect(await ask({})).toMatchObject({ code: 4, stderr: expect.stringContaining("HOLDFAST_API_KEY") })
+    const made = runCli(["key", "create", "--name", "ci"], { cwd, environment: { HOLDFAST_URL: url } })
+    expect(await made.ended).toBe(0)
+    expect(await ask({ HOLDFAST_API_KEY: made.stdout().trim() })).toMatchObject({ code: 3 })
   })
 })
 

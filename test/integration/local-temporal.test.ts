@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { listLiveChildren } from "../../src/local/child-records.ts"
 import { findProcess } from "../../src/local/process-identity.ts"
 import { getCachedCli, resolveTemporalCli } from "../../src/local/temporal-cli.ts"
-import { findRunningTemporal, startTemporal } from "../../src/local/temporal.ts"
+import { findRunningTemporal, hasKeptTemporal, startTemporal } from "../../src/local/temporal.ts"
 import type { LocalTemporal, TemporalOptions } from "../../src/local/temporal.ts"
 import { getBuiltModule } from "../helpers/built.ts"
 import { findTemporalCli } from "../helpers/temporal-cli.ts"
@@ -56,7 +56,9 @@ describe("startTemporal()", () => {
   })
 
   test("finds a kept workflow again at a second start", async () => {
+    expect(await hasKeptTemporal(stateDir)).toBe(false)
     const first = await start({ state: "kept" })
+    expect(await hasKeptTemporal(stateDir)).toBe(true)
     const connection = await Connection.connect({ address: first.address })
     await new Client({ connection }).workflow.start("none", { workflowId: "kept", taskQueue: "none" })
     await connection.close()

@@ -20,7 +20,7 @@ export function addKeyCommand(program: Command, context: AppContext): void {
     .command("create")
     .description("create an API key; it is shown this once")
     .requiredOption("--name <name>", "whom it is for; recorded with everything done with it")
-    .option("--scopes <list>", `comma-separated: ${SCOPES.join(", ")}; default all`, "all")
+    .option("--scopes <list>", `comma-separated: ${SCOPES.join(", ")}`, "all")
     .option("--days <days>", `how long it lives, 1 to ${MAX_API_KEY_DAYS}`, "90")
     .addOption(outputOption())
     .addHelpText(

@@ -1,0 +1,19 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+import { createLogger } from "./logger.ts"
+
+test("createLogger() shows errors, and leaves what is already text as it is", async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-log-"))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const file = path.join(directory, "logs", "demo.log")
+  const logger = createLogger({ level: "info", file })
+  logger.warn({ error: new TypeError("bad start", { cause: new Error("no plan") }) }, "Workflow failed")
+  logger.warn({ error: "connection lost" }, "the mirror waits")
+  const lines = (await readFile(file, "utf8")).trim().split("\n")
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { error: { type: "TypeError", message: "bad start: no plan" } },
+    { error: "connection lost" },
+  ])
+})

@@ -1,0 +1,71 @@
+/** Whatever `start` can refuse without a server, so that it is refused before one is started. */
+import { isLoopback } from "../api/main.ts"
+import { listSecretNames, loadConnections } from "../config/connections.ts"
+import { DEFAULT_HTTP_PORT } from "../config/env.ts"
+import type { Settings } from "../config/env.ts"
+import { loadSecrets } from "../config/secrets.ts"
+import type { Connection } from "../contract/connections.ts"
+import { findListenProblem } from "../local/free-port.ts"
+import { parseDatabaseUrl } from "../store/parse-database-url.ts"
+import type { AppContext } from "./app-context.ts"
+import { findConfiguredTemporal } from "./servers.ts"
+
+export interface PreparedStart {
+  connections: Connection[]
+  secrets: Record<string, string>
+  /** 0: the system picks one. */
+  port: number
+}
+
+/** @throws for settings that contradict each other, a file that cannot be used, or a port that cannot be had. */
+export async function prepareStart(
+  { environment, terminal }: AppContext,
+  { settings, mode }: { settings: Settings; mode: "local" | "server" },
+): Promise<PreparedStart> {
+  refuseOpenDoors(settings, mode)
+  if (settings.databaseUrl !== undefined) parseDatabaseUrl(settings.databaseUrl)
+  findConfiguredTemporal(environment)
+  const targets = await loadTargets(settings, terminal.say)
+  return { ...targets, port: await choosePort(settings, terminal.say) }
+}
+
+function refuseOpenDoors({ httpHost, auth }: Settings, mode: "local" | "server"): void {
+  if (isLoopback(httpHost)) return
+  if (auth === "off")
+    throw new Error(
+      `the API does not listen on ${httpHost} without authentication: leave --auth off (HOLDFAST_AUTH) away and create an API key (holdfast key create), or listen on 127.0.0.1`,
+    )
+  if (mode === "local")
+    throw new Error(`--local is for an API on loopback, not on ${httpHost}: leave one of the two away`)
+}
+
+async function loadTargets(
+  settings: Settings,
+  say: (line: string) => void,
+): Promise<Pick<PreparedStart, "connections" | "secrets">> {
+  const connections =
+    settings.connectionsFile === undefined ? [] : await loadConnections(settings.connectionsFile)
+  const { secrets, warnings } =
+    settings.secretsFile === undefined
+      ? { secrets: {}, warnings: [] }
+      : await loadSecrets(settings.secretsFile)
+  const missing = listSecretNames(connections).filter((name) => !Object.hasOwn(secrets, name))
+  if (missing.length > 0) warnings.push(`no secret named ${missing.join(", ")}: tasks that need it will park`)
+  for (const warning of warnings) say(`warning: ${warning}`)
+  return { connections, secrets }
+}
+
+/** A port that was asked for is taken or refused; the default one gives way. */
+async function choosePort({ httpHost, httpPort }: Settings, say: (line: string) => void): Promise<number> {
+  const port = httpPort ?? DEFAULT_HTTP_PORT
+  const problem = await findListenProblem(httpHost, port)
+  if (problem === undefined) return port
+  if (problem.code === "EADDRINUSE" && httpPort === undefined) {
+    say(`port ${port} is taken, the API gets another one`)
+    return 0
+  }
+  throw new Error(
+    `the API cannot listen on ${httpHost}, port ${port}: ${problem.message}. Choose with --host and --port`,
+    { cause: problem },
+  )
+}
