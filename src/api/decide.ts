@@ -123,7 +123,7 @@ function isGone(error: unknown): boolean {
 
 function toRefusal(error: unknown): unknown {
   if (!(error instanceof WorkflowUpdateFailedError) || failureType(error) !== REFUSED_FAILURE) return error
-  const word = error.cause?.message ?? ""
+  const word = error.cause instanceof ApplicationFailure ? String(error.cause.details?.[0]) : ""
   return isRefusal(word) ? new ApiProblem(word, { cause: error }) : error
 }
 

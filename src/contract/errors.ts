@@ -2,7 +2,8 @@
 
 /** Why the engine refuses a decision. The API answers 409 with this word. */
 export const REFUSALS = {
-  malformed: "A decision is an object with an action and, for most actions, a task.",
+  malformed:
+    'A decision is an object such as {"action": "retry", "task": "pay", "reason": "..."}; every member has a type of its own.',
   unknown_action: "Known actions are retry, skip, complete and cancel.",
   unknown_task: "The flow has no task of this name.",
   task_required: "This action needs a task.",

@@ -84,5 +84,5 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   hold_events: 10_000,
 }
 
-/** Type of the ApplicationFailure with which a refused update is answered; its message is the reason's code. */
+/** Type of the ApplicationFailure with which a refused update is answered; its first detail is the `Refusal`. */
 export const REFUSED_FAILURE = "decision_refused"

@@ -51,6 +51,7 @@ export function createState({
     version: 0,
     overridden: false,
     ignored: 0,
+    lastIgnored: null,
     open: 0,
     nextToken: 1,
     liveBytes: 0,

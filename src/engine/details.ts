@@ -16,7 +16,7 @@ export function detailsOf(state: MachineState): string {
       error?.code ?? "",
       error?.message ?? "",
     ]
-    return `| ${cells.map(cell).join(" | ")} |`
+    return `| ${cells.map((text) => cell(text)).join(" | ")} |`
   })
   const rest = state.plan.tasks.length - shown.length
   return [
@@ -26,6 +26,9 @@ export function detailsOf(state: MachineState): string {
     "|---|---|---|---|---|",
     ...rows,
     ...(rest > 0 ? ["", `and ${rest} more`] : []),
+    ...(state.lastIgnored === null
+      ? []
+      : ["", `The last message changed nothing: ${cell(state.lastIgnored, 300)}`]),
     ...(state.counts.parked > 0
       ? [
           "",
@@ -51,6 +54,6 @@ function describeCounts(state: MachineState): string {
     .join(", ")
 }
 
-function cell(text: string): string {
-  return text.slice(0, 120).replaceAll("|", "\\|").replaceAll("\n", " ")
+function cell(text: string, length = 120): string {
+  return text.slice(0, length).replaceAll("|", "\\|").replaceAll("\n", " ")
 }

@@ -13,8 +13,7 @@
  * M5 a continue-as-new is wished for only when no call is open, and only after something moved.
  */
 import type { Decision, DecisionAnswer, StartInput } from "../contract/messages.ts"
-import type { Refusal } from "../contract/errors.ts"
-import { assertNever } from "../contract/errors.ts"
+import { assertNever, REFUSALS, type Refusal } from "../contract/errors.ts"
 import type { Plan } from "../contract/plan.ts"
 import type { Changes, View } from "../contract/rows.ts"
 import { createMeter, type Meter } from "../expression/meter.ts"
@@ -30,6 +29,7 @@ import { resumeFailed } from "./resume.ts"
 import { briefViewOf, takeChanges, viewOf } from "./rows.ts"
 import { settle } from "./settle.ts"
 import { restore, type Snapshot, takeSnapshot } from "./snapshot.ts"
+import { cutText } from "./size.ts"
 import { type MachineState, touchTransaction } from "./state.ts"
 
 export interface Machine {
@@ -141,19 +141,26 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       }
       return
     case "ignored":
-      state.ignored++
-      touchTransaction(state)
+      ignore(state, `${event.what} is no message that this transaction takes.`)
       return
     default:
       assertNever(event)
   }
 }
 
+/** A signal gets no answer, so whoever sent it finds it in Temporal's UI. */
+function ignore(state: MachineState, why: string): void {
+  state.ignored++
+  state.lastIgnored = cutText(why, 300)
+  state.detailsWanted = true
+  touchTransaction(state)
+}
+
 function takeDecision(state: MachineState, decision: Decision, meter: Meter): void {
   if (state.answers.has(decision.id)) return
-  if (refuse(state, decision) !== undefined) {
-    state.ignored++
-    touchTransaction(state)
+  const refusal = refuse(state, decision)
+  if (refusal !== undefined) {
+    ignore(state, `${decision.action} was refused: ${REFUSALS[refusal]}`)
     return
   }
   const targets = targetsOf(state, decision)

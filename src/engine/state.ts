@@ -77,6 +77,8 @@ export interface MachineState {
   version: number
   overridden: boolean
   ignored: number
+  /** Why the last message was ignored. Not kept over a continue-as-new. */
+  lastIgnored: string | null
   open: number
   nextToken: number
   liveBytes: number

@@ -11,6 +11,7 @@ import {
   setHandler,
   workflowInfo,
 } from "@temporalio/workflow"
+import { REFUSALS, type Refusal } from "../contract/errors.ts"
 import {
   type Decision,
   type DecisionAnswer,
@@ -32,7 +33,7 @@ import { stage } from "./stage.ts"
 const ANSWER_BYTES = 1_500_000
 /** Of inputs and outputs in an answer. */
 const PAYLOAD_BYTES = 1024 * 1024
-const SIGNAL_ACTOR = "temporal"
+const TEMPORAL_ACTOR = "temporal"
 
 const decideUpdate = defineUpdate<DecisionAnswer, [unknown]>(UPDATE_DECIDE)
 const stateQuery = defineQuery<View>(QUERY_STATE)
@@ -88,13 +89,14 @@ export function openDoors({ machine, apply }: MessageOptions): void {
 
 type SentDecision = Record<string, unknown> & { id: string }
 
-function refused(refusal: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(refusal, REFUSED_FAILURE)
+function refused(refusal: Refusal): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(REFUSALS[refusal], REFUSED_FAILURE, refusal)
 }
 
+/** The API says who decides; an update that comes from Temporal's own tools need not. */
 function withUpdateId(sent: unknown): SentDecision {
   const id = currentUpdateInfo()?.id ?? ""
-  return { ...(isRecord(sent) ? sent : { action: undefined }), id }
+  return { actor: TEMPORAL_ACTOR, ...(isRecord(sent) ? sent : { action: undefined }), id }
 }
 
 function toSignalDecision(name: string, payload: unknown, position: number): Decision | undefined {
@@ -102,7 +104,12 @@ function toSignalDecision(name: string, payload: unknown, position: number): Dec
   if (payload !== undefined && payload !== null && (!isRecord(payload) || payload.undecodable === true))
     return undefined
   // Whatever else the payload holds, the engine checks the shape before it acts.
-  return { ...payload, id: toSignalId([name, payload ?? null], position), action: name, actor: SIGNAL_ACTOR }
+  return {
+    ...payload,
+    id: toSignalId([name, payload ?? null], position),
+    action: name,
+    actor: TEMPORAL_ACTOR,
+  }
 }
 
 /**

@@ -96,6 +96,41 @@ describe("temporal workflow", () => {
     expect(answered).toContain('"parked"')
   })
 
+  test("an update that is refused says why, and one needs no more than a person would write", async () => {
+    const update = (input: string) =>
+      temporal(
+        "workflow",
+        "update",
+        "execute",
+        "--workflow-id",
+        "default/order-7",
+        "--name",
+        "decide",
+        "--input",
+        input,
+      )
+    await expect(update('{"action":"skip","task":"ghost"}')).rejects.toThrow(
+      "The flow has no task of this name.",
+    )
+    await expect(update('"retry"')).rejects.toThrow("A decision is an object such as")
+  })
+
+  test("a signal that changed nothing says so where its sender looks", async () => {
+    await temporal(
+      "workflow",
+      "signal",
+      "--workflow-id",
+      "default/order-7",
+      "--name",
+      "retry",
+      "--input",
+      '{"task":"ghost"}',
+    )
+    await run.reaches(({ transaction }) => transaction.ignored_messages === 1)
+    const described = await temporal("workflow", "metadata", "--workflow-id", "default/order-7")
+    expect(described).toContain("retry was refused: The flow has no task of this name.")
+  })
+
   test("signal retry repairs it", async () => {
     await temporal(
       "workflow",

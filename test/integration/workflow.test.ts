@@ -550,8 +550,8 @@ describe.each([
 function isRefusal(word: string): (error: unknown) => boolean {
   return (error) => {
     if (!(error instanceof WorkflowUpdateFailedError)) return false
-    const cause = error.cause as { type?: string; message?: string }
-    return cause.type === "decision_refused" && cause.message === word
+    const cause = error.cause as { type?: string; details?: unknown[] }
+    return cause.type === "decision_refused" && cause.details?.[0] === word
   }
 }
 

@@ -47,7 +47,7 @@ export default async function decidable(input: StartInput): Promise<void> {
     {
       validator: (decision) => {
         const word = answers.has(decision.id) ? undefined : script.refuse?.[decision.action]
-        if (word !== undefined) throw ApplicationFailure.nonRetryable(word, REFUSED_FAILURE)
+        if (word !== undefined) throw ApplicationFailure.nonRetryable(word, REFUSED_FAILURE, word)
       },
     },
   )
