@@ -64,6 +64,7 @@ describe("a JSON body", () => {
     ["with prototype", '{"prototype": 1}', "forbidden_key"],
     ["with an integer no double holds", '{"n": 12345678901234567890}', "number_not_exact"],
     ["with a number beyond doubles", '{"n": 1e99999999999999}', "number_out_of_range"],
+    ["with half of a surrogate pair", '{"name": "a\\ud83d"}', "text_not_unicode"],
   ])("%s is refused", async (_name, params, code) => {
     const answer = await start(params)
     expect(answer.json).toMatchObject({ status: 400, error: "malformed_json", errors: [{ code }] })

@@ -129,7 +129,6 @@ describe("POST /api/v1/transactions", () => {
     ["a line break", "a\nb"],
     ["U+0000", "a\0b"],
     ["U+0085", "a\u0085b"],
-    ["half a surrogate pair", "a\ud83d"],
     ["a dot", "."],
     ["two dots", ".."],
   ])("refuses an instance_id with %s", async (_name, instanceId) => {
@@ -166,7 +165,7 @@ describe("POST /api/v1/transactions", () => {
     const params = {
       order_id: "escapes",
       amount: 1.5,
-      note: "\0 \ud83d 中文",
+      note: "\0 \ud83d\ude00 中文",
       "10": 1,
       "9": { b: [null, true] },
     }
