@@ -128,6 +128,32 @@ describe("GET /api/v1/exceptions", () => {
   })
 })
 
+describe("numbers in a URL", () => {
+  test.each(["0x1", "1e0", "%201", "+1", "01", "99999999999999999999", "x"])(
+    "take no exception for the one named %s",
+    async (id) => {
+      for (const [method, path] of [
+        ["GET", ""],
+        ["POST", "/handle"],
+        ["POST", "/retry"],
+      ] as const) {
+        const answer = await rig.call(method, `/api/v1/exceptions/${id}${path}`)
+        expect(answer.json).toMatchObject({ status: 400, errors: [{ pointer: "/path/id" }] })
+      }
+    },
+  )
+
+  test.each(["page=1e0", "page_size=0x14", "limit=%201", "limit=1.0", "page="])(
+    "take no page for the one asked by %s",
+    async (query) => {
+      expect((await rig.call("GET", `/api/v1/exceptions?${query}`)).json).toMatchObject({
+        status: 400,
+        errors: [{ pointer: `/query/${query.split("=")[0]}` }],
+      })
+    },
+  )
+})
+
 describe("POST /api/v1/exceptions/{id}/handle", () => {
   test("records who and the remark, and moves nothing", async () => {
     const answer = await rig.call("POST", "/api/v1/exceptions/2/handle", {
