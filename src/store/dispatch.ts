@@ -14,6 +14,8 @@ import { markDispatched } from "./queries/mark-dispatched.ts"
 import { findGrpcCode } from "./temporal/errors.ts"
 import { ensureSearchAttributes } from "./temporal/search-attributes.ts"
 
+export type { ResumeAnswer }
+
 export interface DispatcherOptions {
   pool: Pool
   client: Client
