@@ -31,11 +31,9 @@ export const Exception = z
     error_message: z.string(),
     retry_safe: z.boolean(),
     retry_safe_reason: z.string(),
-    suggested_actions: z
-      .array(z.string())
-      .openapi({
-        description: "What would be accepted now; after the end of a failed transaction its retry.",
-      }),
+    suggested_actions: z.array(z.string()).openapi({
+      description: "What would be accepted now; after the end of a failed transaction its retry.",
+    }),
     retry_strategy: z.string().nullable(),
     retry_times: z.int().openapi({ description: "Attempts beyond the first." }),
     retry_max: z.int().nullable(),
