@@ -6,7 +6,8 @@
 import { ApiProblem } from "./problem.ts"
 
 export const MAX_JSON_DEPTH = 32
-export const MAX_JSON_KEYS = 20_000
+/** A flow of 2,000 tasks has room for 30 in each. */
+export const MAX_JSON_KEYS = 60_000
 const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"])
 
 interface Frame {
