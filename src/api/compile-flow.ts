@@ -2,7 +2,7 @@
 import { isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
-import { packPlan, planHash } from "../flow/plan-bytes.ts"
+import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
 import { validateFlow } from "../flow/validate.ts"
 import type { NewFlowVersion } from "../store/queries/insert-flow.ts"
@@ -22,9 +22,9 @@ export function compileFlow(
   { connections, allowLoopbackTargets }: ApiServices,
   definition: Definition,
 ): CompiledFlow {
-  const { problems, warnings, plan } = validateFlow(definition.value, { connections })
+  const { problems, warnings, plan, packed } = validateFlow(definition.value, { connections })
   const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
-  if (plan === undefined || problems.length > 0 || guarded.length > 0) {
+  if (plan === undefined || packed === undefined || guarded.length > 0) {
     throw flowInvalid([...problems, ...guarded], definition.pointer)
   }
   return {
@@ -32,7 +32,7 @@ export function compileFlow(
     version: {
       source: definition.source,
       source_kind: definition.source_kind,
-      plan: packPlan(plan),
+      plan: packed,
       plan_hash: planHash(plan),
       params_schema: paramsSchemaOf(definition.value),
       warnings,

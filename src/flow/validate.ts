@@ -25,6 +25,8 @@ export interface Validation {
   problems: Problem[]
   warnings: Problem[]
   plan?: Plan
+  /** The plan as `packPlan` packs it. */
+  packed?: Uint8Array
 }
 
 /**
@@ -38,12 +40,14 @@ export function validateFlow(definition: unknown, context: CompileContext): Vali
   const warn: Report = (warning) => void warnings.push(warning)
   const source = readSource(definition, report)
   const plan = problems.length > 0 ? undefined : compileFlow(source, context, { report, warn })
-  if (plan !== undefined && problems.length === 0) checkPlanSize(plan, report)
+  const packed = plan === undefined || problems.length > 0 ? undefined : packPlan(plan)
+  if (packed !== undefined) checkPlanSize(packed, report)
   const validation = {
     problems: inDocumentOrder(problems, source),
     warnings: inDocumentOrder(warnings, source),
   }
-  return plan === undefined || problems.length > 0 ? validation : { ...validation, plan }
+  const isWhole = plan !== undefined && packed !== undefined && problems.length === 0
+  return isWhole ? { ...validation, plan, packed } : validation
 }
 
 interface Tools {
@@ -108,8 +112,7 @@ function compileOwn(value: unknown, where: TemplatePlace, pointer: string, conte
   return compileTemplate(value, { ...context, where, pointerOf: (inside) => pointer + inside })
 }
 
-function checkPlanSize(plan: Plan, report: Report): void {
-  const bytes = packPlan(plan).length
+function checkPlanSize({ length: bytes }: Uint8Array, report: Report): void {
   if (bytes <= FLOW_LIMITS.planBytes) return
   const message = `the compiled flow has ${bytes} bytes compressed; ${FLOW_LIMITS.planBytes} is the most a transaction can be started with`
   report({ pointer: "", code: "plan_too_large", message, fix: "split the flow, or shorten its constants" })
