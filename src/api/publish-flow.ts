@@ -30,7 +30,7 @@ export async function createFlow(
   { identity, body, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
-  const compiled = compileFlow(services, definition)
+  const compiled = await compileFlow(services, definition)
   const { tenant, actor } = identity
   const name = compiled.plan.flow
   if (dryRun) {
@@ -75,7 +75,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const compiled = compileFlow(services, definition)
+  const compiled = await compileFlow(services, definition)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const stored = await updateFlow(services.pool, {
