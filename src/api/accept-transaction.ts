@@ -8,6 +8,7 @@ import { toError } from "../contract/errors.ts"
 import { toWorkflowId } from "../contract/names.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
+import { findInputTooLarge, MAX_INPUT_BYTES } from "../flow/input-limit.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
 import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
@@ -73,7 +74,7 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   if (flow === undefined) return new ApiProblem("flow_not_found")
   if (!flow.is_active) return new ApiProblem("flow_inactive")
   const version = await services.flowVersions.get({ tenant, flow_id: flow.id, version: flow.version })
-  const invalid = checkParams(version, request.params)
+  const invalid = checkParams(version, request.params) ?? checkInputs(version, request.params)
   if (invalid !== undefined) return invalid
   const businessKey = makeBusinessKey(version, request.params)
   if (businessKey instanceof ApiProblem) return businessKey
@@ -104,6 +105,17 @@ function checkParams(version: FlowVersion, params: unknown): ApiProblem | undefi
   return new ApiProblem("params_invalid", {
     detail: `The params do not fit: ${errors[0]?.detail ?? ""}.`,
     errors,
+  })
+}
+
+/** Found later, it would park the task when those before it have done their work. */
+function checkInputs({ plan }: FlowVersion, params: unknown): ApiProblem | undefined {
+  const task = findInputTooLarge(plan, params)
+  if (task === undefined) return undefined
+  const detail = `These params make the input of task ${task} larger than ${MAX_INPUT_BYTES} bytes: give the task an input of what it needs, or send less.`
+  return new ApiProblem("params_invalid", {
+    detail,
+    errors: [{ pointer: "/params", code: "input_too_large", detail }],
   })
 }
 

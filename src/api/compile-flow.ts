@@ -1,14 +1,17 @@
 /** A definition to what a version stores, or all that is wrong with it. */
+import { setImmediate } from "node:timers/promises"
 import { isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
-import { packPlan, planHash } from "../flow/plan-bytes.ts"
+import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
-import { validateFlow } from "../flow/validate.ts"
+import { validateInSteps } from "../flow/validate.ts"
 import type { NewFlowVersion } from "../store/queries/insert-flow.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem, type ProblemItem } from "./problem.ts"
 import type { Definition } from "./read-definition.ts"
+
+const TURN_MS = 10
 
 export interface CompiledFlow {
   plan: Plan
@@ -18,13 +21,14 @@ export interface CompiledFlow {
 }
 
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
-export function compileFlow(
-  { connections, allowLoopbackTargets }: ApiServices,
+export async function compileFlow(
+  { connections, allowLoopbackTargets }: Pick<ApiServices, "connections" | "allowLoopbackTargets">,
   definition: Definition,
-): CompiledFlow {
-  const { problems, warnings, plan } = validateFlow(definition.value, { connections })
+): Promise<CompiledFlow> {
+  const steps = validateInSteps(definition.value, { connections })
+  const { problems, warnings, plan, packed } = await finish(steps)
   const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
-  if (plan === undefined || problems.length > 0 || guarded.length > 0) {
+  if (plan === undefined || packed === undefined || guarded.length > 0) {
     throw flowInvalid([...problems, ...guarded], definition.pointer)
   }
   return {
@@ -32,12 +36,23 @@ export function compileFlow(
     version: {
       source: definition.source,
       source_kind: definition.source_kind,
-      plan: packPlan(plan),
+      plan: packed,
       plan_hash: planHash(plan),
       params_schema: paramsSchemaOf(definition.value),
       warnings,
     },
     warnings: warnings.map((warning) => toProblemItem(warning, definition.pointer)),
+  }
+}
+
+/** Lets others have their turn between the steps of long work. */
+async function finish<Result>(steps: Generator<undefined, Result>): Promise<Result> {
+  for (let turn = performance.now(); ;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (performance.now() - turn < TURN_MS) continue
+    await setImmediate()
+    turn = performance.now()
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client"
 import { type Decision, type DecisionAnswer, REFUSED_FAILURE, UPDATE_DECIDE } from "../contract/messages.ts"
-import { isEndStatus } from "../contract/statuses.ts"
 import { findDecision, type RecordedDecision } from "../store/queries/find-decision.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal } from "./ask-temporal.ts"
@@ -33,56 +32,6 @@ export async function decide(services: ApiServices, request: DecisionRequest): P
     if (!isGone(error)) throw toRefusal(error)
     return await decideWithoutRun(services, request, transaction)
   }
-}
-
-/**
- * Retries what can be retried: every parked task of an open transaction, or a failed one from where it stopped.
- * @throws {ApiProblem} as `decide`, and `nothing_to_retry`.
- */
-export async function retryTransaction(services: ApiServices, request: DecisionRequest): Promise<void> {
-  const { status } = await getTransaction(services, request)
-  if (isEndStatus(status) && status !== "failed") throw new ApiProblem("nothing_to_retry")
-  if (status !== "failed" && (await retryParked(services, request)) === "retried") return
-  // The run is over: whether it failed is Temporal's to say, the mirror can be a moment behind.
-  if (await isRecorded(services, request)) return
-  const resumed = await resume(services, request)
-  if (resumed === "resumed") return
-  // Somebody else resumed it first: what is parked in the new run may be retried.
-  if (resumed === "already_running" && (await retryParked(services, request)) === "retried") return
-  throw new ApiProblem("nothing_to_retry")
-}
-
-async function resume(
-  services: ApiServices,
-  { tenant, instance_id, decision }: DecisionRequest,
-): Promise<string> {
-  try {
-    return await askTemporal(services.client, () => services.dispatcher.resume(tenant, instance_id, decision))
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error
-    throw new ApiProblem("nothing_to_retry", {
-      detail: "Temporal no longer keeps this run, so it cannot go on: start a new transaction.",
-      cause: error,
-    })
-  }
-}
-
-async function retryParked(services: ApiServices, request: DecisionRequest): Promise<"retried" | "ended"> {
-  try {
-    await decide(services, request)
-    return "retried"
-  } catch (error) {
-    if (!(error instanceof ApiProblem)) throw error
-    if (error.word === "ended") return "ended"
-    throw error.word === "nothing_parked" ? new ApiProblem("nothing_to_retry", { cause: error }) : error
-  }
-}
-
-async function isRecorded(
-  { pool }: ApiServices,
-  { tenant, instance_id, decision }: DecisionRequest,
-): Promise<boolean> {
-  return (await findDecision(pool, { tenant, instance_id, decision_id: decision.id })) !== undefined
 }
 
 /** Temporal has no open run: it is over, or it was never started. */

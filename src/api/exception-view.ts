@@ -1,6 +1,6 @@
 /** An exception as it is answered: what happened and what may be done about it, with S1's names beside ours. */
 import { z } from "@hono/zod-openapi"
-import { EXCEPTION_KINDS, EXCEPTION_STATES, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
+import { EXCEPTION_KINDS, EXCEPTION_STATES, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
 import type { ExceptionRow } from "../store/queries/exception-row.ts"
 import { findException } from "../store/queries/find-exception.ts"
@@ -31,7 +31,9 @@ export const Exception = z
     error_message: z.string(),
     retry_safe: z.boolean(),
     retry_safe_reason: z.string(),
-    suggested_actions: z.array(z.string()),
+    suggested_actions: z.array(z.string()).openapi({
+      description: "What would be accepted now; after the end of a failed transaction its retry.",
+    }),
     retry_strategy: z.string().nullable(),
     retry_times: z.int().openapi({ description: "Attempts beyond the first." }),
     retry_max: z.int().nullable(),
@@ -92,12 +94,28 @@ export async function viewExceptions(
   )
 }
 
+export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {
+  return state === "open" || state === "reopened"
+}
+
+/** The engine suggests when a task stops; its transaction may have ended since, or be about to. */
+function toSuggestedActions(row: ExceptionRow): string[] {
+  const { transaction_status: status, task_status, failed_task, suggested_actions } = row
+  if (!isOpen(row)) return []
+  if (!isEndStatus(status)) return task_status === "parked" ? suggested_actions : []
+  return status === "failed" && failed_task !== null
+    ? suggested_actions.filter((action) => action === "retry")
+    : []
+}
+
 function toException(row: ExceptionRow, version: FlowVersion, attempts: number): Exception {
-  const { path, occurred_us: _position, flow_version: _version, code, message, ...facts } = row
+  const { path, occurred_us: _position, flow_version: _version, code, message, ...rest } = row
+  const { transaction_status: _status, task_status: _task, failed_task: _failed, ...facts } = rest
   const task = path === "" ? null : path
   const retry = version.plan.tasks.find(({ id }) => id === path)?.retry
   return {
     ...facts,
+    suggested_actions: toSuggestedActions(row),
     group_id: row.instance_id,
     task,
     task_id: task === null ? null : toTaskId(row.instance_id, task),

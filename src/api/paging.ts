@@ -5,16 +5,17 @@
 import { z } from "@hono/zod-openapi"
 import type { Place, Slice } from "../store/queries/slice.ts"
 import { ApiProblem } from "./problem.ts"
+import { decimal } from "./texts.ts"
 
 const DEFAULT_SIZE = 20
 const MAX_SIZE = 200
 
 /** Query parameters of every list. */
 export const pagingQuery = {
-  page: z.coerce.number().int().min(1).max(1_000_000).optional(),
-  page_size: z.coerce.number().int().min(1).max(MAX_SIZE).optional(),
+  page: decimal({ min: 1, max: 1_000_000 }).optional(),
+  page_size: decimal({ min: 1, max: MAX_SIZE }).optional(),
   cursor: z.string().max(400).optional().openapi({ description: "next_cursor of the answer before." }),
-  limit: z.coerce.number().int().min(1).max(MAX_SIZE).optional(),
+  limit: decimal({ min: 1, max: MAX_SIZE }).optional(),
 }
 
 /** Answers of a list: `pagination` with pages, `next_cursor` with a cursor. */

@@ -21,6 +21,7 @@ describe("parseJson()", () => {
     '{"a": {"a": {"a": [1, {"a": 2}]}}, "b": {"a": 1}}',
     '{"text": "{\\"a\\":1,\\"a\\":2}", "colon": "\\": ", "slash": "\\\\"}',
     '["a", "a", "__proto__", "constructor"]',
+    '["\\ud83d\\ude00", "\\\\ud83d", "\\u0000"]',
     '{"proto": "__proto__", "x": ["prototype"]}',
     ' \n{ "spaced" \t: 1 , "out" : [ 1 , 2 ] } ',
     '{"big": 9007199254740991, "exact": 123456789012345, "long": 0.12345678901234567, "exp": 1e300}',
@@ -51,6 +52,9 @@ describe("parseJson()", () => {
     ['{"a": [0, 1, {"\\u005f\\u005fproto__": 1}]}', { pointer: "/a/2/__proto__", code: "forbidden_key" }],
     ["[1, [2, 9007199254740993]]", { pointer: "/1/1", code: "number_not_exact" }],
     ["-9007199254740993", { pointer: "", code: "number_not_exact" }],
+    ['{"a": ["\\ud83d\\ude00", "x\\uD83Dx"]}', { pointer: "/a/1", code: "text_not_unicode" }],
+    ['{"a": {"b\\udc00": 1}}', { pointer: "/a/b\uFFFD", code: "text_not_unicode" }],
+    ['"\\ude00\\ud83d"', { pointer: "", code: "text_not_unicode" }],
     ['{"n": 1e999}', { pointer: "/n", code: "number_out_of_range" }],
     ['{"n": -1E9999999999999}', { pointer: "/n", code: "number_out_of_range" }],
   ])("refuses %s where it is", (text, flaw) => {

@@ -1,11 +1,13 @@
 /**
- * JSON from outside, refused where JavaScript would quietly read it otherwise than it was written: repeated
- * keys, keys that reach a prototype, integers that a double cannot hold, nesting that overflows a stack.
+ * JSON from outside, refused where it would quietly be read or kept otherwise than it was written: repeated keys,
+ * keys that reach a prototype, integers that a double cannot hold, text that UTF-8 cannot write, nesting that
+ * overflows a stack.
  */
 import { ApiProblem } from "./problem.ts"
 
 export const MAX_JSON_DEPTH = 32
-export const MAX_JSON_KEYS = 20_000
+/** A flow of 2,000 tasks has room for 30 in each. */
+export const MAX_JSON_KEYS = 60_000
 const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"])
 
 interface Frame {
@@ -23,20 +25,24 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw new ApiProblem("malformed_json", { detail: explainSyntax(cause), cause })
   }
-  inspect(text)
+  inspectJson(text, [])
   return value
 }
 
-/** Walks over text that is known to be JSON: a string before a colon is a key, and nothing else is. */
-function inspect(text: string): void {
-  const frames: Frame[] = []
+/**
+ * Walks over text that is known to be JSON: a string before a colon is a key, and nothing else is. `around` are
+ * the keys under which the text itself stands.
+ * @throws {ApiProblem} `malformed_json` with the pointer of what is wrong.
+ */
+export function inspectJson(text: string, around: readonly string[]): void {
+  const frames: Frame[] = around.map((at) => ({ at }))
   let keyCount = 0
   for (let index = 0; index < text.length; index++) {
     const character = text[index] ?? ""
     const frame = frames.at(-1)
     if (character === "{" || character === "[") {
       frames.push(character === "{" ? { keys: new Set(), at: "" } : { at: 0 })
-      if (frames.length > MAX_JSON_DEPTH)
+      if (frames.length > around.length + MAX_JSON_DEPTH)
         refuse("too_deep", `Nesting ends at ${MAX_JSON_DEPTH} levels.`, frames.slice(0, -1))
     } else if (character === "}" || character === "]") {
       frames.pop()
@@ -44,12 +50,15 @@ function inspect(text: string): void {
       if (typeof frame?.at === "number") frame.at++
     } else if (character === '"') {
       const end = endOfString(text, index)
+      const literal = text.slice(index, end)
       if (frame?.keys !== undefined && isKey(text, end)) {
-        frame.at = toKey(text.slice(index, end))
+        frame.at = toText(literal)
         if (++keyCount > MAX_JSON_KEYS)
           refuse("too_many_keys", `A body has at most ${MAX_JSON_KEYS} keys.`, [])
         checkKey(frames, frame.keys, frame.at)
       }
+      // UTF-8 text holds no half of a surrogate pair: only an escape can.
+      if (literal.includes("\\u")) checkText(literal, frames)
       index = end - 1
     } else if (character === "-" || (character >= "0" && character <= "9")) {
       const end = endOfNumber(text, index)
@@ -64,6 +73,11 @@ function checkKey(frames: readonly Frame[], keys: Set<string>, key: string): voi
   if (keys.has(key))
     refuse("duplicate_key", "The key occurs twice in one object: which one counts is not defined.", frames)
   keys.add(key)
+}
+
+function checkText(literal: string, frames: readonly Frame[]): void {
+  if (!/\p{Surrogate}/u.test(toText(literal))) return
+  refuse("text_not_unicode", "The text has half of a surrogate pair, which no UTF-8 can hold.", frames)
 }
 
 function checkNumber(token: string, frames: readonly Frame[]): void {
@@ -81,7 +95,13 @@ function checkNumber(token: string, frames: readonly Frame[]): void {
 
 function refuse(code: string, detail: string, frames: readonly Frame[]): never {
   const pointer = frames
-    .map(({ at }) => `/${String(at).replaceAll("~", "~0").replaceAll("/", "~1")}`)
+    .map(
+      ({ at }) =>
+        `/${String(at)
+          .replaceAll(/\p{Surrogate}/gu, "\uFFFD")
+          .replaceAll("~", "~0")
+          .replaceAll("/", "~1")}`,
+    )
     .join("")
   throw new ApiProblem("malformed_json", {
     detail: `${detail} At ${pointer === "" ? "the top" : pointer.slice(0, 200)}.`,
@@ -109,7 +129,7 @@ function isKey(text: string, from: number): boolean {
   return text[index] === ":"
 }
 
-function toKey(literal: string): string {
+function toText(literal: string): string {
   // A literal of text that parsed: its value is a string.
   return literal.includes("\\") ? (JSON.parse(literal) as string) : literal.slice(1, -1)
 }

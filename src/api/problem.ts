@@ -22,6 +22,10 @@ const WORDS = {
   instance_id_conflict: [409, "The instance_id belongs to another request."],
   idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
   nothing_to_retry: [409, "The transaction has nothing to retry."],
+  orchestrator_lost: [
+    409,
+    "The workflow was terminated or ran into Temporal's own timeout, so nobody knows what its open calls came to: it cannot go on.",
+  ],
   precondition_failed: [412, "The flow has changed since the version you saw."],
   body_too_large: [413, "The body is too large."],
   unsupported_media_type: [415, "The body must be application/json."],

@@ -30,7 +30,7 @@ export async function createFlow(
   { identity, body, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
-  const compiled = compileFlow(services, definition)
+  const compiled = await compileFlow(services, definition)
   const { tenant, actor } = identity
   const name = compiled.plan.flow
   if (dryRun) {
@@ -48,9 +48,10 @@ export async function createFlow(
     actor,
     version: compiled.version,
   })
+  if (created !== undefined) return { outcome: "created", flow: created }
   const flow = await getFlow(services, { tenant, flow: name })
-  if (!created) assertSame(flow, compiled.version)
-  return { outcome: created ? "created" : "unchanged", flow }
+  assertSame(flow, compiled.version)
+  return { outcome: "unchanged", flow }
 }
 
 interface ReplaceRequest {
@@ -66,18 +67,18 @@ interface ReplaceRequest {
 const RACES = 5
 
 /**
- * The same plan adds no version; description and type may change with it.
+ * The same plan adds no version; description and type may change with it. Answers what this request stored.
  * @throws {ApiProblem} `flow_not_found`, `precondition_failed`, `flow_invalid`, `name_mismatch`.
  */
 export async function replaceFlow(services: ApiServices, request: ReplaceRequest): Promise<FlowRow> {
   const { tenant, actor } = request.identity
+  let flow = await getFlow(services, { tenant, flow: request.flow })
+  assertEtag(flow, request.expectedEtag)
+  const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
+  const compiled = await compileFlow(services, definition)
+  assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
-    const flow = await getFlow(services, { tenant, flow: request.flow })
-    assertEtag(flow, request.expectedEtag)
-    const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-    const compiled = compileFlow(services, definition)
-    assertName(flow, compiled.plan.flow)
-    const done = await updateFlow(services.pool, {
+    const stored = await updateFlow(services.pool, {
       tenant,
       id: flow.id,
       updated_us: flow.updated_us,
@@ -87,7 +88,9 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
       actor,
       version: isSame(flow, compiled.version) ? null : compiled.version,
     })
-    if (done) return getFlow(services, { tenant, flow: flow.id })
+    if (stored !== undefined) return stored
+    flow = await getFlow(services, { tenant, flow: flow.id })
+    assertEtag(flow, request.expectedEtag)
   }
   throw new ApiProblem("precondition_failed", { detail: "Others keep changing this flow: try again." })
 }

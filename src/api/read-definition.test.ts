@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { MAX_JSON_DEPTH } from "./parse-json.ts"
 import { readDefinition } from "./read-definition.ts"
 
 const tasks = [{ id: "a" }]
@@ -44,6 +45,19 @@ describe("readDefinition()", () => {
     for (const definition of ["{oops", "[]", "1", "null", '"text"', 7, [], null, true]) {
       expect(readDefinition({ name: "order", definition }).value).toEqual(definition)
     }
+  })
+
+  test("refuses in text what a body may not hold either, at its place in the request", () => {
+    const definition = '{"name": "order", "tasks": [{"id": "a", "id": "b"}]}'
+    expect(() => readDefinition({ definition })).toThrow(
+      expect.objectContaining({
+        word: "malformed_json",
+        errors: [expect.objectContaining({ pointer: "/definition/tasks/0/id", code: "duplicate_key" })],
+      }),
+    )
+    const deepest = `{"x": ${"[".repeat(MAX_JSON_DEPTH - 1)}${"]".repeat(MAX_JSON_DEPTH - 1)}}`
+    expect(readDefinition({ definition: deepest }).source).toBe(deepest)
+    expect(() => readDefinition({ definition: `{"x": [${deepest}]}` })).toThrow("Nesting ends")
   })
 
   test("refuses two names, but not one of a wrong type", () => {

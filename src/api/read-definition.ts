@@ -1,5 +1,6 @@
 /** A publish request to the definition in it, as it was sent and as it is to be validated. */
 import { z } from "@hono/zod-openapi"
+import { inspectJson } from "./parse-json.ts"
 import { ApiProblem } from "./problem.ts"
 import { text } from "./texts.ts"
 
@@ -61,8 +62,8 @@ export interface Definition {
 }
 
 /**
- * @throws {ApiProblem} `request_invalid` for a body of neither form, `name_mismatch` when the outer name and the
- * definition's differ.
+ * @throws {ApiProblem} `request_invalid` for a body of neither form, `malformed_json` for a JSON string that no
+ * body may hold either, `name_mismatch` when the outer name and the definition's differ.
  */
 export function readDefinition(body: PublishBody): Definition {
   const { flow_type, create_user, updated_user, ...rest } = body
@@ -128,11 +129,14 @@ function withName(document: object, name: string | undefined): unknown {
 
 /** `undefined` when the text is no JSON object: the flow language says what is wrong with it. */
 function parseObject(source: string): object | undefined {
+  let value: unknown
   try {
-    return toObject(JSON.parse(source))
+    value = JSON.parse(source)
   } catch {
     return undefined
   }
+  inspectJson(source, ["definition"])
+  return toObject(value)
 }
 
 function toObject(value: unknown): object | undefined {

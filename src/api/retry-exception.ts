@@ -1,17 +1,22 @@
-/** Retrying by exception: the same decision as `retry` of its task. */
+/** Retrying by exception: the same decision as `retry` of its task, or of its transaction if that has failed. */
 import type { Decision } from "../contract/messages.ts"
-import { decide } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
-import { getException } from "./exception-view.ts"
+import { getException, isOpen } from "./exception-view.ts"
 import { ApiProblem } from "./problem.ts"
+import { retryTransaction } from "./retry-transaction.ts"
 
-/** @throws {ApiProblem} `exception_not_found`, or the refusal: `not_parked` when it is not open any more. */
+/** @throws {ApiProblem} `exception_not_found`; `not_parked` when it is not open any more; as `retryTransaction`. */
 export async function retryException(
   services: ApiServices,
   { tenant, id, decision }: { tenant: string; id: number; decision: Decision },
 ): Promise<void> {
-  const { path, state, instance_id } = await getException(services, { tenant, id })
+  const exception = await getException(services, { tenant, id })
+  const { path, instance_id } = exception
+  // A repeat of what was carried out, whose answer was lost.
+  if (exception.resolved_by === decision.id) return
   // A record that was resolved must not retry what stopped after it.
-  if (path === "" || (state !== "open" && state !== "reopened")) throw new ApiProblem("not_parked")
-  await decide(services, { tenant, instance_id, decision: { ...decision, task: path } })
+  if (!isOpen(exception)) throw new ApiProblem("not_parked")
+  if (path === "" && exception.transaction_status !== "failed") throw new ApiProblem("not_parked")
+  const task = path === "" ? {} : { task: path }
+  await retryTransaction(services, { tenant, instance_id, decision: { ...decision, ...task } })
 }

@@ -42,7 +42,20 @@ export const FlowReference = text(200).openapi({ example: "order" })
 
 export const MAX_REASON_CHARACTERS = 1_000
 
-export const ExceptionId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+/**
+ * A whole number in a path or a query, written in one way only: `Number()` would also take `0x10`, `1e3`, ` 1`
+ * and what it rounds.
+ */
+export function decimal({ min, max }: { min: number; max: number }) {
+  return z
+    .string()
+    .regex(/^(0|[1-9]\d{0,15})$/, "must be a whole number in decimal digits")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .openapi({ type: "integer", minimum: min, maximum: max })
+}
+
+export const ExceptionId = decimal({ min: 1, max: Number.MAX_SAFE_INTEGER })
 
 /** Code points: what Postgres and most languages count. */
 function countCharacters(value: string): number {

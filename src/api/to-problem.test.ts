@@ -11,6 +11,7 @@ function coded(code: string, message = "connect to 10.0.0.5:5432 failed") {
 describe("toApiProblem()", () => {
   test.each([
     coded("ECONNREFUSED"),
+    coded("57014"),
     coded("57P01"),
     coded("57P03"),
     coded("08006"),

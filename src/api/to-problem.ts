@@ -22,7 +22,7 @@ function fromHono(error: HTTPException): ApiProblem {
   return new ApiProblem("internal", { cause: error })
 }
 
-/** Errors of the socket, and SQLSTATEs that say the server is going, coming or full. */
+/** Errors of the socket, and SQLSTATEs that say the server is going, coming, full or too slow to answer. */
 const AWAY_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -31,6 +31,7 @@ const AWAY_CODES = new Set([
   "ENOTFOUND",
   "EAI_AGAIN",
   "EHOSTUNREACH",
+  "57014",
   "57P01",
   "57P02",
   "57P03",

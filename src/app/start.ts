@@ -40,6 +40,9 @@ export interface Holdfast {
   stop: () => Promise<void>
 }
 
+/** Also what a request waits for a Postgres that stands still, before it is answered with 503. */
+const REQUEST_PATIENCE_MS = 10_000
+
 /** Migrates, then starts the parts from the inside out. @throws after stopping what had been started. */
 export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
   return withStopList(async (stops) => {
@@ -53,13 +56,21 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     stops.add("the connection to Temporal", () => connection.close())
     const mirror = createMirrorWriter({ pool, logger })
     stops.add("the mirror writer", () => mirror.close())
-    const dispatcher = createDispatcher({ pool, client, logger, requestEagerStart: true })
+    // Requests have connections of their own: the sweeper's statements may take longer than a caller waits.
+    const requestPool = createPool({
+      url: options.databaseUrl,
+      application_name: "holdfast-api",
+      patienceMs: REQUEST_PATIENCE_MS,
+      logger,
+    })
+    stops.add("the API's database pool", () => requestPool.end())
+    const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart: true })
     const { ended } = await startWorker(options, { connection, mirror, stops })
     const sweeper = createSweeper({ pool, client, dispatcher, writer: mirror, logger })
     stops.add("the sweeper", () => sweeper.stop())
     sweeper.start()
     const app = createApp({
-      pool,
+      pool: requestPool,
       client,
       dispatcher,
       connections,

@@ -15,6 +15,7 @@ export function warnOfParallelWrites(
     const { connection, table, replaces } = task.writes
     const key = JSON.stringify([connection, table.toLowerCase()])
     const others = writers.get(key) ?? []
+    writers.set(key, others)
     const rival = others.find(
       (other) =>
         (replaces || other.replaces) &&
@@ -29,6 +30,6 @@ export function warnOfParallelWrites(
         fix: "let one depend on the other",
       })
     }
-    writers.set(key, [...others, { position, replaces }])
+    others.push({ position, replaces })
   }
 }

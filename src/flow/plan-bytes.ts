@@ -9,7 +9,7 @@ import { type Plan, PLAN_FORMAT } from "../contract/plan.ts"
  * Members that are undefined are left out.
  */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(inOrder(value)) ?? "null"
+  return JSON.stringify(isInOrder(value) ? value : inOrder(value)) ?? "null"
 }
 
 /** sha256 of the canonical JSON, in hex: the plan's address. */
@@ -32,6 +32,18 @@ export function unpackPlan(bytes: Uint8Array): Plan {
     )
   }
   return plan
+}
+
+/** A look that allocates nothing: a plan, once its keys were ordered, is asked again for its hash and its bytes. */
+function isInOrder(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true
+  if (Array.isArray(value)) return value.every(isInOrder)
+  let before: string | undefined
+  for (const [key, member] of Object.entries(value)) {
+    if ((before !== undefined && before >= key) || !isInOrder(member)) return false
+    before = key
+  }
+  return true
 }
 
 /** The value itself where nothing is out of order: most of a plan is lists, which are written natively. */

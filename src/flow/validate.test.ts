@@ -13,14 +13,14 @@ import {
   warningsOf,
 } from "./definitions.testsuite.ts"
 import { literalHostsOf } from "./literal-hosts.ts"
+import { unpackPlan } from "./plan-bytes.ts"
 
 describe("validateFlow()", () => {
   test("compiles the smallest flow", () => {
-    expect(validate({ name: "nothing", tasks: [] })).toEqual({
-      problems: [],
-      warnings: [],
-      plan: { format: 1, flow: "nothing", tasks: [], max_parallel: 50, output: null, output_reads: [] },
-    })
+    const plan = { format: 1, flow: "nothing", tasks: [], max_parallel: 50, output: null, output_reads: [] }
+    const { packed, ...rest } = validate({ name: "nothing", tasks: [] })
+    expect(rest).toEqual({ problems: [], warnings: [], plan })
+    expect(unpackPlan(packed ?? new Uint8Array())).toEqual(plan)
   })
 
   test("reads an object and its text alike", () => {

@@ -25,6 +25,8 @@ export interface Validation {
   problems: Problem[]
   warnings: Problem[]
   plan?: Plan
+  /** The plan as `packPlan` packs it. */
+  packed?: Uint8Array
 }
 
 /**
@@ -32,19 +34,37 @@ export interface Validation {
  * for what it holds. Pointers are into the definition.
  */
 export function validateFlow(definition: unknown, context: CompileContext): Validation {
+  const steps = validateInSteps(definition, context)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/**
+ * `validateFlow` with places to pause: 2,000 tasks take around a second, and a server has others to answer
+ * meanwhile. Between two steps is the work of one task, or of one pass over the whole plan.
+ */
+export function* validateInSteps(definition: unknown, context: CompileContext): Steps<Validation> {
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const report: Report = (problem) => void problems.push(problem)
   const warn: Report = (warning) => void warnings.push(warning)
   const source = readSource(definition, report)
-  const plan = problems.length > 0 ? undefined : compileFlow(source, context, { report, warn })
-  if (plan !== undefined && problems.length === 0) checkPlanSize(plan, report)
+  yield
+  const plan = problems.length > 0 ? undefined : yield* compileFlow(source, context, { report, warn })
+  yield
+  const packed = plan === undefined || problems.length > 0 ? undefined : packPlan(plan)
+  if (packed !== undefined) checkPlanSize(packed, report)
   const validation = {
     problems: inDocumentOrder(problems, source),
     warnings: inDocumentOrder(warnings, source),
   }
-  return plan === undefined || problems.length > 0 ? validation : { ...validation, plan }
+  const isWhole = plan !== undefined && packed !== undefined && problems.length === 0
+  return isWhole ? { ...validation, plan, packed } : validation
 }
+
+type Steps<Result> = Generator<undefined, Result>
 
 interface Tools {
   report: Report
@@ -52,30 +72,46 @@ interface Tools {
 }
 
 /** Undefined when a problem leaves a part of the plan missing. */
-function compileFlow(source: unknown, context: CompileContext, { report, warn }: Tools): Plan | undefined {
+function* compileFlow(
+  source: unknown,
+  context: CompileContext,
+  { report, warn }: Tools,
+): Steps<Plan | undefined> {
   const nearest = createNearest()
   const fields = readObject(FlowSchema, source, { pointer: "", report, nearest })
   if (fields.params_schema !== undefined) checkParamsSchema(fields.params_schema, report)
-  const drafts = readTasks(fields.tasks ?? [], { report, warn, nearest })
+  const drafts = yield* readTasks(fields.tasks ?? [], { report, warn, nearest })
   if (drafts === undefined) return undefined
 
   const nodes = drafts.map(({ pointer, fields: { id }, dependsOn }) => ({ pointer, id, dependsOn }))
   const graph = readGraph(nodes, report, nearest)
   const onError: PlanTask["on_error"] = fields.policy?.failure === "finish_independent" ? "fail" : "park"
   const flowContext: FlowContext = { report, warn, nearest, graph, connections: context.connections, onError }
-  const compiled = drafts.map((draft) => compileTask(draft, flowContext))
+  const compiled: (CompiledTask | undefined)[] = []
+  for (const draft of drafts) {
+    compiled.push(compileTask(draft, flowContext))
+    yield
+  }
   warnOfParallelWrites(compiled, graph, warn)
+  yield
   return toPlan(fields, compiled, flowContext)
 }
 
-function readTasks(
+function* readTasks(
   raw: readonly unknown[],
   tools: Tools & { nearest: FindNearest },
-): TaskDraft[] | undefined {
-  if (raw.length <= FLOW_LIMITS.tasks) return raw.map((task, position) => readTask(task, position, tools))
-  const message = `a flow may have ${FLOW_LIMITS.tasks} tasks, this one has ${raw.length}`
-  tools.report({ pointer: "/tasks", code: "too_many_tasks", message })
-  return undefined
+): Steps<TaskDraft[] | undefined> {
+  if (raw.length > FLOW_LIMITS.tasks) {
+    const message = `a flow may have ${FLOW_LIMITS.tasks} tasks, this one has ${raw.length}`
+    tools.report({ pointer: "/tasks", code: "too_many_tasks", message })
+    return undefined
+  }
+  const drafts: TaskDraft[] = []
+  for (const [position, task] of raw.entries()) {
+    drafts.push(readTask(task, position, tools))
+    yield
+  }
+  return drafts
 }
 
 function toPlan(
@@ -108,8 +144,7 @@ function compileOwn(value: unknown, where: TemplatePlace, pointer: string, conte
   return compileTemplate(value, { ...context, where, pointerOf: (inside) => pointer + inside })
 }
 
-function checkPlanSize(plan: Plan, report: Report): void {
-  const bytes = packPlan(plan).length
+function checkPlanSize({ length: bytes }: Uint8Array, report: Report): void {
   if (bytes <= FLOW_LIMITS.planBytes) return
   const message = `the compiled flow has ${bytes} bytes compressed; ${FLOW_LIMITS.planBytes} is the most a transaction can be started with`
   report({ pointer: "", code: "plan_too_large", message, fix: "split the flow, or shorten its constants" })

@@ -9,5 +9,8 @@ export const LOCK_SWEEPER = 2
 /** Held while attempt partitions are made. */
 export const LOCK_PARTITIONS = 3
 
+/** "HOLR": the second number is a hash of a workflow id, whose failed run is being resumed. */
+export const LOCK_CLASS_RESUME = 0x484f4c52
+
 /** "HOLW": the second number is the id of a `mirror_writer` row, whose process lives as long as the lock. */
 export const LOCK_CLASS_WRITER = 0x484f4c57

@@ -1,21 +1,20 @@
 import {
-  ApplicationFailure,
   type Client,
   WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
   type WorkflowStartOptions,
 } from "@temporalio/client"
 import type { Pool } from "pg"
-import { type Decision, QUERY_SNAPSHOT, type StartInput } from "../contract/messages.ts"
+import type { Decision } from "../contract/messages.ts"
 import { createPlanCache } from "./dispatch/plan-cache.ts"
+import { type ResumeAnswer, resumeTransaction } from "./dispatch/resume.ts"
 import { toStartArguments, toStartOptions } from "./dispatch/start-options.ts"
 import type { Logger } from "./logger.ts"
 import { findStart, type TransactionStart } from "./queries/find-start.ts"
 import { markDispatched } from "./queries/mark-dispatched.ts"
-import { reopenTransaction } from "./queries/reopen-transaction.ts"
 import { findGrpcCode } from "./temporal/errors.ts"
-import { findResetRun, readStart } from "./temporal/read-start.ts"
 import { ensureSearchAttributes } from "./temporal/search-attributes.ts"
+
+export type { ResumeAnswer }
 
 export interface DispatcherOptions {
   pool: Pool
@@ -24,9 +23,6 @@ export interface DispatcherOptions {
   /** Ask for the first workflow task with the start's answer: where the client shares its connection with a worker. */
   requestEagerStart?: boolean
 }
-
-/** `not_failed`: there is nothing to resume. `orchestrator_lost`: the run was terminated or timed out. */
-export type ResumeAnswer = "resumed" | "already_running" | "not_failed" | "orchestrator_lost"
 
 export interface Dispatcher {
   /**
@@ -38,7 +34,8 @@ export interface Dispatcher {
   dispatch(tenant: string, instanceId: string): Promise<"started" | "already_running">
   /**
    * Goes on with a `failed` transaction in a new run of the same workflow id, from the snapshot that the closed
-   * run answers (a worker must be there), and hands `decision` to it. Outputs and keys are kept.
+   * run answers (a worker must be there), and hands `decision` to it. Outputs and keys are kept. Asked twice with
+   * one decision it resumes once, and however many ask, each failed run is resumed once.
    *
    * @throws as `dispatch`; WorkflowNotFoundError past Temporal's retention.
    */
@@ -52,8 +49,6 @@ export class WorkflowIdTaken extends Error {
 
 /** A start that takes longer is left to the sweeper. */
 const START_DEADLINE_MS = 5_000
-/** A closed run is replayed before it answers. */
-const RESUME_DEADLINE_MS = 30_000
 const INVALID_ARGUMENT = 3
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
@@ -81,20 +76,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     async resume(tenant, instanceId, decision) {
       const start = await getStart(tenant, instanceId)
-      return client.withDeadline(Date.now() + RESUME_DEADLINE_MS, async () => {
-        const failed = await findFailedRun(client, start.workflow_id)
-        if ("answer" in failed) return failed.answer
-        const args = await toResumeArguments(client, start.workflow_id, failed.runId, decision)
-        const run = await starter.start(start, args, "ALLOW_DUPLICATE_FAILED_ONLY")
-        if (run === undefined) return "already_running"
-        await reopenTransaction(pool, {
-          tenant,
-          instance_id: instanceId,
-          failed_run: failed.runId,
-          new_run: run,
-        })
-        return "resumed"
-      })
+      const startRun = (args: unknown[]) => starter.start(start, args, "ALLOW_DUPLICATE_FAILED_ONLY")
+      return resumeTransaction({ pool, client, startRun }, start, decision)
     },
   }
 }
@@ -146,46 +129,4 @@ async function assertOurs(client: Client, start: TransactionStart): Promise<void
   throw new WorkflowIdTaken(
     `another workflow has the id ${start.workflow_id}: it was not started by Holdfast, so transaction ${start.instance_id} cannot start`,
   )
-}
-
-async function findFailedRun(
-  client: Client,
-  workflowId: string,
-): Promise<{ runId: string } | { answer: ResumeAnswer }> {
-  const { runId, status } = await client.workflow.getHandle(workflowId).describe()
-  if (status.name === "RUNNING" || status.name === "PAUSED") return { answer: "already_running" }
-  if (status.name === "TERMINATED" || status.name === "TIMED_OUT") return { answer: "orchestrator_lost" }
-  if (status.name !== "FAILED") return { answer: "not_failed" }
-  return (await isFailedByUs(client, workflowId, runId)) ? { runId } : { answer: "not_failed" }
-}
-
-/** Temporal's `Failed` is also how a compensated, a force-closed or a malformed run closes. */
-async function isFailedByUs(client: Client, workflowId: string, runId: string): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(workflowId, runId, { followRuns: false }).result()
-    return false
-  } catch (thrown) {
-    if (!(thrown instanceof WorkflowFailedError)) throw thrown
-    return thrown.cause instanceof ApplicationFailure && thrown.cause.type === "failed"
-  }
-}
-
-/** As a continue-as-new would: the run's own arguments with its snapshot. */
-async function toResumeArguments(
-  client: Client,
-  workflowId: string,
-  runId: string,
-  decision: Decision,
-): Promise<unknown[]> {
-  const snapshot = await client.workflow.getHandle(workflowId, runId).query<Uint8Array>(QUERY_SNAPSHOT)
-  const begun = await readStart(client, { workflowId, runId })
-  const [input, packedPlan] = begun.args
-  const resetRun = findResetRun(begun, runId)
-  const resumed = {
-    // The run ended as `failed`, which only runs with a proper start input do.
-    ...(input as StartInput),
-    resume: decision,
-    ...(resetRun === undefined ? {} : { reset_run: resetRun }),
-  } satisfies StartInput
-  return [resumed, packedPlan, snapshot]
 }

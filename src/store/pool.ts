@@ -10,8 +10,16 @@ export interface PoolOptions {
   max?: number
   /** Seen in `pg_stat_activity`; `holdfast` unless said. */
   application_name?: string
+  /**
+   * Somebody waits: a connection, and after it each statement, gets this long before it fails. Without it
+   * statements may take any time, as migrations and rebuilds do.
+   */
+  patienceMs?: number
   logger?: Logger
 }
+
+const CONNECT_TIMEOUT_MS = 10_000
+const CANCEL_GRACE_MS = 500
 
 /**
  * A pool of connections that survives the loss of any of them.
@@ -19,7 +27,13 @@ export interface PoolOptions {
  * How values come back: `bigint` as a number while it is safe, else as text; `timestamptz` as a `Date`;
  * `json` parsed; `numeric` as text.
  */
-export function createPool({ url, max = 10, application_name = "holdfast", logger }: PoolOptions): Pool {
+export function createPool({
+  url,
+  max = 10,
+  application_name = "holdfast",
+  patienceMs,
+  logger,
+}: PoolOptions): Pool {
   const typeParsers = new TypeOverrides()
   typeParsers.setTypeParser(types.builtins.INT8, parseBigint)
   const config: PoolConfig = {
@@ -27,7 +41,8 @@ export function createPool({ url, max = 10, application_name = "holdfast", logge
     ...parseDatabaseUrl(url),
     max,
     keepAlive: true,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: patienceMs ?? CONNECT_TIMEOUT_MS,
+    ...(patienceMs === undefined ? {} : boundStatements(patienceMs)),
     types: typeParsers,
   }
   const pool = new Pool(config)
@@ -45,6 +60,11 @@ export async function openConnection(pool: Pool, onLost: (error: Error) => void)
   client.on("end", () => onLost(new Error("the database connection ended")))
   await client.connect()
   return client
+}
+
+/** The server cancels what is slow and keeps the connection; when the server stands still, we leave it. */
+function boundStatements(patienceMs: number): PoolConfig {
+  return { statement_timeout: patienceMs, query_timeout: patienceMs + CANCEL_GRACE_MS }
 }
 
 function parseBigint(text: string): number | string {

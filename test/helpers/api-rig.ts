@@ -41,6 +41,7 @@ export interface LogLine {
 export interface ApiRig {
   app: ReturnType<typeof createApp>
   dependencies: ApiDependencies
+  databaseUrl: string
   pool: Pool
   client: Client
   namespace: string
@@ -87,6 +88,7 @@ export async function startApiRig(options: RigOptions = {}): Promise<ApiRig> {
   return {
     app,
     dependencies,
+    databaseUrl: database.url,
     pool,
     client,
     namespace,

@@ -274,6 +274,33 @@ describe("POST /api/v1/transactions/{id}/retry", () => {
   })
 })
 
+describe("a retry of what is over for good", () => {
+  test("says that the workflow was lost", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    await workflowOf(id).terminate()
+    await mirrorStatus(id, "failed")
+    for (const answer of [
+      await post(id, "retry"),
+      await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`),
+    ]) {
+      expect(answer.json).toMatchObject({ status: 409, error: "orchestrator_lost" })
+      expect(answer.json.detail).toMatch(/terminated/)
+    }
+  })
+
+  test("says that it did not fail", async () => {
+    const id = await start()
+    await post(id, "cancel")
+    await workflowOf(id).result()
+    // The mirror has not heard of the end.
+    await mirrorStatus(id, "running")
+    const answer = await post(id, "retry")
+    expect(answer.json).toMatchObject({ status: 409, error: "nothing_to_retry" })
+    expect(answer.json.detail).toMatch(/otherwise than by failing/)
+  })
+})
+
 describe("POST /api/v1/transactions/{id}/cancel", () => {
   test("cancels, and answers 409 when it is over", async () => {
     const id = await start()
@@ -339,6 +366,45 @@ describe("POST /api/v1/exceptions/{id}/retry", () => {
     expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)).json).toMatchObject({
       status: 409,
       error: "not_parked",
+    })
+  })
+
+  test.each(["failed", "blocked"])(
+    "resumes a failed transaction that the mirror shows as %s",
+    async (status) => {
+      const id = await start({ fail: true })
+      const exceptionId = await openException(id)
+      await until(
+        () => workflowOf(id).describe(),
+        (described) => described.status.name === "FAILED",
+      )
+      await mirrorStatus(id, status)
+      const headers = { "idempotency-key": randomUUID() }
+      const path = `/api/v1/exceptions/${exceptionId}/retry`
+      const answer = await rig.call("POST", path, { headers })
+      expect(answer.data, answer.text).toMatchObject({ exception_id: exceptionId, retry_scheduled: true })
+      const { data } = await fresh(id)
+      expect(data.output).toMatchObject({ action: "retry", reason: "POST /exceptions/{id}/retry" })
+      expect(data.output).not.toHaveProperty("task")
+      // The answer was lost, and the record says who resolved it.
+      await rig.pool.query("delete from idempotency")
+      await rig.pool.query("update exception set state = 'resolved', resolved_by = $2 where id = $1", [
+        exceptionId,
+        headers["idempotency-key"],
+      ])
+      expect((await rig.call("POST", path, { headers })).status).toBe(200)
+      expect((await rig.call("POST", path)).json).toMatchObject({ status: 409, error: "not_parked" })
+    },
+  )
+
+  test("answers 409 when the transaction is over", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    await post(id, "cancel")
+    await mirrorStatus(id, "cancelled")
+    expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`)).json).toMatchObject({
+      status: 409,
+      error: "nothing_to_retry",
     })
   })
 

@@ -32,6 +32,12 @@ beforeAll(async () => {
   ] as const) {
     await rig.call("POST", "/api/v1/transactions", { body: { instance_id, flow_id } })
   }
+  await rig.pool.query(
+    `insert into txn_task (tenant_id, instance_id, path, task_index, generation, status, outcome, compensation,
+                           resets, chain, seq)
+     values ('default', 'manual_001', 'deduct', 0, 1, 'parked', 'not_executed', 'none', 0, 0, 1)`,
+  )
+  await rig.pool.query("update txn set status = 'blocked' where instance_id = 'manual_001'")
   await plant("manual_001", "deduct", { kind: "retries_exhausted", severity: "error", at: "08:00:01" })
   await plant("manual_001", "notify", { kind: "rejected", severity: "critical", at: "08:00:02" })
   await plant("订单/1", "deduct", { kind: "unknown_outcome", severity: "error", at: "08:00:03" })
@@ -126,6 +132,65 @@ describe("GET /api/v1/exceptions", () => {
     const forged = Buffer.from(JSON.stringify(["1", "1; drop table txn"])).toString("base64url")
     expect((await rig.call("GET", `/api/v1/exceptions?cursor=${forged}`)).status).toBe(400)
   })
+})
+
+describe("suggested_actions", () => {
+  const suggested = async (id: number) =>
+    (await rig.call("GET", `/api/v1/exceptions/${id}`)).data.suggested_actions as string[]
+
+  test("are what would be accepted now", async () => {
+    const actions = ["retry", "complete", "skip"]
+    await rig.pool.query("update exception set suggested_actions = $1 where id = 1", [actions])
+    const set = (status: string, task: string, error: object | null) =>
+      rig.pool.query(
+        `with moved as (update txn set status = $1, error = $3 where instance_id = 'manual_001')
+         update txn_task set status = $2 where instance_id = 'manual_001'`,
+        [status, task, error],
+      )
+    expect(await suggested(1)).toEqual(actions)
+    // A cancel is under way.
+    await set("running", "cancelled", null)
+    expect(await suggested(1)).toEqual([])
+    await set("failed", "failed", { code: "HTTP_503", class: "not_executed", message: "no", task: "deduct" })
+    expect(await suggested(1)).toEqual(["retry"])
+    // Terminated: nobody can go on with it.
+    await set("failed", "parked", { code: "orchestrator_lost", class: "unknown", message: "no", task: null })
+    expect(await suggested(1)).toEqual([])
+    for (const status of ["success", "cancelled", "compensated", "closed"]) {
+      await set(status, "cancelled", null)
+      expect(await suggested(1)).toEqual([])
+    }
+    await set("blocked", "parked", null)
+    await rig.pool.query("update exception set state = 'resolved' where id = 1")
+    expect(await suggested(1)).toEqual([])
+    await rig.pool.query("update exception set state = 'open', suggested_actions = '{retry}' where id = 1")
+  })
+})
+
+describe("numbers in a URL", () => {
+  test.each(["0x1", "1e0", "%201", "+1", "01", "99999999999999999999", "x"])(
+    "take no exception for the one named %s",
+    async (id) => {
+      for (const [method, path] of [
+        ["GET", ""],
+        ["POST", "/handle"],
+        ["POST", "/retry"],
+      ] as const) {
+        const answer = await rig.call(method, `/api/v1/exceptions/${id}${path}`)
+        expect(answer.json).toMatchObject({ status: 400, errors: [{ pointer: "/path/id" }] })
+      }
+    },
+  )
+
+  test.each(["page=1e0", "page_size=0x14", "limit=%201", "limit=1.0", "page="])(
+    "take no page for the one asked by %s",
+    async (query) => {
+      expect((await rig.call("GET", `/api/v1/exceptions?${query}`)).json).toMatchObject({
+        status: 400,
+        errors: [{ pointer: `/query/${query.split("=")[0]}` }],
+      })
+    },
+  )
 })
 
 describe("POST /api/v1/exceptions/{id}/handle", () => {

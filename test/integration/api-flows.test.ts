@@ -1,4 +1,6 @@
+import type { Pool } from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createApp } from "../../src/api/app.ts"
 import { type ApiRig, startApiRig } from "../helpers/api-rig.ts"
 
 let rig: ApiRig
@@ -323,10 +325,65 @@ describe("PUT /api/v1/flows/{id}", () => {
       ),
     )
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    // Each is answered with what it stored, not with what another stored after it.
+    expect(answers.map(({ data }) => data.definition.tasks[0].config.url)).toEqual([
+      "/v0",
+      "/v1",
+      "/v2",
+      "/v3",
+    ])
+    expect(answers.map(({ data }) => data.version).toSorted()).toEqual([2, 3, 4, 5])
     const { rows } = await rig.pool.query("select version from flow_version where flow_id = $1 order by 1", [
       created.data.id,
     ])
     expect(rows.map(({ version }: { version: number }) => version)).toEqual([1, 2, 3, 4, 5])
+  })
+})
+
+describe("a flow that another changes right after it was stored", () => {
+  /** The app over a pool that answers `statement` late: after another caller's PUT. */
+  function slowApp(statement: RegExp, name: string) {
+    let overtaken = false
+    const query = async (text: string, values: unknown[]) => {
+      const result = await rig.pool.query(text, values)
+      if (!overtaken && statement.test(text)) {
+        overtaken = true
+        const other = { body: { definition: flowNamed(name, "/theirs") } }
+        expect((await rig.call("PUT", `/api/v1/flows/${name}`, other)).status).toBe(200)
+      }
+      return result
+    }
+    // Everything but `query` is the pool's own.
+    const pool = Object.assign(Object.create(rig.pool) as Pool, { query })
+    return createApp({ ...rig.dependencies, pool })
+  }
+
+  const send = (definition: object) => ({
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ definition }),
+  })
+
+  test("is answered to its creator as it was created", async () => {
+    const mine = flowNamed(undefined, "/mine")
+    const answer = await slowApp(/insert into flow/, mine.name).request("/api/v1/flows", {
+      method: "POST",
+      ...send(mine),
+    })
+    expect(answer.status).toBe(201)
+    expect(await answer.json()).toMatchObject({ data: { version: 1, definition: mine } })
+  })
+
+  test.each([
+    ["with its new version", "/changed", 2],
+    ["with the version it kept", "/mine", 1],
+  ])("is answered to its editor %s", async (_name, url, version) => {
+    const mine = flowNamed(undefined, "/mine")
+    const path = `/api/v1/flows/${mine.name}`
+    await rig.call("POST", "/api/v1/flows", { body: { definition: mine } })
+    const edited = flowNamed(mine.name, url)
+    const answer = await slowApp(/update flow/, mine.name).request(path, { method: "PUT", ...send(edited) })
+    expect(await answer.json()).toMatchObject({ data: { version, definition: edited } })
+    expect((await rig.call("GET", path)).data.version).toBe(version + 1)
   })
 })
 

@@ -129,7 +129,6 @@ describe("POST /api/v1/transactions", () => {
     ["a line break", "a\nb"],
     ["U+0000", "a\0b"],
     ["U+0085", "a\u0085b"],
-    ["half a surrogate pair", "a\ud83d"],
     ["a dot", "."],
     ["two dots", ".."],
   ])("refuses an instance_id with %s", async (_name, instanceId) => {
@@ -154,6 +153,18 @@ describe("POST /api/v1/transactions", () => {
     expect((await rig.call("GET", pathOf("bad_params"))).status).toBe(404)
   })
 
+  test("refuses params that a task would park on after others have run", async () => {
+    const note = "x".repeat(300 * 1024)
+    const answer = await start("heavy", { params: { order_id: "o", amount: 1, note } })
+    expect(answer.json).toMatchObject({
+      status: 400,
+      error: "params_invalid",
+      errors: [{ pointer: "/params", code: "input_too_large" }],
+    })
+    expect(answer.json.detail).toMatch(/task pay .* 262144 bytes/)
+    expect((await rig.call("GET", pathOf("heavy"))).status).toBe(404)
+  })
+
   test("refuses params whose business key Postgres cannot hold", async () => {
     const answer = await start("nul_key", { params: { order_id: "a\0b", amount: 1 } })
     expect(answer.json).toMatchObject({
@@ -166,7 +177,7 @@ describe("POST /api/v1/transactions", () => {
     const params = {
       order_id: "escapes",
       amount: 1.5,
-      note: "\0 \ud83d 中文",
+      note: "\0 \ud83d\ude00 中文",
       "10": 1,
       "9": { b: [null, true] },
     }

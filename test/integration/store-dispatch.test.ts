@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto"
+import { EventEmitter, once } from "node:events"
 import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc-js"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { unpackJson } from "../../src/contract/packed-json.ts"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
 import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { readStart } from "../../src/store/temporal/read-start.ts"
@@ -124,6 +126,38 @@ describe("dispatch()", () => {
   })
 })
 
+/** A dispatcher of another process, held at its first query until it is released. */
+async function openSlowDispatcher() {
+  const { temporalAddress } = await getServers()
+  const events = new EventEmitter()
+  const reached = once(events, "reached")
+  const released = once(events, "released")
+  const holdQueries: Interceptor = (options, nextCall) =>
+    new InterceptingCall(nextCall(options), {
+      start(metadata, listener, next) {
+        if (!options.method_definition.path.endsWith("/QueryWorkflow")) return next(metadata, listener)
+        events.emit("reached")
+        // Nothing rejects it: nobody emits an error.
+        void released.then(() => next(metadata, listener))
+      },
+    })
+  const connection = await Connection.connect({ address: temporalAddress, interceptors: [holdQueries] })
+  const client = new Client({ connection, namespace: rig.namespace })
+  return {
+    dispatcher: createDispatcher({ pool: rig.pool, client, logger: createListeningLogger() }),
+    reached,
+    release: () => events.emit("released"),
+    close: () => connection.close(),
+  }
+}
+
+/** Ids of the decisions that the newest run and those before it took, oldest first. */
+async function decisionsOf(instanceId: string): Promise<string[]> {
+  const packed = await workflowOf(instanceId).query<Uint8Array>("snapshot")
+  const { answers } = unpackJson(packed) as { answers: [string, unknown][] }
+  return answers.map(([id]) => id)
+}
+
 describe("resume()", () => {
   test("goes on with a failed transaction where it stopped", async () => {
     rig.behaviours.set("b", "refuse")
@@ -146,6 +180,53 @@ describe("resume()", () => {
     // The run before is the one that ran `a`.
     expect(after.tasks[0]?.output).toEqual({ done: "a" })
     expect(await checkMirror({ pool: rig.pool, client: rig.client })).toMatchObject({ differences: [] })
+  })
+
+  test("resumes no run twice, however late one of two starts", async () => {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept("raced", { flowId: "brittle" })
+    await rig.waitForStatus("raced", "FAILED")
+    const slow = await openSlowDispatcher()
+    const late = slow.dispatcher.resume("default", "raced", { ...decision, id: "late" })
+    // It has seen the first failed run, and is held before it reads what to go on with.
+    await slow.reached
+    expect(await rig.dispatcher.resume("default", "raced", { ...decision, id: "early" })).toBe("resumed")
+    await rig.waitForStatus("raced", "FAILED")
+    slow.release()
+    expect(await late).toBe("resumed")
+    await rig.waitForStatus("raced", "FAILED")
+    // One after the other: the third run knows what was decided for the second.
+    expect(await decisionsOf("raced")).toEqual(["early", "late"])
+    await slow.close()
+  })
+
+  test("resumes each failed run once when many ask", async () => {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept("crowded", { flowId: "brittle" })
+    await rig.waitForStatus("crowded", "FAILED")
+    const ids = ["a", "b", "c", "d", "e", "f"]
+    const answers = await Promise.all(
+      ids.map((id) => rig.dispatcher.resume("default", "crowded", { ...decision, id })),
+    )
+    const resumed = ids.filter((_, position) => answers[position] === "resumed")
+    await rig.waitForStatus("crowded", "FAILED")
+    expect((await decisionsOf("crowded")).toSorted()).toEqual(resumed)
+  })
+
+  test("takes a decision once, also when its first answer was lost and the run has failed again", async () => {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept("repeated", { flowId: "brittle" })
+    await rig.waitForStatus("repeated", "FAILED")
+    expect(await rig.dispatcher.resume("default", "repeated", decision)).toBe("resumed")
+    await rig.waitForStatus("repeated", "FAILED")
+    const { runId } = await workflowOf("repeated").describe()
+    expect(await rig.dispatcher.resume("default", "repeated", decision)).toBe("resumed")
+    expect((await workflowOf("repeated").describe()).runId).toBe(runId)
+    // A new decision goes on, and the one before it stays known.
+    expect(await rig.dispatcher.resume("default", "repeated", { ...decision, id: "other" })).toBe("resumed")
+    await rig.waitForStatus("repeated", "FAILED")
+    expect(await rig.dispatcher.resume("default", "repeated", decision)).toBe("resumed")
+    expect(await decisionsOf("repeated")).toEqual([decision.id, "other"])
   })
 
   test("refuses what did not fail by its own word", async () => {

@@ -1,6 +1,13 @@
 /** An exception with the transaction it belongs to, as `select` lists have to produce it. */
 import { z } from "zod"
-import { EXCEPTION_KINDS, EXCEPTION_STATES, OUTCOMES, SEVERITIES } from "../../contract/statuses.ts"
+import {
+  EXCEPTION_KINDS,
+  EXCEPTION_STATES,
+  OUTCOMES,
+  SEVERITIES,
+  TASK_STATUSES,
+  TRANSACTION_STATUSES,
+} from "../../contract/statuses.ts"
 import { bigint, position, timestamp } from "./columns.ts"
 
 export const ExceptionRow = z.object({
@@ -31,6 +38,11 @@ export const ExceptionRow = z.object({
   handled_at: timestamp.nullable(),
   handled_remark: z.string().nullable(),
   occurred_us: position,
+  transaction_status: z.enum(TRANSACTION_STATUSES),
+  /** Null for the transaction itself. */
+  task_status: z.enum(TASK_STATUSES).nullable(),
+  /** The task by which a failed transaction failed; null when its workflow was lost. */
+  failed_task: z.string().nullable(),
 })
 export type ExceptionRow = z.output<typeof ExceptionRow>
 
@@ -39,4 +51,7 @@ export const exceptionColumns = `
   e.kind, e.severity, e.state, e.code, e.message, e.outcome, e.occurrence,
   e.retry_safe, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
   e.handled, e.handled_by, e.handled_at, e.handled_remark,
-  (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us`
+  (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us,
+  t.status as transaction_status, t.error ->> 'task' as failed_task,
+  (select k.status from txn_task k
+   where k.tenant_id = e.tenant_id and k.instance_id = e.instance_id and k.path = e.path) as task_status`

@@ -1,3 +1,4 @@
+import { flowColumns, FlowRow } from "./flow-row.ts"
 import type { Queryable } from "./queryable.ts"
 
 /** What one publish stores of a definition. */
@@ -23,18 +24,21 @@ interface NewFlow {
   version: NewFlowVersion
 }
 
-/** False when a flow of this name exists: then nothing was stored. */
-export async function insertFlow(db: Queryable, flow: NewFlow): Promise<boolean> {
-  const { rowCount } = await db.query(
+/** The flow as it was stored. `undefined` when a flow of this name exists: then nothing was. */
+export async function insertFlow(db: Queryable, flow: NewFlow): Promise<FlowRow | undefined> {
+  const { rows } = await db.query(
     `with added as (
        insert into flow (tenant_id, id, name, description, flow_type, active_version, create_user, updated_user)
        values ($1, $2, $3, $4, $5, 1, $6, $6)
        on conflict (tenant_id, name) where deleted_at is null do nothing
-       returning tenant_id, id
+       returning *
+     ), first as (
+       insert into flow_version
+         (tenant_id, flow_id, version, source, source_kind, plan, plan_hash, params_schema, warnings, created_by)
+       select tenant_id, id, 1, $7, $8, $9, $10, $11, $12, $13 from added
+       returning *
      )
-     insert into flow_version
-       (tenant_id, flow_id, version, source, source_kind, plan, plan_hash, params_schema, warnings, created_by)
-     select tenant_id, id, 1, $7, $8, $9, $10, $11, $12, $13 from added`,
+     select ${flowColumns} from added f, first v`,
     [
       flow.tenant,
       flow.id,
@@ -51,5 +55,5 @@ export async function insertFlow(db: Queryable, flow: NewFlow): Promise<boolean>
       flow.actor,
     ],
   )
-  return rowCount === 1
+  return rows[0] === undefined ? undefined : FlowRow.parse(rows[0])
 }

@@ -1,11 +1,11 @@
-import type { Pool } from "pg"
+import type { Queryable } from "./queryable.ts"
 
 /**
  * A failed transaction goes on in a new run: its end no longer holds. Only while the mirror still shows the run
  * that failed; once rows of the new run are there, they are newer than this.
  */
 export async function reopenTransaction(
-  pool: Pool,
+  db: Queryable,
   {
     tenant,
     instance_id,
@@ -13,7 +13,7 @@ export async function reopenTransaction(
     new_run,
   }: Record<"tenant" | "instance_id" | "failed_run" | "new_run", string>,
 ): Promise<void> {
-  await pool.query(
+  await db.query(
     `update txn set
        status = 'running', ended_at = null, confirmed_at = null, run_id = $4, chain = chain + 1, seq = 0,
        updated_at = now()

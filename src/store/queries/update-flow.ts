@@ -1,3 +1,4 @@
+import { flowColumns, FlowRow } from "./flow-row.ts"
 import type { NewFlowVersion } from "./insert-flow.ts"
 import type { Queryable } from "./queryable.ts"
 
@@ -16,8 +17,11 @@ interface FlowUpdate {
   version: NewFlowVersion | null
 }
 
-/** False when the flow was changed by another meanwhile, or is gone: then nothing was stored. */
-export async function updateFlow(db: Queryable, update: FlowUpdate): Promise<boolean> {
+/**
+ * The flow as this change left it, whatever others make of it since. `undefined` when it was changed by another
+ * meanwhile, or is gone: then nothing was stored.
+ */
+export async function updateFlow(db: Queryable, update: FlowUpdate): Promise<FlowRow | undefined> {
   const { rows } = await db.query(
     `with next as (
        select coalesce(max(version), 0) + 1 as version from flow_version where tenant_id = $1 and flow_id = $2
@@ -28,14 +32,21 @@ export async function updateFlow(db: Queryable, update: FlowUpdate): Promise<boo
        from next
        where f.tenant_id = $1 and f.id = $2 and f.deleted_at is null
          and f.updated_at = timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
-       returning f.tenant_id, f.id, f.active_version
+       returning f.*
      ), added as (
        insert into flow_version
          (tenant_id, flow_id, version, source, source_kind, plan, plan_hash, params_schema, warnings, created_by)
        select tenant_id, id, active_version, $7, $8, $9, $10, $11, $12, $13
        from moved where $7::text is not null
+       returning *
+     ), active as (
+       -- What \`added\` inserts is not in the table yet for the rest of its own statement.
+       select * from added
+       union all
+       select v.* from moved join flow_version v
+         on v.tenant_id = moved.tenant_id and v.flow_id = moved.id and v.version = moved.active_version
      )
-     select 1 from moved`,
+     select ${flowColumns} from moved f, active v`,
     [
       update.tenant,
       update.id,
@@ -54,5 +65,5 @@ export async function updateFlow(db: Queryable, update: FlowUpdate): Promise<boo
       update.actor,
     ],
   )
-  return rows.length === 1
+  return rows[0] === undefined ? undefined : FlowRow.parse(rows[0])
 }

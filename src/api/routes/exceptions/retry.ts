@@ -20,6 +20,7 @@ export const retryExceptionRoute = defineRoute({
     operationId: "retry-exception",
     tags: ["exceptions"],
     summary: "Retry the task that an exception stopped",
+    description: "Of a failed transaction all failed tasks: it goes on from where it stopped.",
     request: {
       params: z.object({ id: ExceptionId }),
       body: { required: false, content: { "application/json": { schema: ReasonBody } } },

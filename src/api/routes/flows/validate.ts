@@ -25,8 +25,8 @@ export const validateFlowRoute = defineRoute({
     request: { body: { required: true, content: { "application/json": { schema: PublishBody } } } },
     responses: { 200: successOf("The flow could be published.", Verdict), ...problemsOf(422) },
   }),
-  handler: (services) => (c) => {
-    const compiled = compileFlow(services, readDefinition(asSent(c.get("body"))))
+  handler: (services) => async (c) => {
+    const compiled = await compileFlow(services, readDefinition(asSent(c.get("body"))))
     return c.json(success(toVerdict(compiled)), 200)
   },
 })

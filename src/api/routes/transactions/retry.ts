@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi"
-import { retryTransaction } from "../../decide.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
+import { retryTransaction } from "../../retry-transaction.ts"
 import { defineRoute } from "../../route.ts"
 import { ReasonBody, toDecision } from "../../routed-decision.ts"
 import { InstanceId } from "../../texts.ts"

@@ -1,0 +1,76 @@
+/** A person's `retry`: of what is parked in an open run, or of a failed one from where it stopped. */
+import { WorkflowNotFoundError } from "@temporalio/client"
+import { assertNever } from "../contract/errors.ts"
+import { isEndStatus } from "../contract/statuses.ts"
+import type { ResumeAnswer } from "../store/dispatch.ts"
+import { findDecision } from "../store/queries/find-decision.ts"
+import { askTemporal } from "./ask-temporal.ts"
+import { decide, type DecisionRequest } from "./decide.ts"
+import type { ApiServices } from "./dependencies.ts"
+import { ApiProblem } from "./problem.ts"
+import { getTransaction } from "./transaction-view.ts"
+
+/**
+ * Retries what can be retried: every parked task of an open transaction, or the one that the decision names; a
+ * failed transaction goes on from where it stopped.
+ * @throws {ApiProblem} as `decide`, and `nothing_to_retry` or `orchestrator_lost` for one that is over for good.
+ */
+export async function retryTransaction(services: ApiServices, request: DecisionRequest): Promise<void> {
+  const { status } = await getTransaction(services, request)
+  if (isEndStatus(status) && status !== "failed") throw new ApiProblem("nothing_to_retry")
+  if (status !== "failed" && (await retryParked(services, request)) === "retried") return
+  // The run is over: whether it failed is Temporal's to say, the mirror can be a moment behind.
+  if (await isRecorded(services, request)) return
+  const resumed = await resume(services, request)
+  switch (resumed) {
+    case "resumed":
+      return
+    case "already_running":
+      // Somebody else resumed it first: what is parked in the new run may be retried.
+      if ((await retryParked(services, request)) === "retried") return
+      throw new ApiProblem("nothing_to_retry")
+    case "not_failed":
+      throw new ApiProblem("nothing_to_retry", {
+        detail: "The transaction has ended otherwise than by failing, so it cannot go on: start a new one.",
+      })
+    case "orchestrator_lost":
+      throw new ApiProblem("orchestrator_lost")
+    default:
+      assertNever(resumed)
+  }
+}
+
+async function resume(
+  services: ApiServices,
+  { tenant, instance_id, decision }: DecisionRequest,
+): Promise<ResumeAnswer> {
+  // All failed tasks go on, whichever of them was pointed at.
+  const { task: _one, ...whole } = decision
+  try {
+    return await askTemporal(services.client, () => services.dispatcher.resume(tenant, instance_id, whole))
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error
+    throw new ApiProblem("nothing_to_retry", {
+      detail: "Temporal no longer keeps this run, so it cannot go on: start a new transaction.",
+      cause: error,
+    })
+  }
+}
+
+async function retryParked(services: ApiServices, request: DecisionRequest): Promise<"retried" | "ended"> {
+  try {
+    await decide(services, request)
+    return "retried"
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error
+    if (error.word === "ended") return "ended"
+    throw error.word === "nothing_parked" ? new ApiProblem("nothing_to_retry", { cause: error }) : error
+  }
+}
+
+async function isRecorded(
+  { pool }: ApiServices,
+  { tenant, instance_id, decision }: DecisionRequest,
+): Promise<boolean> {
+  return (await findDecision(pool, { tenant, instance_id, decision_id: decision.id })) !== undefined
+}
