@@ -4,7 +4,7 @@ import { validateFlow } from "./validate.ts"
 
 const inputs: Record<string, unknown> = {
   small: { id: "${ params.id }" },
-  after: { big: "${ params.big }", then: "${ tasks.small.output }" },
+  after: { big: "${ params.big }", before: "${ tasks.small.output }" },
   whole: undefined,
 }
 

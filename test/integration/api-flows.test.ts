@@ -332,7 +332,7 @@ describe("PUT /api/v1/flows/{id}", () => {
       "/v2",
       "/v3",
     ])
-    expect(answers.map(({ data }) => data.version).toSorted()).toEqual([2, 3, 4, 5])
+    expect(new Set(answers.map(({ data }) => data.version))).toEqual(new Set([2, 3, 4, 5]))
     const { rows } = await rig.pool.query("select version from flow_version where flow_id = $1 order by 1", [
       created.data.id,
     ])

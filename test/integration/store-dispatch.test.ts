@@ -130,15 +130,16 @@ describe("dispatch()", () => {
 async function openSlowDispatcher() {
   const { temporalAddress } = await getServers()
   const events = new EventEmitter()
+  let wasHeld = false
   const reached = once(events, "reached")
-  const released = once(events, "released")
   const holdQueries: Interceptor = (options, nextCall) =>
     new InterceptingCall(nextCall(options), {
       start(metadata, listener, next) {
-        if (!options.method_definition.path.endsWith("/QueryWorkflow")) return next(metadata, listener)
+        const isQuery = options.method_definition.path.endsWith("/QueryWorkflow")
+        if (wasHeld || !isQuery) return next(metadata, listener)
+        wasHeld = true
+        events.once("released", () => next(metadata, listener))
         events.emit("reached")
-        // Nothing rejects it: nobody emits an error.
-        void released.then(() => next(metadata, listener))
       },
     })
   const connection = await Connection.connect({ address: temporalAddress, interceptors: [holdQueries] })
