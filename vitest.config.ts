@@ -30,6 +30,7 @@ export default defineConfig({
           include: ["test/replay/**/*.test.ts"],
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -9,6 +9,7 @@ import { toWorkflowId } from "../contract/names.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
 import { findInputTooLarge, MAX_INPUT_BYTES } from "../flow/input-limit.ts"
+import { LabelError, renderLabels } from "../flow/labels.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
 import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
@@ -78,6 +79,8 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   if (invalid !== undefined) return invalid
   const businessKey = makeBusinessKey(version, request.params)
   if (businessKey instanceof ApiProblem) return businessKey
+  const labels = makeLabels(version, request.params)
+  if (labels instanceof ApiProblem) return labels
   return {
     tenant,
     instance_id: request.instance_id,
@@ -86,6 +89,7 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
     params: request.params,
     request_hash: hashRequest(flow.id, request.params),
     business_key: businessKey,
+    labels,
     actor,
   }
 }
@@ -128,6 +132,26 @@ function makeBusinessKey({ plan }: FlowVersion, params: unknown): string | null 
     if (error instanceof BusinessKeyError) return businessKeyInvalid(error.message)
     throw error
   }
+}
+
+function makeLabels({ plan }: FlowVersion, params: unknown): Record<string, string> | ApiProblem {
+  try {
+    const labels = renderLabels(plan, params)
+    const broken = Object.entries(labels).find(([, value]) => value.includes("\0"))
+    return broken === undefined
+      ? labels
+      : labelInvalid(`the label ${broken[0]} must not contain the character U+0000`)
+  } catch (error) {
+    if (error instanceof LabelError) return labelInvalid(error.message)
+    throw error
+  }
+}
+
+function labelInvalid(detail: string): ApiProblem {
+  return new ApiProblem("params_invalid", {
+    detail,
+    errors: [{ pointer: "/params", code: "label_invalid", detail }],
+  })
 }
 
 function businessKeyInvalid(detail: string): ApiProblem {

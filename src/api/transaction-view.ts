@@ -27,6 +27,10 @@ export const TransactionSummary = z
     status: z.enum(TRANSACTION_STATUSES),
     version: z.int().openapi({ description: "What expected_version of a decision is compared with." }),
     overridden: z.boolean().openapi({ description: "A person attested or overrode something." }),
+    paused: z.boolean().openapi({ description: "Nothing new starts until somebody resumes it." }),
+    overdue: z.boolean().openapi({ description: "It ran into policy.timeout." }),
+    deadline_at: z.iso.datetime().nullable(),
+    labels: z.record(z.string(), z.string()),
     open_exceptions: z.int(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
@@ -59,6 +63,10 @@ export function toTransactionSummary(row: TransactionRow): z.output<typeof Trans
     status: row.status,
     version: row.version,
     overridden: row.overridden,
+    paused: row.paused,
+    overdue: row.overdue,
+    deadline_at: row.deadline_at,
+    labels: row.labels,
     open_exceptions: row.open_exceptions,
     created_at: row.created_at,
     updated_at: row.updated_at,
@@ -137,28 +145,13 @@ async function askWorkflow({ client }: ApiServices, workflowId: string): Promise
 
 function overlayTransaction(row: WholeTransactionRow, view: View | undefined): WholeTransactionRow {
   if (view === undefined) return row
-  const {
-    status,
-    version,
-    overridden,
-    open_exceptions,
-    ignored_messages,
-    output,
-    error,
-    started_at,
-    ended_at,
-  } = view.transaction
+  const { started_at, ended_at, deadline_at, ...told } = view.transaction
   return {
     ...row,
-    status,
-    version,
-    overridden,
-    open_exceptions,
-    ignored_messages,
-    output,
-    error,
+    ...told,
     started_at: toTimestamp(started_at),
     ended_at: toTimestamp(ended_at),
+    deadline_at: toTimestamp(deadline_at),
   }
 }
 

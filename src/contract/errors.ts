@@ -1,10 +1,11 @@
 /** Stable error words. Code is API, message is prose. */
+import { DECISION_ACTIONS } from "./statuses.ts"
 
 /** Why the engine refuses a decision. The API answers 409 with this word. */
 export const REFUSALS = {
   malformed:
     'A decision is an object such as {"action": "retry", "task": "pay", "reason": "..."}; every member has a type of its own.',
-  unknown_action: "Known actions are retry, skip, complete and cancel.",
+  unknown_action: `Known actions are ${DECISION_ACTIONS.join(", ")}.`,
   unknown_task: "The flow has no task of this name.",
   task_required: "This action needs a task.",
   not_parked: "The task is not parked.",
@@ -17,6 +18,9 @@ export const REFUSALS = {
   attestation_contradicts: "The attestation contradicts what is known of the effect.",
   dependants_need_output:
     "A later task reads this task's output without a default: complete it with an output instead.",
+  input_required: "This action needs an input.",
+  no_deadline: "The transaction has no deadline.",
+  extension_invalid: "A deadline is extended by a positive number of milliseconds, ten years at most.",
   stale_version: "The transaction has moved on since the version you saw.",
   ending: "The transaction is ending.",
   ended: "The transaction has ended.",

@@ -24,11 +24,15 @@ export interface Decision {
   /** The `Idempotency-Key` (= update id); for a signal made from run id and position. */
   id: string
   action: DecisionAction
-  /** Task path. `retry` without it takes all parked ones; `cancel` has none. */
+  /** Task path. `retry` without it takes all parked ones; what is about the whole transaction has none. */
   task?: string
   actor: string
   reason?: string
   output?: unknown
+  /** With `retry_with_input`: takes the place of the task's own input. */
+  input?: unknown
+  /** With `extend_deadline`, milliseconds. */
+  extend_by_ms?: number
   attest?: Attestation
   executed_externally?: boolean
   evidence?: unknown

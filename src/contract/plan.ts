@@ -15,6 +15,14 @@ export interface Plan {
   tasks: PlanTask[]
   /** How many tasks may run at once. */
   max_parallel: number
+  /** One failed task stops all others. */
+  fail_fast?: boolean
+  /** From the start, or from a resume: then the transaction stops. */
+  timeout_ms?: number
+  /** Evaluated over `params` by the API, as `business_key` is. */
+  labels?: Record<string, Template>
+  /** JSON Pointers below `params`: these values are shown to nobody. */
+  mask?: string[]
   /** Evaluated over `params` by the API when a transaction is accepted. */
   business_key?: Template
   /** The transaction's result. Null when absent. */
@@ -32,7 +40,7 @@ export interface PlanTask {
   summary?: string
   /** Positions of the tasks it depends on, without repeats. */
   deps: number[]
-  /** Positions of ancestors whose output is read by `input` or `config`. */
+  /** Positions of ancestors whose output is read by `when`, `input` or `config`. */
   reads: number[]
   /** The part of `reads` that has no `coalesce` around it: such an ancestor cannot be skipped. */
   requires: number[]
@@ -43,10 +51,16 @@ export interface PlanTask {
   sends_input: boolean
   output?: Template
   fail_when?: Template
+  /** Evaluated when the task is ready; false skips it. */
+  when?: Template
+  /** What a skipped task is to those that depend on it: live unless this is said. */
+  on_skip?: "prune"
+  /** 1 is the most urgent. */
+  priority?: number
   effect: Effect
   retry: PlanRetry
   timeout: PlanTimeout
-  on_error: "park" | "fail"
+  on_error: "park" | "fail" | "continue"
 }
 
 export interface PlanRetry {

@@ -29,6 +29,11 @@ export interface TransactionRow {
   version: number
   /** A person attested or overrode something. */
   overridden: boolean
+  /** Nothing new starts until somebody resumes it. */
+  paused: boolean
+  /** The deadline passed. */
+  overdue: boolean
+  deadline_at: number | null
   open_exceptions: number
   /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
   ignored_messages: number

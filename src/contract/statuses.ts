@@ -81,6 +81,7 @@ export const EXCEPTION_KINDS = [
   "key_reused",
   "rejected_after_compensation",
   "misconfigured",
+  "deadline",
   "orchestrator_lost",
   "mirror_drift",
 ] as const
@@ -95,7 +96,18 @@ export type ExceptionState = (typeof EXCEPTION_STATES)[number]
 export const TASK_KINDS = ["http", "rpc", "mq", "db"] as const
 export type TaskKind = (typeof TASK_KINDS)[number]
 
-export const DECISION_ACTIONS = ["retry", "skip", "complete", "cancel"] as const
+export const DECISION_ACTIONS = [
+  "retry",
+  "retry_with_input",
+  "skip",
+  "complete",
+  "fail",
+  "cancel",
+  "abort",
+  "pause",
+  "resume",
+  "extend_deadline",
+] as const
 export type DecisionAction = (typeof DECISION_ACTIONS)[number]
 
 export const ATTESTATIONS = ["executed", "not_executed"] as const

@@ -7,15 +7,17 @@
  * run before may have called it, and its activity refuses to send. Calls from before the reset have their
  * answers in the history.
  */
+import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import type { Meter } from "../expression/meter.ts"
 import type { CallCommand } from "./commands.ts"
-import { resolveEdges } from "./edges.ts"
+import { CONTINUED, resolveEdges } from "./edges.ts"
 import type { CallFailed } from "./events.ts"
-import { openTaskException } from "./exceptions.ts"
+import { closeException, openTaskException } from "./exceptions.ts"
 import { type Judgement, judgeFailure, parks } from "./outcome.ts"
 import { fitCode, fitMessage, liveRoom } from "./room.ts"
-import { activityIdOf, renderCall } from "./scope.ts"
+import { activityIdOf, renderCall, renderWhen } from "./scope.ts"
 import { jsonSize } from "./size.ts"
+import { stopAll } from "./stop.ts"
 import { type MachineState, outcomeOf, planTask, priorOf, setOutcome, setStatus, stampEnd } from "./state.ts"
 
 /** Temporal refuses payloads above 2 MiB, and fails the workflow task with them. */
@@ -29,7 +31,29 @@ const NEVER_REPEAT = [
   "PayloadsTooLarge",
 ]
 
-export function dispatch(state: MachineState, task: number, meter: Meter): void {
+/** Skips a task whose flow does not want it, else calls it. One that was called before stays wanted. */
+export function startTask(state: MachineState, task: number, meter: Meter): void {
+  const { when, reads } = planTask(state, task)
+  if (when === undefined || state.tasks.startedAt[task] !== 0) {
+    dispatch(state, task, meter)
+    return
+  }
+  const wanted = renderWhen(state, when, reads, meter)
+  if (!wanted.ok) {
+    const message = `${wanted.error.code}: ${wanted.error.message}`
+    const outcome = outcomeOf(state, task) === "unknown" ? "unknown" : "not_executed"
+    endFailed(state, task, { class: "misconfigured", outcome, code: "expression_error", message })
+    return
+  }
+  if (wanted.value) {
+    dispatch(state, task, meter)
+    return
+  }
+  state.tasks.reason[task] = "when"
+  endWell(state, task, "skipped")
+}
+
+function dispatch(state: MachineState, task: number, meter: Meter): void {
   if (state.isReset && planTask(state, task).effect === "unsafe" && outcomeOf(state, task) === "not_started")
     setOutcome(state, task, "unknown")
   const prior = outcomeOf(state, task)
@@ -87,8 +111,23 @@ export function keepOutput(state: MachineState, task: number, output: unknown): 
 export function endWell(state: MachineState, task: number, status: "success" | "skipped"): void {
   setStatus(state, task, status)
   stampEnd(state, task)
-  for (const read of planTask(state, task).reads) releaseReader(state, read)
+  release(state, task)
   if (state.mode === "forward") resolveEdges(state, task)
+}
+
+/** Ends a task that failed for good, by its flow's word or a person's; its error says why. */
+export function endBadly(state: MachineState, task: number): void {
+  setStatus(state, task, "failed")
+  stampEnd(state, task)
+  state.fatal++
+  resolveEdges(state, task)
+  const error = state.tasks.error[task]
+  if (state.plan.fail_fast === true)
+    stopAll(state, {
+      ending: "failed",
+      reason: "fail_fast",
+      error: error ? { ...error, task: planTask(state, task).id } : null,
+    })
 }
 
 function endDone(state: MachineState, task: number, output: unknown): void {
@@ -107,7 +146,7 @@ function endFailed(state: MachineState, task: number, found: Judgement): void {
   setOutcome(state, task, judgement.outcome)
   state.tasks.error[task] = { code: judgement.code, class: judgement.class, message: judgement.message }
   if (state.mode !== "forward") {
-    state.tasks.reason[task] = "cancelled"
+    state.tasks.reason[task] = state.stop?.reason ?? "cancelled"
     stampEnd(state, task)
     setStatus(state, task, "cancelled")
     if (judgement.outcome === "unknown") openTaskException(state, task, judgement)
@@ -120,10 +159,31 @@ function endFailed(state: MachineState, task: number, found: Judgement): void {
     state.detailsWanted = true
     return
   }
+  openTaskException(state, task, judgement)
+  if (planTask(state, task).on_error === "continue") endContinued(state, task)
+  else endBadly(state, task)
+}
+
+/** The flow goes on without it: what depends on it runs, and can read `{error}`. Nobody has to decide anything. */
+function endContinued(state: MachineState, task: number): void {
+  const { tasks } = state
+  tasks.reason[task] = CONTINUED
+  // Small by `fitMessage`; where even that has no room, its readers have `tasks.<id>.error`.
+  keepOutput(state, task, { error: tasks.error[task] })
   setStatus(state, task, "failed")
   stampEnd(state, task)
-  openTaskException(state, task, judgement)
+  closeException(state, task, { state: "auto_resolved", by: null })
+  release(state, task)
   resolveEdges(state, task)
+}
+
+/** A task that will not run again needs neither what it read nor what a person gave it. */
+function release(state: MachineState, task: number): void {
+  for (const read of planTask(state, task).reads) releaseReader(state, read)
+  const given = state.tasks.givenInput[task]
+  if (given === undefined) return
+  state.tasks.givenInput[task] = undefined
+  state.liveBytes -= jsonSize(given, MAX_INLINE_OUTPUT_BYTES)
 }
 
 function releaseReader(state: MachineState, task: number): void {
@@ -169,6 +229,7 @@ function toCommand(state: MachineState, task: number, input: CallCommand["input"
       non_retryable: unsafe ? [...retry.non_retryable, ...NEVER_REPEAT] : retry.non_retryable,
     },
     timeout: boundTotal(plan.timeout, retry.max_elapsed_ms),
+    ...(plan.priority === undefined ? {} : { priority: plan.priority }),
   }
 }
 

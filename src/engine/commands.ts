@@ -13,6 +13,7 @@ export interface CallCommand {
   input: CallInput
   retry: CallRetry
   timeout: PlanTimeout
+  priority?: number
 }
 
 export interface CallRetry {
@@ -26,6 +27,8 @@ export interface CallRetry {
 
 export type Command =
   | CallCommand
+  /** Tell when this time has come, milliseconds since the epoch. A later one takes its place. */
+  | { kind: "timer"; at: number }
   /** Ask every running forward call to stop; each still answers. */
   | { kind: "cancel_forward" }
   /** Markdown for a person who reads the run in Temporal's UI. */

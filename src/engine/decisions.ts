@@ -1,56 +1,18 @@
 /**
- * What a person may do, and what it does (design 4.6). `refuse` has no effects and is asked twice: by the
- * update's validator, and again when the decision is applied.
- *
- * D1 an id decides once: repeats get the first answer. D2 an effect known as executed is never repeated.
- * D3 an unknown outcome of an unsafe effect is never left behind without an attestation. D4 a refused
- * decision changes nothing.
+ * What a decision does, once `refuse` let it pass (design 4.6). Commands follow when the machine settles.
  */
+import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
+import { assertNever } from "../contract/errors.ts"
 import type { Decision } from "../contract/messages.ts"
-import type { Refusal } from "../contract/errors.ts"
-import { ATTESTATIONS, type Outcome } from "../contract/statuses.ts"
-import { MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
-import { isDeeperThan } from "../contract/nesting.ts"
-import { endWell, keepOutput } from "./calls.ts"
-import { closeException, reopenException } from "./exceptions.ts"
-import { retrySafety } from "./outcome.ts"
-import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
-import { jsonSize } from "./size.ts"
-import {
-  type MachineState,
-  outcomeOf,
-  planTask,
-  setOutcome,
-  setStatus,
-  setTransactionStatus,
-  stampEnd,
-  statusOf,
-  touchTransaction,
-} from "./state.ts"
+import type { Outcome } from "../contract/statuses.ts"
+import { endBadly, endWell, keepOutput } from "./calls.ts"
+import { setTimer } from "./deadline.ts"
+import { closeException } from "./exceptions.ts"
+import { attestationOf, mayRetry, parkedTasks } from "./refuse.ts"
+import { cutText, jsonSize } from "./size.ts"
+import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
+import { stopAll } from "./stop.ts"
 
-export function refuse(state: MachineState, decision: unknown): Refusal | undefined {
-  if (!isDecision(decision)) return "malformed"
-  if (state.answers.has(decision.id)) return undefined
-  if (isTooLarge(decision)) return "decision_too_large"
-  if (state.mode === "ended") return "ended"
-  if (decision.expected_version !== undefined && decision.expected_version !== state.version)
-    return "stale_version"
-  const task = decision.task === undefined ? undefined : state.graph.positions.get(decision.task)
-  if (decision.task !== undefined && task === undefined) return "unknown_task"
-  switch (decision.action) {
-    case "retry":
-      return task === undefined ? refuseRetryAll(state, decision) : refuseRetry(state, task, decision)
-    case "complete":
-    case "skip":
-      return task === undefined ? "task_required" : refuseEnding(state, task, decision)
-    case "cancel":
-      return undefined
-    default:
-      return "unknown_action"
-  }
-}
-
-/** Applies a decision that `refuse` let pass. Commands follow when the machine settles. */
 export function decide(state: MachineState, decision: Decision): void {
   state.version++
   state.progressed = true
@@ -59,39 +21,60 @@ export function decide(state: MachineState, decision: Decision): void {
     case "retry":
       for (const task of retryTargets(state, decision)) retry(state, task, decision)
       break
+    case "retry_with_input":
+      retryWithInput(state, positionOf(state, decision), decision)
+      break
     case "complete":
     case "skip":
+    case "fail":
       endByPerson(state, positionOf(state, decision), decision)
       break
     case "cancel":
-      cancelAll(state, decision.id)
+      stopAll(state, CANCELLED, decision.id)
       break
+    case "abort":
+      stopAll(state, { ending: "failed", reason: "aborted", error: abortError(decision) }, decision.id)
+      break
+    case "pause":
+      state.paused = true
+      break
+    case "resume":
+      state.paused = false
+      break
+    case "extend_deadline":
+      state.deadlineAt = (state.deadlineAt ?? state.now) + (decision.extend_by_ms ?? 0)
+      setTimer(state)
+      break
+    default:
+      assertNever(decision.action)
   }
 }
 
-/** Stops everything that has not started; what runs is asked to stop and awaited. Harmless when repeated. */
-export function cancelAll(state: MachineState, by: string | null): void {
-  if (state.mode !== "forward") return
-  state.mode = "cancelling"
-  touchTransaction(state)
-  for (let task = 0; task < state.plan.tasks.length; task++) {
-    const status = statusOf(state, task)
-    if (status !== "pending" && status !== "parked") continue
-    setStatus(state, task, "cancelled")
-    state.tasks.reason[task] = "cancelled"
-    stampEnd(state, task)
-    // An unknown effect stays on record as open: the transaction ends, the question does not.
-    if (outcomeOf(state, task) === "unknown") reopenException(state, task)
-    else closeException(state, task, { state: "superseded", by })
-  }
-  if (state.open === 0) return
-  setTransactionStatus(state, "running")
-  state.commands.push({ kind: "cancel_forward" })
+export const CANCELLED: Stop = { ending: "cancelled", reason: "cancelled", error: null }
+
+function abortError({ reason }: Decision): Stop["error"] {
+  const message = `A person aborted the transaction${reason === undefined ? "." : `: ${reason}`}`
+  return { code: "aborted", class: "refused", message: cutText(message, 2_000), task: null }
 }
 
 export function targetsOf(state: MachineState, decision: Decision): number[] {
-  if (decision.action === "cancel") return []
-  return decision.action === "retry" ? retryTargets(state, decision) : [positionOf(state, decision)]
+  switch (decision.action) {
+    case "retry":
+      return retryTargets(state, decision)
+    case "retry_with_input":
+    case "complete":
+    case "skip":
+    case "fail":
+      return [positionOf(state, decision)]
+    case "cancel":
+    case "abort":
+    case "pause":
+    case "resume":
+    case "extend_deadline":
+      return []
+    default:
+      return assertNever(decision.action)
+  }
 }
 
 function retryTargets(state: MachineState, decision: Decision): number[] {
@@ -99,36 +82,16 @@ function retryTargets(state: MachineState, decision: Decision): number[] {
   return parkedTasks(state).filter((task) => mayRetry(state, task))
 }
 
-function refuseRetryAll(state: MachineState, { attest }: Decision): Refusal | undefined {
-  if (attest !== undefined) return "task_required"
-  const parked = parkedTasks(state)
-  if (parked.length === 0) return "nothing_parked"
-  return parked.some((task) => mayRetry(state, task)) ? undefined : "nothing_retryable"
-}
-
-function refuseRetry(state: MachineState, task: number, decision: Decision): Refusal | undefined {
-  if (statusOf(state, task) !== "parked") return "not_parked"
-  if (contradictsItself(decision)) return "attestation_contradicts"
-  const attest = attestationOf(decision)
-  const outcome = outcomeOf(state, task)
-  if (outcome === "executed")
-    return attest === "not_executed" ? "attestation_contradicts" : "already_executed"
-  if (attest === "executed") return "attested_executed"
-  if (attest === undefined && !mayRetry(state, task)) return "unknown_needs_attestation"
-  return undefined
-}
-
-function refuseEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
-  if (statusOf(state, task) !== "parked") return "not_parked"
-  if (contradictsItself(decision)) return "attestation_contradicts"
-  const outcome = outcomeOf(state, task)
-  const attest = attestationOf(decision)
-  if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
-  if (outcome === "unknown" && attest === undefined) return "unknown_needs_attestation"
-  if (decision.action === "skip") return hasNeedyReader(state, task) ? "dependants_need_output" : undefined
-  const bytes = jsonSize(decision.output, MAX_INLINE_OUTPUT_BYTES)
-  const fits = bytes <= MAX_INLINE_OUTPUT_BYTES && state.liveBytes + bytes <= liveRoom(state)
-  return fits ? undefined : "output_too_large"
+function retryWithInput(state: MachineState, task: number, decision: Decision): void {
+  const { tasks } = state
+  retry(state, task, decision)
+  const before = tasks.givenInput[task]
+  if (before !== undefined) state.liveBytes -= jsonSize(before, MAX_INLINE_OUTPUT_BYTES)
+  tasks.givenInput[task] = decision.input
+  state.liveBytes += jsonSize(decision.input, MAX_INLINE_OUTPUT_BYTES)
+  tasks.generation[task] = (tasks.generation[task] ?? 1) + 1
+  // Of this generation nothing was sent.
+  setOutcome(state, task, "not_started")
 }
 
 function retry(state: MachineState, task: number, decision: Decision): void {
@@ -145,42 +108,19 @@ function endByPerson(state: MachineState, task: number, decision: Decision): voi
   setOutcome(state, task, outcomeByPerson(state, task, decision))
   state.overridden = true
   closeException(state, task, { state: "resolved", by: decision.id })
+  if (decision.action === "fail") {
+    endBadly(state, task)
+    return
+  }
   if (decision.action === "complete") keepOutput(state, task, decision.output ?? null)
   endWell(state, task, decision.action === "complete" ? "success" : "skipped")
 }
 
 function outcomeByPerson(state: MachineState, task: number, decision: Decision): Outcome {
   if (outcomeOf(state, task) === "executed" || attestationOf(decision) === "executed") return "executed"
-  return decision.action === "skip" ? "skipped" : "overridden"
-}
-
-/** `executed_externally` says the same as an attestation, in the words of a person who did it by hand. */
-function attestationOf(decision: Decision): Decision["attest"] {
-  if (decision.attest !== undefined) return decision.attest
-  if (decision.executed_externally === undefined) return undefined
-  return decision.executed_externally ? "executed" : "not_executed"
-}
-
-function contradictsItself({ attest, executed_externally }: Decision): boolean {
-  if (attest === undefined || executed_externally === undefined) return false
-  return (attest === "executed") !== executed_externally
-}
-
-function mayRetry(state: MachineState, task: number): boolean {
-  return retrySafety(planTask(state, task).effect, outcomeOf(state, task)).safe
-}
-
-/** Some task that has not ended reads this one's output and has no default for it. */
-function hasNeedyReader(state: MachineState, task: number): boolean {
-  return state.plan.tasks.some((reader, position) => {
-    const status = statusOf(state, position)
-    return (status === "pending" || status === "parked") && reader.requires.includes(task)
-  })
-}
-
-function parkedTasks(state: MachineState): number[] {
-  if (state.counts.parked === 0) return []
-  return state.plan.tasks.flatMap((_, task) => (statusOf(state, task) === "parked" ? [task] : []))
+  if (decision.action === "complete") return "overridden"
+  if (decision.action === "skip") return "skipped"
+  return outcomeOf(state, task) === "unknown" ? "not_executed" : outcomeOf(state, task)
 }
 
 function positionOf(state: MachineState, decision: Decision): number {
@@ -188,31 +128,4 @@ function positionOf(state: MachineState, decision: Decision): number {
   if (position === undefined)
     throw new Error(`a decision about the unknown task ${decision.task} was let pass`)
   return position
-}
-
-function isTooLarge(decision: Decision): boolean {
-  if (isDeeperThan(decision, MAX_INLINE_OUTPUT_DEPTH + 1)) return true
-  return jsonSize({ ...decision, output: null }, MAX_DECISION_BYTES) > MAX_DECISION_BYTES
-}
-
-/** A decision may come from anyone with a Temporal client, so nothing of its shape is taken for granted. */
-function isDecision(value: unknown): value is Decision {
-  if (typeof value !== "object" || value === null) return false
-  const { id, action, task, actor, reason, attest, executed_externally, expected_version } = value as Partial<
-    Record<keyof Decision, unknown>
-  >
-  return (
-    typeof id === "string" &&
-    typeof action === "string" &&
-    typeof actor === "string" &&
-    isOptional(task, "string") &&
-    isOptional(reason, "string") &&
-    isOptional(executed_externally, "boolean") &&
-    isOptional(expected_version, "number") &&
-    (attest === undefined || (ATTESTATIONS as readonly unknown[]).includes(attest))
-  )
-}
-
-function isOptional(value: unknown, type: "string" | "boolean" | "number"): boolean {
-  return value === undefined || typeof value === type
 }

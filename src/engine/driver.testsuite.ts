@@ -66,6 +66,8 @@ export interface Driver {
   readonly machine: Machine
   /** Every command given so far. */
   readonly commands: Command[]
+  /** The clock at the next event, milliseconds. */
+  at(time: number): void
   apply(...events: EventBody[]): Command[]
   done(task: string, output?: unknown): Command[]
   fail(task: string, failure: CallFailed): Command[]
@@ -148,6 +150,9 @@ export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver 
   return {
     machine,
     commands,
+    at: (time) => {
+      at = time
+    },
     apply,
     callOf,
     row,

@@ -6,21 +6,24 @@
  * pruned because of a failure resolves its own edges as failed, so nothing behind a failed task ever runs.
  * E5 propagation uses a queue, never recursion.
  */
-import { type MachineState, setStatus, stampEnd, statusOf } from "./state.ts"
+import { type MachineState, planTask, setStatus, stampEnd, statusOf } from "./state.ts"
 
 export type Edge = "live" | "dead" | "failed"
 
 export const UPSTREAM_FAILED = "upstream_failed"
+/** Of a failed task whose flow goes on all the same. */
+export const CONTINUED = "continued"
 export const UPSTREAM_PRUNED = "upstream_pruned"
 
 /** Undefined while the task's edges are unresolved. */
 export function edgeOf(state: MachineState, task: number): Edge | undefined {
   switch (statusOf(state, task)) {
     case "success":
-    case "skipped":
       return "live"
+    case "skipped":
+      return planTask(state, task).on_skip === "prune" ? "dead" : "live"
     case "failed":
-      return "failed"
+      return state.tasks.reason[task] === CONTINUED ? "live" : "failed"
     case "pruned":
       return state.tasks.reason[task] === UPSTREAM_FAILED ? "failed" : "dead"
     case "cancelled":

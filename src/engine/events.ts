@@ -39,6 +39,8 @@ export type EventBody =
   | { kind: "done"; token: number; output: unknown; ended_at?: number }
   | { kind: "failed"; token: number; failure: CallFailed }
   | { kind: "decision"; decision: Decision }
+  /** The time that the last `timer` command asked for has come. */
+  | { kind: "timer" }
   /** Temporal's own cancel request. */
   | { kind: "cancel" }
   /** A message that is none of ours or could not be read. */

@@ -49,7 +49,7 @@ export function openTransactionException(
 export function closeException(
   state: MachineState,
   task: number,
-  how: { state: "resolved" | "superseded"; by: string | null },
+  how: { state: "resolved" | "auto_resolved" | "superseded"; by: string | null },
 ): void {
   const found = state.exceptions.get(task)
   if (!found || !isOpen(found)) return

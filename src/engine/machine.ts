@@ -5,7 +5,7 @@
  * Owns: the state of one run. Does not own: how a call is made, retried or timed (Temporal), where rows go
  * (the mirror), what an expression means (`expression`).
  *
- * I1 to I4 see `state.ts`; E1 to E5 `edges.ts`; C1 to C3 `calls.ts`; D1 to D4 `decisions.ts`.
+ * I1 to I4 see `state.ts`; E1 to E5 `edges.ts`; C1 to C3 `calls.ts`; D1 to D4 `refuse.ts`.
  * M1 `apply` never throws for what a flow, a target or a person did; a throw is a bug of ours.
  * M2 the machine starts in `createMachine`: a message may come before `started`.
  * M3 what is ready is started in definition order. M4 the run ends only when no call is open.
@@ -20,16 +20,19 @@ import { createMeter, type Meter } from "../expression/meter.ts"
 import { answer } from "./calls.ts"
 import type { Command } from "./commands.ts"
 import { createState } from "./create-state.ts"
-import { cancelAll, decide, refuse, targetsOf } from "./decisions.ts"
+import { setTimer, takeTimer } from "./deadline.ts"
+import { CANCELLED, decide, targetsOf } from "./decisions.ts"
 import { recountEdges } from "./edges.ts"
 import type { EngineEvent } from "./events.ts"
 import type { Graph } from "./graph.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
+import { refuse } from "./refuse.ts"
 import { resumeFailed } from "./resume.ts"
 import { briefViewOf, takeChanges, viewOf } from "./rows.ts"
 import { settle } from "./settle.ts"
 import { restore, type Snapshot, takeSnapshot } from "./snapshot.ts"
 import { cutText } from "./size.ts"
+import { stopAll } from "./stop.ts"
 import { type MachineState, touchTransaction } from "./state.ts"
 
 export interface Machine {
@@ -123,6 +126,7 @@ function trusted(endedAt: number | undefined, at: number): number {
 function take(state: MachineState, event: EngineEvent, meter: Meter): void {
   switch (event.kind) {
     case "started":
+      setTimer(state)
       return
     case "done":
       answer(state, event.token, { output: event.output })
@@ -137,8 +141,11 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       if (state.mode === "forward") {
         state.version++
         state.progressed = true
-        cancelAll(state, null)
+        stopAll(state, CANCELLED)
       }
+      return
+    case "timer":
+      takeTimer(state, event.at)
       return
     case "ignored":
       ignore(state, `${event.what} is no message that this transaction takes.`)

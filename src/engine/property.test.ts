@@ -6,7 +6,7 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import type { Decision } from "../contract/messages.ts"
 import type { Changes, ExceptionRow, TaskRow } from "../contract/rows.ts"
-import { DECISION_ACTIONS, EFFECTS } from "../contract/statuses.ts"
+import { type DecisionAction, EFFECTS } from "../contract/statuses.ts"
 import type { Command } from "./commands.ts"
 import { type Driver, drive, failures, planOf, type TaskSketch } from "./driver.testsuite.ts"
 import type { CallFailed } from "./events.ts"
@@ -23,10 +23,25 @@ interface Model {
   /** What the outside world holds, by task: never the engine's own word. */
   world: Map<string, "nothing" | "maybe" | "done">
   attested: Set<string>
-  ended: Map<string, "success" | "failed" | "skipped">
-  cancelled: boolean
+  ended: Map<string, "success" | "failed" | "continued" | "skipped">
+  generations: Map<string, number>
+  failFast: boolean
+  paused: boolean
+  /** How it must end, once something stopped it; the first reason counts. */
+  stopped: "cancelled" | "failed" | undefined
   decided: string[]
 }
+
+/** A random choice is weighted by how often it stands here. */
+const ACTIONS: readonly DecisionAction[] = [
+  ...Array.from({ length: 8 }, () => ["retry", "skip", "complete"] as const).flat(),
+  ...Array.from({ length: 4 }, () => ["retry_with_input", "pause", "resume"] as const).flat(),
+  "fail",
+  "fail",
+  "cancel",
+  "abort",
+]
+const OF_TRANSACTION: readonly DecisionAction[] = ["cancel", "abort", "pause", "resume"]
 
 const FAILURES: readonly CallFailed[] = [
   failures.refused,
@@ -43,34 +58,38 @@ const sketchesOf = (choices: Choices): TaskSketch[] =>
     id: `t${at}`,
     deps: Array.from({ length: at }, (_, dep) => `t${dep}`).filter(() => choices.below(3) === 0),
     effect: EFFECTS[choices.below(EFFECTS.length)] ?? "read",
-    on_error: choices.below(4) === 0 ? "fail" : "park",
+    on_error: (["park", "park", "fail", "continue"] as const)[choices.below(4)] ?? "park",
   }))
 
 function watch(model: Model, commands: Command[]): void {
   for (const command of commands) {
     if (command.kind !== "call") continue
-    const task = command.activity_id
+    const [task = "", generation = "1"] = command.activity_id.split("@")
     const sketch = model.sketches.find(({ id }) => id === task)
-    expect(model.cancelled, `${task} started after a cancel`).toBe(false)
+    expect(model.stopped, `${task} started after a stop`).toBeUndefined()
+    expect(model.paused, `${task} started during a pause`).toBe(false)
     for (const dep of sketch?.deps ?? [])
-      expect(["success", "skipped"], `${task} started before ${dep} ended well`).toContain(
+      expect(["success", "skipped", "continued"], `${task} started before ${dep} ended well`).toContain(
         model.ended.get(dep),
       )
     const world = model.world.get(task)
     expect(world, `${task} started although it is done`).not.toBe("done")
-    if (sketch?.effect === "unsafe" && world === "maybe")
+    const isNewKey = Number(generation) > (model.generations.get(task) ?? 1)
+    model.generations.set(task, Number(generation))
+    if ((sketch?.effect === "unsafe" || isNewKey) && world === "maybe")
       expect(model.attested.has(task), `unsafe ${task} was repeated after an unknown outcome`).toBe(true)
   }
 }
 
 function answer(model: Model, run: Driver, choices: Choices): void {
   const open = run.openTasks()
-  const task = open[choices.below(open.length)]
-  if (task === undefined) return
+  const call = open[choices.below(open.length)]
+  if (call === undefined) return
+  const task = taskOf(call)
   if (choices.below(3) > 0) {
     model.world.set(task, "done")
     model.ended.set(task, "success")
-    watch(model, run.done(task, { from: task }))
+    watch(model, run.done(call, { from: task }))
     return
   }
   const failure = FAILURES[choices.below(FAILURES.length)] ?? failures.unknown
@@ -81,19 +100,28 @@ function answer(model: Model, run: Driver, choices: Choices): void {
     failure.cause === "reported" && model.world.get(task) === "maybe"
       ? { ...failure, outcome: "unknown" as const }
       : failure
-  const given = run.fail(task, folded)
+  const given = run.fail(call, folded)
   const status = run.statuses()[task]
   const sketch = model.sketches.find(({ id }) => id === task)
   const mustPark =
     (failure.cause === "reported" && failure.class === "misconfigured") ||
     (sketch?.effect === "unsafe" && model.world.get(task) === "maybe")
-  if (!model.cancelled) expect(status).toBe(mustPark || sketch?.on_error === "park" ? "parked" : "failed")
-  if (status === "failed") model.ended.set(task, "failed")
+  if (!model.stopped) expect(status).toBe(mustPark || sketch?.on_error === "park" ? "parked" : "failed")
+  if (status === "failed") endFailed(model, task, sketch?.on_error === "continue" ? "continued" : "failed")
   watch(model, given)
 }
 
+function endFailed(model: Model, task: string, how: "failed" | "continued"): void {
+  model.ended.set(task, how)
+  if (how === "failed" && model.failFast) model.stopped ??= "failed"
+}
+
+function taskOf(call: string): string {
+  return call.split("@")[0] ?? call
+}
+
 function decideAtRandom(model: Model, run: Driver, choices: Choices): void {
-  const action = DECISION_ACTIONS[choices.below(choices.below(6) === 0 ? 4 : 3)] ?? "retry"
+  const action = ACTIONS[choices.below(ACTIONS.length)] ?? "retry"
   const task = `t${choices.below(model.sketches.length)}`
   const attest = ([undefined, "executed", "not_executed"] as const)[choices.below(3)]
   const repeated = choices.below(8) === 0 ? model.decided[choices.below(model.decided.length)] : undefined
@@ -102,7 +130,8 @@ function decideAtRandom(model: Model, run: Driver, choices: Choices): void {
     action,
     actor: "ann",
     reason: "random",
-    ...(action === "cancel" || (action === "retry" && choices.below(4) === 0) ? {} : { task }),
+    ...(OF_TRANSACTION.includes(action) || (action === "retry" && choices.below(4) === 0) ? {} : { task }),
+    ...(action === "retry_with_input" ? { input: { by: "ann" } } : {}),
     ...(attest ? { attest } : {}),
   }
   const before = run.statuses()
@@ -116,14 +145,17 @@ function decideAtRandom(model: Model, run: Driver, choices: Choices): void {
   if (!refused) {
     model.decided.push(decision.id)
     if (attest === "not_executed") for (const id of targets) model.attested.add(id)
-    if (action === "cancel") model.cancelled = true
+    if (action === "cancel") model.stopped ??= "cancelled"
+    if (action === "abort") model.stopped ??= "failed"
+    if (action === "pause" || action === "resume") model.paused = action === "pause"
+    if (action === "fail") endFailed(model, task, "failed")
     if (action === "skip") model.ended.set(task, "skipped")
     if (action === "complete") model.ended.set(task, "success")
   }
   const given = run.decide(decision)
   if (refused) expect(run.statuses()).toEqual(before)
   watch(model, given)
-  // An attestation covers the repeat it was made for.
+  // An attestation covers the repeat it was made for; without one, nobody repeats what may have happened.
   for (const id of targets) {
     if (!model.attested.delete(id)) continue
     model.world.set(id, "nothing")
@@ -135,9 +167,14 @@ function finishUp(model: Model, run: Driver): void {
   for (let guard = 0; guard < 500 && !isOver(run); guard++) {
     const [open] = run.openTasks()
     if (open !== undefined) {
-      model.world.set(open, "done")
-      model.ended.set(open, "success")
+      model.world.set(taskOf(open), "done")
+      model.ended.set(taskOf(open), "success")
       watch(model, run.done(open))
+      continue
+    }
+    if (model.paused) {
+      model.paused = false
+      watch(model, run.decide({ action: "resume", id: `resume${guard}` }))
       continue
     }
     const parked = Object.entries(run.statuses()).find(([, status]) => status === "parked")
@@ -183,10 +220,16 @@ test("the engine keeps its promises whatever happens", () => {
         world: new Map(),
         attested: new Set(),
         ended: new Map(),
-        cancelled: false,
+        generations: new Map(),
+        failFast: choices.below(4) === 0,
+        paused: false,
+        stopped: undefined,
         decided: [],
       }
-      const plan = planOf(model.sketches, { max_parallel: 1 + choices.below(4) })
+      const plan = planOf(model.sketches, {
+        max_parallel: 1 + choices.below(4),
+        ...(model.failFast ? { fail_fast: true } : {}),
+      })
       const mirror = { tasks: new Map<string, TaskRow>(), exceptions: new Map<string, ExceptionRow>() }
       let run = drive(plan)
       watch(model, run.apply({ kind: "started" }))
@@ -207,13 +250,13 @@ test("the engine keeps its promises whatever happens", () => {
 
       const view = run.view()
       const failed = [...model.ended.values()].includes("failed")
-      expect(view.transaction.status).toBe(model.cancelled ? "cancelled" : failed ? "failed" : "success")
+      expect(view.transaction.status).toBe(model.stopped ?? (failed ? "failed" : "success"))
       endings[view.transaction.status] = (endings[view.transaction.status] ?? 0) + 1
       for (const row of view.tasks) {
         const ended = model.ended.get(row.path)
-        if (ended) expect(row.status).toBe(ended)
+        if (ended) expect(row.status).toBe(ended === "continued" ? "failed" : ended)
         else if (row.status === "pruned") expect(isBehindFailure(model, row.path)).toBe(true)
-        else expect([row.status, model.cancelled]).toEqual(["cancelled", true])
+        else expect([row.status, model.stopped !== undefined]).toEqual(["cancelled", true])
         if (model.world.get(row.path) === "done") expect(row.outcome).toBe("executed")
         const seen = mirror.tasks.get(row.path)
         expect({ ...seen, input: 0, output: 0 }).toEqual({

@@ -1,27 +1,42 @@
 import type { Decision } from "../contract/messages.ts"
+import { mayRetry } from "./refuse.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
-import { recountEdges, UPSTREAM_FAILED } from "./edges.ts"
+import { edgeOf, recountEdges } from "./edges.ts"
 import { closeException, TRANSACTION } from "./exceptions.ts"
-import { type MachineState, setStatus, statusOf, touchTransaction } from "./state.ts"
+import { type MachineState, outcomeOf, setStatus, statusOf, touchTransaction } from "./state.ts"
 
-/** A failed run goes on: failed tasks are tried again, what they pruned waits again, the rest stays done. */
+/**
+ * A failed run goes on: failed tasks are tried again, what they pruned or what was stopped with them waits again,
+ * the rest stays done. What must not be repeated without an attestation parks. The time limit begins anew.
+ */
 export function resumeFailed(state: MachineState, decision: Decision): void {
   const failed: number[] = []
   for (let task = 0; task < state.plan.tasks.length; task++)
-    if (statusOf(state, task) === "failed") failed.push(task)
+    if (isUnfinished(state, task) && outcomeOf(state, task) !== "not_started") failed.push(task)
   const before = decisionState(state, failed)
   for (let task = 0; task < state.plan.tasks.length; task++) {
-    const pruned = statusOf(state, task) === "pruned" && state.tasks.reason[task] === UPSTREAM_FAILED
-    if (!pruned && statusOf(state, task) !== "failed") continue
-    setStatus(state, task, "pending")
+    if (!isUnfinished(state, task)) continue
     state.tasks.reason[task] = null
     state.tasks.endedAt[task] = 0
+    if (!mayRetry(state, task)) {
+      setStatus(state, task, "parked")
+      continue
+    }
+    setStatus(state, task, "pending")
     closeException(state, task, { state: "resolved", by: decision.id })
   }
+  state.fatal = 0
+  state.overdue = false
+  state.deadlineAt = state.plan.timeout_ms === undefined ? null : state.now + state.plan.timeout_ms
   closeException(state, TRANSACTION, { state: "resolved", by: decision.id })
   state.status = "running"
   state.version++
   touchTransaction(state)
   recountEdges(state)
   recordDecision(state, decision, { targets: failed, before })
+}
+
+/** Failed or pruned by a failure, but not continued; or stopped by one. */
+function isUnfinished(state: MachineState, task: number): boolean {
+  return statusOf(state, task) === "cancelled" || edgeOf(state, task) === "failed"
 }

@@ -1,5 +1,6 @@
 /** Turns a task of the plan into what its activity receives: the only place where the engine evaluates expressions. */
 import type { CallInput } from "../contract/activities.ts"
+import type { Template } from "../contract/tree.ts"
 import { isShortened, toActivityId, toWorkflowId } from "../contract/names.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
@@ -17,7 +18,8 @@ export function renderCall(
   const plan = planTask(state, task)
   return guarded(() => {
     const scope = scopeOf(state, plan.reads)
-    const input = render(plan.input, scope, meter)
+    const given = state.tasks.givenInput[task]
+    const input = given === undefined ? render(plan.input, scope, meter) : given
     // The schema of every kind makes `config` an object, and rendering keeps the shape.
     const config = render(plan.config, { ...scope, input }, meter) as Record<string, unknown>
     const call: CallInput = { config, effect: plan.effect }
@@ -29,6 +31,20 @@ export function renderCall(
     if (isShortened(toWorkflowId(state.tenant, state.transaction))) call.transaction = state.transaction
     if (isShortened(activityIdOf(state, task))) call.path = plan.id
     return { input, call }
+  })
+}
+
+/** Whether a task is wanted at all. */
+export function renderWhen(
+  state: MachineState,
+  when: Template,
+  reads: readonly number[],
+  meter: Meter,
+): Rendered<boolean> {
+  return guarded(() => {
+    const value = render(when, scopeOf(state, reads), meter)
+    if (typeof value !== "boolean") throw new ExpressionError("type_mismatch", "when: expected true or false")
+    return value
   })
 }
 

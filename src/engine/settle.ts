@@ -1,7 +1,8 @@
 /** What follows from the state as it is: calls to start, a continue-as-new to wish for, the end. */
 import type { Meter } from "../expression/meter.ts"
-import { dispatch } from "./calls.ts"
+import { startTask } from "./calls.ts"
 import { detailsOf } from "./details.ts"
+import { edgeOf } from "./edges.ts"
 import { openTransactionException } from "./exceptions.ts"
 import { renderFlowOutput } from "./scope.ts"
 import { jsonSize } from "./size.ts"
@@ -14,7 +15,7 @@ const MAX_FLOW_OUTPUT_BYTES = 1024 * 1024
 export function settle(state: MachineState, meter: Meter): void {
   if (state.mode === "ended") return
   if (state.mode === "forward") settleForward(state, meter)
-  else if (state.open === 0) finish(state, "cancelled", null)
+  else if (state.open === 0) finish(state, state.stop?.ending ?? "cancelled", null)
   if (state.detailsWanted) {
     state.detailsWanted = false
     state.commands.push({ kind: "details", text: detailsOf(state) })
@@ -31,24 +32,25 @@ function settleForward(state: MachineState, meter: Meter): void {
     if (state.ready.size === 0) setTransactionStatus(state, "blocked")
     return
   }
-  if (historyEvents < thresholds.hold_events || state.open === 0) startReady(state, meter)
-  if (state.open > 0 || state.ready.size > 0) {
+  const isHeld = historyEvents >= thresholds.hold_events && state.open > 0
+  if (!isHeld && !state.paused) startReady(state, meter)
+  if (state.open > 0 || (state.ready.size > 0 && !state.paused)) {
     setTransactionStatus(state, "running")
     return
   }
-  if (state.counts.parked > 0) {
+  if (state.counts.parked > 0 || state.ready.size > 0) {
     setTransactionStatus(state, "blocked")
     return
   }
   if (state.counts.pending > 0)
     throw new Error(`nothing is ready, open or parked, but ${state.counts.pending} tasks are pending`)
-  if (state.counts.failed > 0) finish(state, "failed", null)
+  if (state.fatal > 0) finish(state, "failed", null)
   else finishWithOutput(state, meter)
 }
 
 function startReady(state: MachineState, meter: Meter): void {
   while (state.ready.size > 0 && state.counts.running < state.plan.max_parallel)
-    dispatch(state, state.ready.pop(), meter)
+    startTask(state, state.ready.pop(), meter)
 }
 
 function finishWithOutput(state: MachineState, meter: Meter): void {
@@ -68,7 +70,7 @@ function finish(state: MachineState, status: "success" | "failed" | "cancelled",
   state.mode = "ended"
   state.output = output
   state.endedAt = state.now
-  state.error = status === "failed" ? firstError(state) : null
+  state.error = status === "failed" ? (state.stop?.error ?? firstError(state)) : null
   setTransactionStatus(state, status)
   touchTransaction(state)
   state.detailsWanted = true
@@ -76,7 +78,9 @@ function finish(state: MachineState, status: "success" | "failed" | "cancelled",
 }
 
 function firstError(state: MachineState): MachineState["error"] {
-  const task = state.plan.tasks.findIndex((_, position) => statusOf(state, position) === "failed")
+  const task = state.plan.tasks.findIndex(
+    (_, position) => edgeOf(state, position) === "failed" && statusOf(state, position) === "failed",
+  )
   const error = state.tasks.error[task]
   return error ? { ...error, task: state.plan.tasks[task]?.id ?? null } : null
 }

@@ -6,7 +6,7 @@
 import type { DecisionAnswer } from "../contract/messages.ts"
 import type { DecisionRow, ExceptionRow, RowError } from "../contract/rows.ts"
 import { TASK_STATUSES } from "../contract/statuses.ts"
-import { recountEdges } from "./edges.ts"
+import { CONTINUED, recountEdges } from "./edges.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import { type MachineState, statusOf } from "./state.ts"
@@ -23,6 +23,8 @@ export interface Snapshot {
   ended_at: number[]
   /** Sparse, by task position. */
   outputs: [number, unknown][]
+  /** What persons gave in place of inputs, sparse. */
+  given_inputs: [number, unknown][]
   /** Tasks that had an output which is kept no longer. */
   dropped: number[]
   errors: [number, RowError][]
@@ -35,6 +37,9 @@ export interface Snapshot {
     version: number
     overridden: boolean
     ignored: number
+    paused: boolean
+    overdue: boolean
+    deadline_at: number | null
     status: MachineState["status"]
   }
 }
@@ -52,6 +57,9 @@ export function takeSnapshot(state: MachineState): Snapshot {
     started_at: [...tasks.startedAt],
     ended_at: [...tasks.endedAt],
     outputs: positions.filter(isKept).map((task) => [task, tasks.output[task]]),
+    given_inputs: positions
+      .filter((task) => tasks.givenInput[task] !== undefined)
+      .map((task) => [task, tasks.givenInput[task]]),
     dropped: positions.filter(
       (task) => (tasks.output[task] !== undefined && !isKept(task)) || tasks.outputDropped[task] === 1,
     ),
@@ -71,6 +79,9 @@ export function takeSnapshot(state: MachineState): Snapshot {
       version: state.version,
       overridden: state.overridden,
       ignored: state.ignored,
+      paused: state.paused,
+      overdue: state.overdue,
+      deadline_at: state.deadlineAt,
       status: state.status,
     },
   }
@@ -98,6 +109,10 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
     tasks.outputBytes[task] = jsonSize(output, Number.MAX_SAFE_INTEGER)
     state.liveBytes += tasks.outputBytes[task] ?? 0
   }
+  for (const [task, input] of snapshot.given_inputs) {
+    tasks.givenInput[task] = input
+    state.liveBytes += jsonSize(input, Number.MAX_SAFE_INTEGER)
+  }
   for (const [task, row] of snapshot.exceptions) state.exceptions.set(task, row)
   state.openExceptions = [...state.exceptions.values()].filter((row) => row.resolved_at === null).length
   for (const [id, answer] of snapshot.answers) state.answers.set(id, answer)
@@ -105,7 +120,13 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   state.version = snapshot.transaction.version
   state.overridden = snapshot.transaction.overridden
   state.ignored = snapshot.transaction.ignored
+  state.paused = snapshot.transaction.paused
+  state.overdue = snapshot.transaction.overdue
+  state.deadlineAt = snapshot.transaction.deadline_at
   state.status = snapshot.transaction.status
+  state.plan.tasks.forEach((_, task) => {
+    if (statusOf(state, task) === "failed" && tasks.reason[task] !== CONTINUED) state.fatal++
+  })
   recountEdges(state)
 }
 
@@ -113,7 +134,8 @@ function recountReaders(state: MachineState): void {
   state.tasks.readersLeft.set(state.graph.readers)
   state.plan.tasks.forEach((planTask, task) => {
     const status = statusOf(state, task)
-    if (status !== "success" && status !== "skipped") return
+    const isContinued = status === "failed" && state.tasks.reason[task] === CONTINUED
+    if (status !== "success" && status !== "skipped" && !isContinued) return
     for (const read of planTask.reads)
       state.tasks.readersLeft[read] = (state.tasks.readersLeft[read] ?? 0) - 1
   })

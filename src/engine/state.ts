@@ -20,7 +20,15 @@ import type { Command } from "./commands.ts"
 import type { Graph } from "./graph.ts"
 import type { ReadyQueue } from "./ready-queue.ts"
 
-export type Mode = "forward" | "cancelling" | "ended"
+export type Mode = "forward" | "stopping" | "ended"
+
+/** Why nothing new starts any more, and how the run ends once its calls have. */
+export interface Stop {
+  ending: "cancelled" | "failed"
+  /** Of the tasks that it ends. */
+  reason: string
+  error: TransactionRow["error"]
+}
 
 export interface TaskSlots {
   status: Uint8Array
@@ -39,6 +47,8 @@ export interface TaskSlots {
   /** Readers of the output that have not ended. */
   readersLeft: Int32Array
   input: unknown[]
+  /** A person's input in place of the plan's; undefined without one. Bytes of it count as live. */
+  givenInput: unknown[]
   output: unknown[]
   /** Bytes of JSON that count as live; 0 when there is no live output. */
   outputBytes: Int32Array
@@ -73,6 +83,12 @@ export interface MachineState {
   readonly decisions: DecisionRow[]
   commands: Command[]
   mode: Mode
+  stop: Stop | undefined
+  paused: boolean
+  overdue: boolean
+  deadlineAt: number | null
+  /** Failed tasks that fail the transaction: all but those whose flow says `continue`. */
+  fatal: number
   status: TransactionStatus
   version: number
   overridden: boolean
@@ -122,6 +138,7 @@ export function createTaskSlots(size: number): TaskSlots {
     token: new Int32Array(size),
     readersLeft: new Int32Array(size),
     input: Array.from({ length: size }, () => null),
+    givenInput: Array.from({ length: size }, () => undefined),
     output: Array.from({ length: size }, () => undefined),
     outputBytes: new Int32Array(size),
     outputDropped: new Uint8Array(size),

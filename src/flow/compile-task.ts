@@ -37,10 +37,10 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (config === undefined) return undefined
   const { kind, reading } = config
   const effect = effectOf(draft, reading, connection, context.warn)
-  const { input, config: bound, output, failWhen } = templates
+  const { input, config: bound, output, failWhen, when } = templates
   if (fields.id === undefined || input === undefined || bound === undefined) return undefined
 
-  const references = [...input.references, ...bound.references]
+  const references = [...(when?.references ?? []), ...input.references, ...bound.references]
   const inActivity = [...(output?.references ?? []), ...(failWhen?.references ?? [])]
   const summary = toSummary(fields.summary ?? fields.description)
   const plan: PlanTask = {
@@ -61,6 +61,9 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (summary !== undefined) plan.summary = summary
   if (output !== undefined) plan.output = output.template
   if (failWhen !== undefined) plan.fail_when = failWhen.template
+  if (when !== undefined) plan.when = when.template
+  if (fields.on_skip !== undefined) plan.on_skip = fields.on_skip
+  if (fields.priority !== undefined) plan.priority = fields.priority
   return { plan, writes: reading.writes && { ...reading.writes, connection: connection?.name ?? "" } }
 }
 
@@ -98,6 +101,7 @@ interface TaskTemplates {
   config: CompiledTemplate | undefined
   output: CompiledTemplate | undefined
   failWhen: CompiledTemplate | undefined
+  when: CompiledTemplate | undefined
 }
 
 function compileTemplates(
@@ -128,6 +132,7 @@ function compileTemplates(
       : undefined,
     failWhen:
       failWhen === undefined ? undefined : compile(failWhen, "fail_when", below("config", "fail_when")),
+    when: fields.when === undefined ? undefined : compile(fields.when, "when", below("when")),
   }
 }
 

@@ -10,6 +10,8 @@ export interface Node {
   id?: string | undefined
   /** As written; undefined when the field is wrong in itself. */
   dependsOn: readonly string[] | undefined
+  /** What is left undone when the task is not wanted: itself alone, or what depends on it alone as well. */
+  skips?: "itself" | "followers" | undefined
 }
 
 export interface Graph {
@@ -20,6 +22,8 @@ export interface Graph {
   deps: number[][]
   /** Tasks whose dependencies are wrong: what they may refer to cannot be told. */
   incomplete: Set<number>
+  /** Tasks that may be skipped or pruned although nothing fails: they may have no output. */
+  optional: ReadonlySet<number>
   /** Whether `task` always runs after `ancestor`. A task on a cycle comes before itself. */
   isAncestor(ancestor: number, task: number): boolean
 }
@@ -55,7 +59,15 @@ export function readGraph(nodes: readonly Node[], report: Report, nearest: FindN
   }
   reportCycles(nodes, deps, report)
   const isAncestor = createAncestry(deps)
-  return { positionOf: (id) => positions.get(id), ids: () => positions.keys(), deps, incomplete, isAncestor }
+  const optional = findOptional(nodes, deps)
+  return {
+    positionOf: (id) => positions.get(id),
+    ids: () => positions.keys(),
+    deps,
+    incomplete,
+    optional,
+    isAncestor,
+  }
 }
 
 function readIds(nodes: readonly Node[], report: Report): Map<string, number> {
@@ -73,6 +85,28 @@ function readIds(nodes: readonly Node[], report: Report): Map<string, number> {
     }
   }
   return positions
+}
+
+function findOptional(nodes: readonly Node[], deps: readonly number[][]): Set<number> {
+  const optional = new Set<number>()
+  const pruning: number[] = []
+  for (const [position, { skips }] of nodes.entries()) {
+    if (skips === undefined) continue
+    optional.add(position)
+    if (skips === "followers") pruning.push(position)
+  }
+  if (pruning.length === 0) return optional
+  const prunes = new Set(pruning)
+  const followers = nodes.map((): number[] => [])
+  for (const [position, before] of deps.entries()) for (const dep of before) followers[dep]?.push(position)
+  for (let next = pruning.pop(); next !== undefined; next = pruning.pop())
+    for (const follower of followers[next] ?? []) {
+      if (prunes.has(follower) || !deps[follower]?.every((dep) => prunes.has(dep))) continue
+      prunes.add(follower)
+      optional.add(follower)
+      pruning.push(follower)
+    }
+  return optional
 }
 
 /** Answers are worked out per task when first asked for. */

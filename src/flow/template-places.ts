@@ -10,10 +10,12 @@ import { type Reference, referencesOf } from "./references.ts"
 const NAMES = {
   input: ["params", "tasks", "transaction"],
   config: ["params", "tasks", "transaction", "input"],
+  when: ["params", "tasks", "transaction"],
   output: ["output", "input"],
   fail_when: ["output", "input"],
   "the flow's output": ["params", "tasks", "transaction"],
   business_key: ["params"],
+  labels: ["params"],
 } as const
 export type TemplatePlace = keyof typeof NAMES
 
@@ -72,10 +74,10 @@ function checkReference(reference: Reference, context: TemplateContext): void {
 
 type Finding = Omit<Problem, "pointer">
 
-function findProblem({ root, path }: Reference, context: TemplateContext): Finding | undefined {
+function findProblem({ root, path, guarded }: Reference, context: TemplateContext): Finding | undefined {
   const allowed: readonly string[] = NAMES[context.where]
   if (!allowed.includes(root)) return unknownName(root, allowed, context)
-  if (root === "tasks") return checkTask(path, context)
+  if (root === "tasks") return checkTask(path, context) ?? checkOptional(path, guarded, context)
   const [field] = path
   if (root !== "transaction" || field === undefined || TRANSACTION_FIELDS.includes(field)) return undefined
   return unknownField(`transaction.${field}`, field, TRANSACTION_FIELDS, context)
@@ -127,6 +129,22 @@ function checkTask([id, field]: readonly string[], context: TemplateContext): Fi
     }
   }
   return checkAncestor(id, position, context)
+}
+
+/** What may not have run has an output only with a default. */
+function checkOptional(
+  [id = "", field]: readonly string[],
+  guarded: boolean,
+  { graph }: TemplateContext,
+): Finding | undefined {
+  const position = graph.positionOf(id)
+  if (guarded || field !== "output" || position === undefined || !graph.optional.has(position))
+    return undefined
+  return {
+    code: "maybe_missing",
+    message: `${id} may be skipped, and then it has no output`,
+    fix: `write coalesce(tasks.${id}.output, a default)`,
+  }
 }
 
 function checkAncestor(id: string, position: number, { graph, task }: TemplateContext): Finding | undefined {

@@ -95,7 +95,7 @@ describe("validateFlow()", () => {
       {
         pointer: "/policy/failure",
         code: "invalid_value",
-        message: 'expected "park" or "finish_independent", got "stop"',
+        message: 'expected "park" or "finish_independent" or "fail_fast", got "stop"',
       },
     ])
   })
@@ -166,9 +166,12 @@ describe("fields of a task", () => {
     [{ effect: "safe" }, "invalid_value /effect"],
     [{ on_error: "route" }, "unsupported /on_error"],
     [{ join: "any" }, "unsupported /join"],
-    [{ when: "${ true }" }, "unsupported /when"],
+    [{ when: "yes" }, "expression_required /when"],
+    [{ when: "${ input.x }" }, "not_available_here /when"],
+    [{ when: "${ tasks.a.output }" }, "not_an_ancestor /when"],
+    [{ when: "${ true }", on_skip: "keep" }, "invalid_value /on_skip"],
     [{ pivot: true }, "unsupported /pivot"],
-    [{ priority: 1 }, "unsupported /priority"],
+    [{ priority: 6 }, "out_of_range /priority"],
     [{ output: { select: ["/id"] } }, "unsupported /output/select"],
     [{ id: 5 }, "wrong_type /id"],
     [{ id: "a b" }, "invalid_id /id"],
@@ -180,6 +183,70 @@ describe("fields of a task", () => {
       found.replace("/tasks/0", ""),
     )
     expect(problems).toContain(problem)
+  })
+
+  test("policies, labels and masks are written into the plan", () => {
+    const plan = compile({
+      ...flow([task("a", { when: "${ params.gift }", on_skip: "prune", priority: 2, on_error: "continue" })]),
+      policy: { failure: "fail_fast", timeout: "7d", max_parallel: 3 },
+      labels: { region: "${ coalesce(params.region, 'eu') }", kind: "order" },
+      mask: ["/params/card"],
+    })
+    expect(plan).toMatchObject({
+      fail_fast: true,
+      timeout_ms: 7 * 86_400_000,
+      max_parallel: 3,
+      labels: { kind: "order" },
+      mask: ["/params/card"],
+      tasks: [{ on_skip: "prune", priority: 2, on_error: "continue" }],
+    })
+    expect(plan.tasks[0]?.when).toBeDefined()
+  })
+
+  test.each([
+    [{ labels: { "a b": "x" } }, "/labels/a b"],
+    [{ labels: { a: "${ tasks.x.output }" } }, "not_available_here /labels/a"],
+    [{ mask: ["/tasks/x"] }, "/mask/0"],
+    [{ policy: { timeout: 0 } }, "invalid_duration /policy/timeout"],
+  ])("%j is refused", (more, problem) => {
+    expect(problemsOf({ ...flow([task("x")]), ...more }).join()).toContain(problem)
+  })
+
+  describe("what may be skipped has an output only with a default", () => {
+    const when = "${ params.gift }"
+    const reader = (depends_on: string[], input: string) => task("r", { depends_on, input: { x: input } })
+
+    test.each([
+      ["the skipped task itself", [task("a", { when }), reader(["a"], "${ tasks.a.output.id }")]],
+      [
+        "one that is pruned with it",
+        [
+          task("a", { when, on_skip: "prune" }),
+          task("b", { depends_on: ["a"] }),
+          reader(["b"], "${ tasks.b.output }"),
+        ],
+      ],
+    ])("%s", (_, tasks) => {
+      expect(problemsOf(flow(tasks))).toEqual([
+        expect.stringMatching(/^maybe_missing \/tasks\/\d\/input\/x$/),
+      ])
+    })
+
+    test.each([
+      ["a default", [task("a", { when }), reader(["a"], "${ coalesce(tasks.a.output.id, 0) }")]],
+      ["its status", [task("a", { when }), reader(["a"], "${ tasks.a.status }")]],
+      [
+        "one that has another way to run",
+        [
+          task("a", { when, on_skip: "prune" }),
+          task("c"),
+          task("b", { depends_on: ["a", "c"] }),
+          reader(["b"], "${ tasks.b.output }"),
+        ],
+      ],
+    ])("is no problem for %s", (_, tasks) => {
+      expect(problemsOf(flow(tasks))).toEqual([])
+    })
   })
 
   test("so is one of a dependency", () => {

@@ -8,7 +8,7 @@ import { warnOfParallelWrites } from "./lint.ts"
 import { createNearest, type FindNearest } from "./nearest.ts"
 import { checkParamsSchema } from "./params-schema.ts"
 import { canonicalJson, packPlan } from "./plan-bytes.ts"
-import { inDocumentOrder, type Problem, type Report } from "./problem.ts"
+import { inDocumentOrder, pointerTo, type Problem, type Report } from "./problem.ts"
 import { type Fields, readObject } from "./read-object.ts"
 import { readTask, type TaskDraft } from "./read-task.ts"
 import { FlowSchema } from "./schema/flow.ts"
@@ -83,9 +83,15 @@ function* compileFlow(
   const drafts = yield* readTasks(fields.tasks ?? [], { report, warn, nearest })
   if (drafts === undefined) return undefined
 
-  const nodes = drafts.map(({ pointer, fields: { id }, dependsOn }) => ({ pointer, id, dependsOn }))
+  const nodes = drafts.map(({ pointer, fields: { id, when, on_skip }, dependsOn }) => ({
+    pointer,
+    id,
+    dependsOn,
+    skips:
+      when === undefined ? undefined : on_skip === "prune" ? ("followers" as const) : ("itself" as const),
+  }))
   const graph = readGraph(nodes, report, nearest)
-  const onError: PlanTask["on_error"] = fields.policy?.failure === "finish_independent" ? "fail" : "park"
+  const onError: PlanTask["on_error"] = (fields.policy?.failure ?? "park") === "park" ? "park" : "fail"
   const flowContext: FlowContext = { report, warn, nearest, graph, connections: context.connections, onError }
   const compiled: (CompiledTask | undefined)[] = []
   for (const draft of drafts) {
@@ -123,6 +129,7 @@ function toPlan(
   const key = fields.business_key
   const businessKey =
     key === undefined ? undefined : compileOwn(key, "business_key", "/business_key", context)
+  const labels = compileLabels(fields.labels, context)
   const tasks = compiled.flatMap((task) => (task === undefined ? [] : [task.plan]))
   if (fields.name === undefined || output === undefined || tasks.length < compiled.length) return undefined
   const plan: Plan = {
@@ -134,8 +141,24 @@ function toPlan(
     output_reads: tasksOf(output.references, context.graph),
   }
   if (businessKey !== undefined) plan.business_key = businessKey.template
+  if (fields.policy?.failure === "fail_fast") plan.fail_fast = true
+  if (fields.policy?.timeout !== undefined) plan.timeout_ms = fields.policy.timeout
+  if (labels !== undefined) plan.labels = labels
+  if (fields.mask !== undefined) plan.mask = fields.mask
   // Through JSON, so that it is the same value as the one that comes back from its bytes.
   return JSON.parse(canonicalJson(plan)) as Plan
+}
+
+function compileLabels(
+  labels: Record<string, string> | undefined,
+  context: FlowContext,
+): Plan["labels"] | undefined {
+  if (labels === undefined) return undefined
+  const compiled = Object.entries(labels).flatMap(([name, value]) => {
+    const template = compileOwn(value, "labels", pointerTo("/labels", name), context)?.template
+    return template === undefined ? [] : [[name, template] as const]
+  })
+  return Object.fromEntries(compiled)
 }
 
 const DEFAULT_MAX_PARALLEL = 50

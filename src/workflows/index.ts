@@ -44,6 +44,7 @@ export default async function run(
   const runner = createCommandRunner({
     shield,
     post: (event) => post(event),
+    apply: (event) => apply(event),
     onEnd: (command) => {
       if (wanted?.kind !== "finish") wanted = command
       wake.open()

@@ -5,6 +5,7 @@ import {
   CancellationScope,
   scheduleActivity,
   setCurrentDetails,
+  sleep,
 } from "@temporalio/workflow"
 import type { CallAnswer } from "../contract/activities.ts"
 import type { CallCommand, Command } from "../engine/commands.ts"
@@ -22,10 +23,12 @@ export interface CommandRunnerOptions {
   shield: CancellationScope
   /** Takes what a call answered; the answers of one activation are applied together. */
   post: (event: EventBody) => void
+  /** Applies an event at once. */
+  apply: (event: EventBody) => void
   onEnd: (command: EndCommand) => void
 }
 
-export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOptions): CommandRunner {
+export function createCommandRunner({ shield, post, apply, onEnd }: CommandRunnerOptions): CommandRunner {
   // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
   // must be named: the default is the current scope, and under the root it would die with the root's cancel.
   const newForward = () => new CancellationScope({ cancellable: true, parent: shield })
@@ -39,6 +42,19 @@ export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOption
     )
   }
 
+  let timer = newForward()
+  const setTimer = (at: number) => {
+    timer.cancel()
+    timer = newForward()
+    void timer.run(() =>
+      sleep(Math.max(at - Date.now(), 1)).then(
+        () => apply({ kind: "timer" }),
+        // Another timer took its place.
+        () => {},
+      ),
+    )
+  }
+
   return {
     run(commands) {
       const calls: CallCommand[] = []
@@ -46,6 +62,9 @@ export function createCommandRunner({ shield, post, onEnd }: CommandRunnerOption
         switch (command.kind) {
           case "call":
             calls.push(command)
+            break
+          case "timer":
+            setTimer(command.at)
             break
           case "cancel_forward":
             forward.cancel()
@@ -85,12 +104,14 @@ function toOptions({
   summary,
   retry,
   timeout,
+  priority,
 }: CallCommand): ActivityOptions & { activityId: string } {
   return {
     activityId: activity_id,
     ...(summary === undefined ? {} : { summary }),
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: timeout.attempt_ms,
+    ...(priority === undefined ? {} : { priority: { priorityKey: priority } }),
     ...(timeout.queue_ms === undefined ? {} : { scheduleToStartTimeout: timeout.queue_ms }),
     ...(timeout.total_ms === undefined ? {} : { scheduleToCloseTimeout: timeout.total_ms }),
     ...(timeout.heartbeat_ms === undefined ? {} : { heartbeatTimeout: timeout.heartbeat_ms }),

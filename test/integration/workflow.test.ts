@@ -361,6 +361,82 @@ describe.each([
     )
   })
 
+  test("policy.timeout: a person extends it by signal; when it passes, what is parked stops and a resume goes on", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("pay", ["refuse"], instanceId)
+    const run = await rig.start(
+      {
+        policy: { timeout: "60s" },
+        tasks: [
+          task({ id: "gift", when: "${ params.gift }" }),
+          task({ id: "pay", depends_on: ["gift"], priority: 1 }),
+          task({ id: "ship", depends_on: ["pay"] }),
+        ],
+      },
+      { gift: false },
+      { instanceId },
+    )
+    const view = await run.reaches(isBlocked)
+    expect(statusesOf(view)).toEqual({ gift: "skipped", pay: "parked", ship: "pending" })
+    const before = view.transaction.deadline_at ?? 0
+    await run.handle.signal("extend_deadline", { extend_by_ms: 5_000 })
+    await run.reaches(({ transaction }) => transaction.deadline_at === before + 5_000)
+    expect(await run.decide({ action: "retry_with_input", task: "pay", input: { amount: 1 } })).toMatchObject(
+      {
+        tasks: [{ path: "pay", status: "running" }],
+      },
+    )
+    expect(await run.handle.result()).toMatchObject({ status: "success" })
+    const scheduled = (await run.history()).events?.flatMap(
+      (event) => event.activityTaskScheduledEventAttributes ?? [],
+    )
+    expect(scheduled?.map(({ activityId }) => activityId)).toEqual(["pay", "pay@2", "ship"])
+    expect(new Set((await ledger.deliveries(instanceId)).map(({ key }) => key)).size).toBe(3)
+    await recordHistory(run, "extended-deadline")
+  })
+
+  test("a deadline that passes fails the transaction; what runs is awaited", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("pay", ["refuse"], instanceId)
+    const run = await rig.start(
+      { policy: { timeout: "1s" }, tasks: [task({ id: "pay" }), task({ id: "ship", depends_on: ["pay"] })] },
+      {},
+      { instanceId },
+    )
+    await expect(run.handle.result()).rejects.toSatisfy((error) => failureType(error) === "failed")
+    expect(await run.view()).toMatchObject({
+      transaction: { status: "failed", overdue: true, error: { code: "deadline_exceeded" } },
+      tasks: [{ status: "cancelled", reason: "deadline" }, { status: "cancelled" }],
+      exceptions: expect.arrayContaining([expect.objectContaining({ kind: "deadline", state: "open" })]),
+    })
+    await recordHistory(run, "deadline-passed")
+  })
+
+  test("pause holds what is ready, fail_fast stops the others", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("b", ["refuse"], instanceId)
+    await ledger.misbehave("slow", ["hang"], instanceId)
+    const run = await rig.start(
+      {
+        policy: { failure: "fail_fast" },
+        tasks: [
+          task({ id: "a" }),
+          task({ id: "b", depends_on: ["a"] }),
+          task({ id: "slow", timeout: { attempt: "50s" } }),
+        ],
+      },
+      {},
+      { instanceId },
+    )
+    await run.decide({ action: "pause" })
+    await run.reaches((view) => statusesOf(view)["a"] === "success")
+    expect(statusesOf(await run.view())["b"]).toBe("pending")
+    await run.handle.signal("resume")
+    await expect(run.handle.result()).rejects.toSatisfy((error) => failureType(error) === "failed")
+    expect(statusesOf(await run.view())).toEqual({ a: "success", b: "failed", slow: "cancelled" })
+    await recordHistory(run, "paused-and-failed-fast")
+  })
+
   test("a reset run continues as new: keyed calls are repeated under their keys, unsafe ones are asked about", async () => {
     const instanceId = randomUUID()
     await ledger.misbehave("t4", ["refuse"], instanceId)
@@ -583,11 +659,12 @@ async function resetToFirstTask(
 
 /** A run that continues as new hands updates that had not reached it back to the caller, who asks again. */
 async function decideUntilAnswered<Answer>(decide: () => Promise<Answer>): Promise<Answer> {
-  for (let attempt = 0; ; attempt++) {
+  const deadline = Date.now() + 45_000
+  for (;;) {
     try {
       return await decide()
     } catch (error) {
-      if (attempt > 20 || error instanceof WorkflowUpdateFailedError) throw error
+      if (Date.now() > deadline || error instanceof WorkflowUpdateFailedError) throw error
     }
   }
 }

@@ -24,6 +24,8 @@ import { getTransactionRoute } from "./transactions/get.ts"
 import { listAttemptsRoute } from "./transactions/list-attempts.ts"
 import { listTasksRoute } from "./transactions/list-tasks.ts"
 import { listTransactionsRoute } from "./transactions/list.ts"
+import { pauseTransactionRoute } from "./transactions/pause.ts"
+import { resumeTransactionRoute } from "./transactions/resume.ts"
 import { retryTransactionRoute } from "./transactions/retry.ts"
 import { startTransactionRoute } from "./transactions/start.ts"
 
@@ -48,6 +50,8 @@ export const ROUTES: readonly ApiRoute[] = [
   listAttemptsRoute,
   retryTransactionRoute,
   cancelTransactionRoute,
+  pauseTransactionRoute,
+  resumeTransactionRoute,
   decideTransactionRoute,
 
   listExceptionsRoute,

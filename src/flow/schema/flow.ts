@@ -1,14 +1,18 @@
 /** The flow document (dsl 1). Its tasks are read one by one with `TaskSchema`. */
 import { z } from "zod"
 import { refuseFlowName } from "../flow-name.ts"
-import { notYet, words } from "./fields.ts"
+import { duration, notYet, words } from "./fields.ts"
+
+const LABEL_NAME = /^[A-Za-z0-9_.-]{1,63}$/
+const MASK_POINTER = /^\/params(\/([^~/]|~[01])+)+$/
 
 const PolicySchema = z.strictObject({
-  /** What a task does that has no `on_error`: `park`, or `fail` while independent branches go on. */
-  failure: words(["park", "finish_independent"], ["fail_fast", "compensate"]).optional(),
+  /** What a task does that has no `on_error`: `park`, or `fail` while independent branches go on or are stopped. */
+  failure: words(["park", "finish_independent", "fail_fast"], ["compensate"]).optional(),
   max_parallel: z.int().min(1).max(500).optional(),
   on_cancel: notYet("on_cancel"),
-  timeout: notYet("timeout"),
+  /** From the start; then what has not started is stopped, and the transaction fails. */
+  timeout: duration(1).optional(),
   compensation: notYet("compensation"),
 })
 
@@ -28,6 +32,18 @@ export const FlowSchema = z.strictObject({
   policy: PolicySchema.optional(),
   business_key: z.string().optional(),
   tasks: z.array(z.unknown()),
-  labels: notYet("labels"),
-  mask: notYet("mask"),
+  /** Names and texts for filters, made from `params`. */
+  labels: z
+    .record(
+      z.string().regex(LABEL_NAME, { error: "a label's name has 1 to 63 letters, digits, _ . -" }),
+      z.string(),
+    )
+    .optional(),
+  /** JSON Pointers to values of `params` that are shown to nobody. */
+  mask: z
+    .array(
+      z.string().regex(MASK_POINTER, { error: "expected a pointer below /params, such as /params/card" }),
+    )
+    .max(100)
+    .optional(),
 })

@@ -3,7 +3,7 @@ import { z } from "zod"
 import { EFFECTS } from "../../contract/statuses.ts"
 import { FLOW_NAME_PATTERN, refuseTaskId } from "../flow-name.ts"
 import { quote } from "../problem.ts"
-import { duration, notYet, words } from "./fields.ts"
+import { duration, notYet, wholeExpression, words } from "./fields.ts"
 
 export const RetrySchema = z.strictObject({
   strategy: words(["auto", "manual", "no_retry"]).optional(),
@@ -68,20 +68,22 @@ export const TaskSchema = z.strictObject({
   retry: RetrySchema.optional(),
   timeout: TimeoutSchema.optional(),
   effect: words(EFFECTS).optional(),
-  on_error: words(["park", "fail"], ["continue", "route", "compensate"]).optional(),
+  on_error: words(["park", "fail", "continue"], ["route", "compensate"]).optional(),
   /** What later tasks can see of the reply. */
   output: z.unknown().optional(),
   summary: z.string().optional(),
   join: words(["all"], ["all_success", "all_done", "any"]).optional(),
-  when: notYet("when"),
-  on_skip: notYet("on_skip"),
+  /** False when the task is ready: it is skipped. */
+  when: wholeExpression.optional(),
+  on_skip: words(["prune"]).optional(),
   must_succeed: notYet("must_succeed"),
   dedup_window: notYet("dedup_window"),
   select: notYet("select"),
   compensate: notYet("compensate"),
   probe: notYet("probe"),
   pivot: notYet("pivot"),
-  priority: notYet("priority"),
+  /** 1 is the most urgent; counts where calls wait for a worker. */
+  priority: z.int().min(1).max(5).optional(),
   worker: notYet("worker"),
   labels: notYet("labels"),
   cache: notYet("cache"),

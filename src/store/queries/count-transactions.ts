@@ -12,8 +12,15 @@ export async function countTransactions(db: Queryable, filter: TransactionFilter
      where tenant_id = $1
        and ($2::text is null or status = $2)
        and ($3::text is null or flow_id = $3 or flow_name = $3)
-       and ($4::text is null or business_key = $4)`,
-    [filter.tenant, filter.status, filter.flow, filter.business_key],
+       and ($4::text is null or business_key = $4)
+       and ($5::jsonb is null or (labels <> '{}' and labels @> $5))`,
+    [
+      filter.tenant,
+      filter.status,
+      filter.flow,
+      filter.business_key,
+      filter.labels === null ? null : JSON.stringify(filter.labels),
+    ],
   )
   return Row.parse(rows[0]).total
 }

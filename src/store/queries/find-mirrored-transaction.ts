@@ -20,7 +20,11 @@ export interface StoredTransaction {
 }
 
 type Columns = Omit<StoredTransaction, "row"> &
-  Omit<TransactionRow, "started_at" | "ended_at"> & { started_at: Date | null; ended_at: Date | null }
+  Omit<TransactionRow, "started_at" | "ended_at" | "deadline_at"> & {
+    started_at: Date | null
+    ended_at: Date | null
+    deadline_at: Date | null
+  }
 
 /** A transaction as the mirror has it. */
 export async function findMirroredTransaction(
@@ -37,7 +41,8 @@ export async function findMirroredTransaction(
         (select reset.run_id from txn_reset as reset
          where reset.tenant_id = txn.tenant_id and reset.instance_id = txn.instance_id and reset.resets = txn.resets
         ) as reset_run,
-        status, version, overridden, open_exceptions, ignored_messages, output, error, started_at, ended_at
+        status, version, overridden, paused, overdue, deadline_at, open_exceptions, ignored_messages, output, error,
+        started_at, ended_at
       from txn where tenant_id = $1 and instance_id = $2`,
     values: [tenant, transaction_id],
   })
@@ -45,14 +50,17 @@ export async function findMirroredTransaction(
 }
 
 function toStored(columns: Columns): StoredTransaction {
-  const { status, version, overridden, open_exceptions, ignored_messages, output, error, ...rest } = columns
-  const { started_at, ended_at, ...names } = rest
+  const { status, version, overridden, paused, overdue, open_exceptions, ignored_messages, ...more } = columns
+  const { output, error, started_at, ended_at, deadline_at, ...names } = more
   return {
     ...names,
     row: {
       status,
       version,
       overridden,
+      paused,
+      overdue,
+      deadline_at: deadline_at?.getTime() ?? null,
       open_exceptions,
       ignored_messages,
       output,

@@ -13,6 +13,7 @@ export interface NewTransaction {
   params: unknown
   request_hash: string
   business_key: string | null
+  labels: Record<string, string>
   actor: string
 }
 
@@ -22,8 +23,8 @@ const Row = z.object({ created_at: timestamp })
 export async function insertTransaction(db: Queryable, transaction: NewTransaction) {
   const { rows } = await db.query(
     `insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash,
-                      params, request_hash, business_key, actor)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                      params, request_hash, business_key, actor, labels)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      on conflict (tenant_id, instance_id) do nothing
      returning created_at`,
     [
@@ -38,6 +39,7 @@ export async function insertTransaction(db: Queryable, transaction: NewTransacti
       transaction.request_hash,
       transaction.business_key,
       transaction.actor,
+      JSON.stringify(transaction.labels),
     ],
   )
   return rows[0] === undefined ? undefined : Row.parse(rows[0])

@@ -9,6 +9,8 @@ export interface TransactionFilter {
   /** Id or name. */
   flow: string | null
   business_key: string | null
+  /** All of these; null for any. */
+  labels: Record<string, string> | null
 }
 
 /** Newest first. */
@@ -24,16 +26,18 @@ export async function listTransactions(
        and ($2::text is null or t.status = $2)
        and ($3::text is null or t.flow_id = $3 or t.flow_name = $3)
        and ($4::text is null or t.business_key = $4)
-       and ($5::bigint is null
-            or t.created_at < timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
-            or (t.created_at = timestamptz 'epoch' + $5::bigint * interval '1 microsecond' and t.instance_id > $6))
+       and ($5::jsonb is null or (t.labels <> '{}' and t.labels @> $5))
+       and ($6::bigint is null
+            or t.created_at < timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
+            or (t.created_at = timestamptz 'epoch' + $6::bigint * interval '1 microsecond' and t.instance_id > $7))
      order by t.created_at desc, t.instance_id
-     limit $7 offset $8`,
+     limit $8 offset $9`,
     [
       filter.tenant,
       filter.status,
       filter.flow,
       filter.business_key,
+      filter.labels === null ? null : JSON.stringify(filter.labels),
       after?.at ?? null,
       after?.id ?? null,
       limit,

@@ -15,6 +15,10 @@ export const TransactionRow = z.object({
   status: z.enum(TRANSACTION_STATUSES),
   version: bigint,
   overridden: z.boolean(),
+  paused: z.boolean(),
+  overdue: z.boolean(),
+  deadline_at: timestamp.nullable(),
+  labels: z.record(z.string(), z.string()),
   open_exceptions: bigint,
   ignored_messages: bigint,
   created_at: timestamp,
@@ -27,6 +31,6 @@ export type TransactionRow = z.output<typeof TransactionRow>
 
 export const transactionColumns = `
   t.instance_id, t.workflow_id, t.flow_id, t.flow_name, t.flow_version, t.plan_hash, t.business_key, t.actor,
-  t.status, t.version, t.overridden, t.open_exceptions, t.ignored_messages,
+  t.status, t.version, t.overridden, t.paused, t.overdue, t.deadline_at, t.labels, t.open_exceptions, t.ignored_messages,
   t.created_at, t.updated_at, t.started_at, t.ended_at,
   (extract(epoch from t.created_at) * 1000000)::bigint::text as created_us`

@@ -2,10 +2,21 @@ import { randomUUID } from "node:crypto"
 import { createRoute, z } from "@hono/zod-openapi"
 import type { Decision } from "../../../contract/messages.ts"
 import { ATTESTATIONS, DECISION_ACTIONS } from "../../../contract/statuses.ts"
+import { DurationError, parseDuration } from "../../../flow/duration.ts"
 import { decide } from "../../decide.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { defineRoute } from "../../route.ts"
 import { InstanceId, MAX_REASON_CHARACTERS, sentence, text } from "../../texts.ts"
+
+const extension = z.unknown().transform((value, context): number => {
+  try {
+    return parseDuration(value)
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error
+    context.issues.push({ code: "custom", message: error.message, input: value })
+    return z.NEVER
+  }
+})
 
 const DecisionBody = z
   .strictObject({
@@ -13,6 +24,14 @@ const DecisionBody = z
     task: text(200).optional().openapi({ description: "Its path, such as pay. Retry without it takes all." }),
     reason: sentence(MAX_REASON_CHARACTERS),
     output: z.unknown().optional().openapi({ description: "With complete: the task's output." }),
+    input: z
+      .unknown()
+      .optional()
+      .openapi({ description: "With retry_with_input: in place of the task's own." }),
+    extend_by: extension.optional().openapi({
+      type: "string",
+      description: "With extend_deadline: seconds as a number, or text such as 30m, 2h or PT1H.",
+    }),
     attest: z
       .enum(ATTESTATIONS)
       .optional()
@@ -65,14 +84,19 @@ export const decideTransactionRoute = defineRoute({
   handler: (services) => async (c) => {
     const { tenant, actor } = c.get("identity")
     const instance_id = c.req.valid("param").id
-    // JSON has no undefined: a member that is not there is absent, as a decision wants it.
-    const body = c.req.valid("json") as Omit<Decision, "id" | "actor">
+    const { extend_by, ...body } = c.req.valid("json")
     const id = c.req.header("idempotency-key") ?? randomUUID()
-    const { decision_id, status, version, tasks } = await decide(services, {
+    const answer = await decide(services, {
       tenant,
       instance_id,
-      decision: { id, actor, ...body },
+      // JSON has no undefined: a member that is not there is absent, as a decision wants it.
+      decision: {
+        ...body,
+        ...(extend_by === undefined ? {} : { extend_by_ms: extend_by }),
+        id,
+        actor,
+      } as Decision,
     })
-    return c.json(success({ instance_id, decision_id, action: body.action, status, version, tasks }), 200)
+    return c.json(success({ instance_id, action: body.action, ...answer }), 200)
   },
 })

@@ -8,6 +8,17 @@ import { defineRoute } from "../../route.ts"
 import { FlowReference, text } from "../../texts.ts"
 import { toTransactionSummary, TransactionSummary } from "../../transaction-view.ts"
 
+const LabelText = text(400).regex(/^[A-Za-z0-9_.-]{1,63}:/, { error: "expected name:value" })
+/** A query parameter that is given once is no list. */
+const Label = z
+  .union([LabelText, z.array(LabelText).max(20)])
+  .transform((given) => [given].flat().map((one) => splitOnce(one)))
+
+function splitOnce(label: string): [string, string] {
+  const colon = label.indexOf(":")
+  return [label.slice(0, colon), label.slice(colon + 1)]
+}
+
 export const listTransactionsRoute = defineRoute({
   scope: "transactions:read",
   contract: createRoute({
@@ -22,6 +33,7 @@ export const listTransactionsRoute = defineRoute({
         status: z.enum(TRANSACTION_STATUSES).optional(),
         flow_id: FlowReference.optional(),
         business_key: text(1_000).optional(),
+        label: Label.optional().openapi({ description: "name:value, repeated for several." }),
       }),
     },
     responses: { 200: successOf("One page.", listOf(TransactionSummary)) },
@@ -33,6 +45,7 @@ export const listTransactionsRoute = defineRoute({
       status: query.status ?? null,
       flow: query.flow_id ?? null,
       business_key: query.business_key ?? null,
+      labels: query.label === undefined ? null : Object.fromEntries(query.label),
     }
     const { rows, ...page } = await readPage(query, {
       list: (slice) => listTransactions(services.pool, filter, slice),

@@ -1,0 +1,161 @@
+/**
+ * Why a decision is illegal now (design 4.6). Has no effects, and is asked twice: by the update's validator, and
+ * again when the decision is applied.
+ *
+ * D1 an id decides once: repeats get the first answer. D2 an effect known as executed is never repeated.
+ * D3 an unknown outcome of an unsafe effect is never left behind without an attestation. D4 a refused
+ * decision changes nothing.
+ */
+import { MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
+import type { Refusal } from "../contract/errors.ts"
+import type { Decision } from "../contract/messages.ts"
+import { isDeeperThan } from "../contract/nesting.ts"
+import { ATTESTATIONS } from "../contract/statuses.ts"
+import { retrySafety } from "./outcome.ts"
+import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
+import { jsonSize } from "./size.ts"
+import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+
+/** A decision's own bound: ten years. */
+const MAX_EXTENSION_MS = 10 * 365 * 24 * 3_600_000
+
+export function refuse(state: MachineState, decision: unknown): Refusal | undefined {
+  if (!isDecision(decision)) return "malformed"
+  if (state.answers.has(decision.id)) return undefined
+  if (isTooLarge(decision)) return "decision_too_large"
+  if (state.mode === "ended") return "ended"
+  if (decision.expected_version !== undefined && decision.expected_version !== state.version)
+    return "stale_version"
+  const task = decision.task === undefined ? undefined : state.graph.positions.get(decision.task)
+  if (decision.task !== undefined && task === undefined) return "unknown_task"
+  switch (decision.action) {
+    case "retry":
+      return task === undefined ? refuseRetryAll(state, decision) : refuseRetry(state, task, decision)
+    case "retry_with_input":
+      return task === undefined ? "task_required" : refuseNewInput(state, task, decision)
+    case "complete":
+    case "skip":
+    case "fail":
+      return task === undefined ? "task_required" : refuseEnding(state, task, decision)
+    case "cancel":
+    case "abort":
+      return undefined
+    case "pause":
+    case "resume":
+      return state.mode === "forward" ? undefined : "ending"
+    case "extend_deadline":
+      return refuseExtension(state, decision)
+    default:
+      return "unknown_action"
+  }
+}
+
+function refuseRetryAll(state: MachineState, { attest }: Decision): Refusal | undefined {
+  if (attest !== undefined) return "task_required"
+  const parked = parkedTasks(state)
+  if (parked.length === 0) return "nothing_parked"
+  return parked.some((task) => mayRetry(state, task)) ? undefined : "nothing_retryable"
+}
+
+function refuseRetry(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+  if (statusOf(state, task) !== "parked") return "not_parked"
+  if (contradictsItself(decision)) return "attestation_contradicts"
+  const attest = attestationOf(decision)
+  const outcome = outcomeOf(state, task)
+  if (outcome === "executed")
+    return attest === "not_executed" ? "attestation_contradicts" : "already_executed"
+  if (attest === "executed") return "attested_executed"
+  if (attest === undefined && !mayRetry(state, task)) return "unknown_needs_attestation"
+  return undefined
+}
+
+/** A new input is a new effect under a new key: only when the old one is known not to have happened. */
+function refuseNewInput(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+  const refusal = refuseRetry(state, task, decision)
+  if (refusal !== undefined) return refusal
+  if (outcomeOf(state, task) === "unknown" && attestationOf(decision) !== "not_executed")
+    return "unknown_needs_attestation"
+  if (decision.input === undefined) return "input_required"
+  return fits(state, decision.input) ? undefined : "output_too_large"
+}
+
+function refuseExtension(state: MachineState, { extend_by_ms: by }: Decision): Refusal | undefined {
+  if (state.mode !== "forward") return "ending"
+  if (state.deadlineAt === null) return "no_deadline"
+  return by !== undefined && Number.isInteger(by) && by > 0 && by <= MAX_EXTENSION_MS
+    ? undefined
+    : "extension_invalid"
+}
+
+function fits(state: MachineState, value: unknown): boolean {
+  const bytes = jsonSize(value, MAX_INLINE_OUTPUT_BYTES)
+  return bytes <= MAX_INLINE_OUTPUT_BYTES && state.liveBytes + bytes <= liveRoom(state)
+}
+
+function refuseEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+  if (statusOf(state, task) !== "parked") return "not_parked"
+  if (contradictsItself(decision)) return "attestation_contradicts"
+  const outcome = outcomeOf(state, task)
+  const attest = attestationOf(decision)
+  if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
+  if (outcome === "unknown" && attest === undefined) return "unknown_needs_attestation"
+  if (decision.action === "skip" && hasNeedyReader(state, task)) return "dependants_need_output"
+  if (decision.action === "complete" && !fits(state, decision.output)) return "output_too_large"
+  return undefined
+}
+
+/** `executed_externally` says the same as an attestation, in the words of a person who did it by hand. */
+export function attestationOf(decision: Decision): Decision["attest"] {
+  if (decision.attest !== undefined) return decision.attest
+  if (decision.executed_externally === undefined) return undefined
+  return decision.executed_externally ? "executed" : "not_executed"
+}
+
+function contradictsItself({ attest, executed_externally }: Decision): boolean {
+  if (attest === undefined || executed_externally === undefined) return false
+  return (attest === "executed") !== executed_externally
+}
+
+export function mayRetry(state: MachineState, task: number): boolean {
+  return retrySafety(planTask(state, task).effect, outcomeOf(state, task)).safe
+}
+
+/** Some task that has not ended reads this one's output and has no default for it. */
+function hasNeedyReader(state: MachineState, task: number): boolean {
+  return state.plan.tasks.some((reader, position) => {
+    const status = statusOf(state, position)
+    return (status === "pending" || status === "parked") && reader.requires.includes(task)
+  })
+}
+
+export function parkedTasks(state: MachineState): number[] {
+  if (state.counts.parked === 0) return []
+  return state.plan.tasks.flatMap((_, task) => (statusOf(state, task) === "parked" ? [task] : []))
+}
+
+function isTooLarge(decision: Decision): boolean {
+  if (isDeeperThan(decision, MAX_INLINE_OUTPUT_DEPTH + 1)) return true
+  return jsonSize({ ...decision, output: null, input: null }, MAX_DECISION_BYTES) > MAX_DECISION_BYTES
+}
+
+/** A decision may come from anyone with a Temporal client, so nothing of its shape is taken for granted. */
+function isDecision(value: unknown): value is Decision {
+  if (typeof value !== "object" || value === null) return false
+  const { id, action, task, actor, reason, attest, executed_externally, expected_version, extend_by_ms } =
+    value as Partial<Record<keyof Decision, unknown>>
+  return (
+    typeof id === "string" &&
+    typeof action === "string" &&
+    typeof actor === "string" &&
+    isOptional(task, "string") &&
+    isOptional(reason, "string") &&
+    isOptional(executed_externally, "boolean") &&
+    isOptional(expected_version, "number") &&
+    isOptional(extend_by_ms, "number") &&
+    (attest === undefined || (ATTESTATIONS as readonly unknown[]).includes(attest))
+  )
+}
+
+function isOptional(value: unknown, type: "string" | "boolean" | "number"): boolean {
+  return value === undefined || typeof value === type
+}
