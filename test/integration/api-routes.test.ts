@@ -90,6 +90,18 @@ const CASES: Record<string, Case> = {
     unknown: ["/transactions/nowhere/cancel"],
     foreign: ["/transactions/t1/cancel"],
   },
+  "pause-transaction": {
+    good: ["/transactions/decided/pause", { headers: { "idempotency-key": "replayed-pause" } }],
+    invalid: ["/transactions/t1/pause", { body: { reason: "" } }],
+    unknown: ["/transactions/nowhere/pause"],
+    foreign: ["/transactions/t1/pause"],
+  },
+  "resume-transaction": {
+    good: ["/transactions/decided/resume", { headers: { "idempotency-key": "replayed-resume" } }],
+    invalid: ["/transactions/t1/resume", { body: { reason: "" } }],
+    unknown: ["/transactions/nowhere/resume"],
+    foreign: ["/transactions/t1/resume"],
+  },
   "decide-transaction": {
     good: [
       "/transactions/decided/decisions",
@@ -319,6 +331,8 @@ async function plant() {
   for (const [id, action] of [
     ["replayed-retry", "retry"],
     ["replayed-cancel", "cancel"],
+    ["replayed-pause", "pause"],
+    ["replayed-resume", "resume"],
     ["replayed-skip", "skip"],
     ["replayed-exception", "retry"],
   ]) {
