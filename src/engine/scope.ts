@@ -1,6 +1,7 @@
 /** Turns a task of the plan into what its activity receives: the only place where the engine evaluates expressions. */
 import type { CallInput } from "../contract/activities.ts"
 import { isShortened, toActivityId, toWorkflowId } from "../contract/names.ts"
+import { getConvertedInput } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
@@ -17,7 +18,8 @@ export function renderCall(
   const plan = planTask(state, task)
   return guarded(() => {
     const scope = scopeOf(state, plan.reads)
-    const input = render(plan.input, scope, meter)
+    const rendered = render(plan.input, scope, meter)
+    const input = plan.fields === undefined ? rendered : getConvertedInput(plan.fields, rendered)
     // The schema of every kind makes `config` an object, and rendering keeps the shape.
     const config = render(plan.config, { ...scope, input }, meter) as Record<string, unknown>
     const call: CallInput = { config, effect: plan.effect }
