@@ -29,6 +29,13 @@ describe("convertInput()", () => {
     ["[]float", ["1.5", 2], [1.5, 2]],
     ["time", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"],
     ["time", "2024-02-29T23:59:59.123456789+08:00", "2024-02-29T23:59:59.123456789+08:00"],
+    ["time", "2026-01-31 12:00:00", "2026-01-31 12:00:00"],
+    ["time", "2026-01-31", "2026-01-31"],
+    ["bool", "F", false],
+    ["object", '{"a": [1]}', { a: [1] }],
+    ["array", "[1, 2]", [1, 2]],
+    ["[]string", "a", ["a"]],
+    ["[]int", "", []],
     ["*", [{ a: null }], [{ a: null }]],
   ])("%s takes %j as %j", (type, value, expected) => {
     expect(convert(type, value)).toEqual(expected)
@@ -51,7 +58,9 @@ describe("convertInput()", () => {
     ["[]int", 5, "x must be a list of whole numbers, got a number"],
     ["[]int", [1, null, "b"], "x/1 must be a whole number, got nothing"],
     ["time", "2026-02-30T12:00:00Z", "x must be a time such as 2026-01-31T12:00:00Z, got text that is none"],
-    ["time", "2026-01-31", "x must be a time such as 2026-01-31T12:00:00Z, got text that is none"],
+    ["time", "31.1.2026", "x must be a time such as 2026-01-31T12:00:00Z, got text that is none"],
+    ["object", "[1]", "x must be an object, got text that is none"],
+    ["array", "[".repeat(5_000) + "]".repeat(5_000), "x must be a list, got text that is none"],
     ["time", "2026-01-31T25:00:00Z", "x must be a time such as 2026-01-31T12:00:00Z, got text that is none"],
   ])("%s refuses %j", (type, value, expected) => {
     expect(convert(type, value)).toBe(expected)

@@ -5,7 +5,10 @@
  */
 import { assertNever } from "../contract/errors.ts"
 import type { FieldType, InputField } from "../contract/input-fields.ts"
+import { toJson } from "./border.ts"
 import { ExpressionError } from "./error.ts"
+import { parseExactJson } from "./exact-json.ts"
+import { CEL_1_LIMITS } from "./meter.ts"
 import { isList, isTextMap } from "./values.ts"
 
 export interface InputProblem {
@@ -49,8 +52,9 @@ type Path = InputProblem["path"]
 
 function convertMember(type: FieldType, value: unknown, path: Path, problems: InputProblem[]): unknown {
   const memberType = LIST_MEMBERS[type]
-  if (memberType !== undefined && isList(value))
-    return value.map((member, index) => convertMember(memberType, member, [...path, index], problems))
+  const members = memberType === undefined ? undefined : toMembers(value)
+  if (memberType !== undefined && members !== undefined)
+    return members.map((member, index) => convertMember(memberType, member, [...path, index], problems))
   const converted = convertOne(type, value)
   if (converted !== undefined) return converted
   const message = `${path.join("/")} must be ${EXPECTED[type]}, got ${nameOf(value)}`
@@ -62,6 +66,12 @@ const LIST_MEMBERS: Partial<Record<FieldType, FieldType>> = {
   "[]string": "string",
   "[]int": "int",
   "[]float": "float",
+}
+
+/** A text is a list of one, an empty one a list of none. */
+function toMembers(value: unknown): readonly unknown[] | undefined {
+  if (isList(value)) return value
+  return typeof value === "string" ? [value].filter((text) => text !== "") : undefined
 }
 
 const EXPECTED: Record<FieldType, string> = {
@@ -94,9 +104,9 @@ function convertOne(type: FieldType, value: unknown): unknown {
     case "bool":
       return typeof value === "boolean" ? value : BOOLEANS.get(textOf(value) ?? "")
     case "object":
-      return isTextMap(value) ? value : undefined
+      return readJson(value, isTextMap)
     case "array":
-      return isList(value) ? value : undefined
+      return readJson(value, isList)
     case "[]string":
     case "[]int":
     case "[]float":
@@ -111,11 +121,10 @@ function convertOne(type: FieldType, value: unknown): unknown {
   }
 }
 
+/** Go's spellings. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-  ["true", true],
-  ["1", true],
-  ["false", false],
-  ["0", false],
+  ...["1", "t", "T", "true", "TRUE", "True"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "false", "FALSE", "False"].map((text) => [text, false] as const),
 ])
 const MAX_INT64 = 2n ** 63n - 1n
 const MIN_INT64 = -(2n ** 63n)
@@ -141,18 +150,35 @@ function toNumber(value: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined
 }
 
-/** RFC 3339, handed on as it came. */
+/** A value of the kind, or the JSON text of one. */
+function readJson(value: unknown, isKind: (value: unknown) => boolean): unknown {
+  if (isKind(value)) return value
+  const parsed = typeof value === "string" ? parseJson(value) : undefined
+  return isKind(parsed) ? parsed : undefined
+}
+
+/** Within the limits that every value in a flow has: what comes after walks it by recursion. */
+function parseJson(text: string): unknown {
+  try {
+    return toJson(parseExactJson(text), { bytes: CEL_1_LIMITS.value_bytes }, CEL_1_LIMITS)
+  } catch {
+    return undefined
+  }
+}
+
+/** RFC 3339, or a day with or without a time; handed on as it came. */
 function toTime(value: unknown): string | undefined {
   const text = textOf(value)
   const parts = TIME.exec(text ?? "")
   if (text === undefined || parts === null) return undefined
-  const [, day = "", clock = ""] = parts
+  const [, day = "", clock = "00:00:00"] = parts
   const at = new Date(`${day}T${clock}Z`)
   // A day that no month has is read as one of the next month.
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day) ? text : undefined
 }
 
-const TIME = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+const TIME =
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)?)?$/
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined

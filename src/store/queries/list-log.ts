@@ -21,8 +21,8 @@ interface Transaction {
 }
 
 /**
- * What happened in a transaction, oldest first, told from the rows of the mirror. Ids begin with a digit that
- * puts causes before effects where both fell into the same moment.
+ * What happened in a transaction, told from the rows of the mirror. Ids begin with a digit that puts causes
+ * before effects where both fell into the same moment.
  */
 export const LOG_LINES = `
   select '0.transaction' as id, '' as path, 'accept' as action, 'accepted by ' || actor as message,
@@ -33,7 +33,7 @@ export const LOG_LINES = `
   from txn_task where tenant_id = $1 and instance_id = $2 and started_at is not null
   union all
   select concat_ws('.', 3, path, generation, operation, attempt, extract(epoch from started_at)), path,
-    case when attempt = 1 and generation = 1 then 'attempt' else 'retry' end,
+    case when row_number() over (partition by path, operation order by started_at) = 1 then 'attempt' else 'retry' end,
     concat('attempt ', attempt, ': ', class, ' ' || code, ': ' || message),
     json_build_object('generation', generation, 'operation', operation, 'attempt', attempt, 'class', class,
       'outcome', outcome, 'code', code, 'started_at', started_at, 'ended_at', ended_at),
@@ -66,6 +66,10 @@ export const LOG_LINES = `
   where tenant_id = $1 and instance_id = $2 and ended_at is not null
     and status in ('success', 'failed', 'compensated', 'cancelled', 'closed')`
 
+/**
+ * Oldest first. Within one moment tasks keep the order of the flow: where one ends and the next starts at once,
+ * both have the same time.
+ */
 export async function listLog(
   db: Queryable,
   { tenant, instance_id }: Transaction,
@@ -73,7 +77,14 @@ export async function listLog(
 ): Promise<LogRow[]> {
   const { rows } = await db.query(
     `with line as (${LOG_LINES}), placed as (
-       select *, (extract(epoch from at) * 1000000)::bigint as us from line
+       select
+         case when line.id like '0.%' then '0000'
+              when line.path = '' then '9999'
+              else coalesce(lpad(task.task_index::text, 4, '0'), '9998') end || '.' || line.id as id,
+         line.path, line.action, line.message, line.details, line.at,
+         (extract(epoch from line.at) * 1000000)::bigint as us
+       from line
+       left join txn_task task on task.tenant_id = $1 and task.instance_id = $2 and task.path = line.path
      )
      select id, path, action, message, details, at as created_at, us::text as created_us
      from placed

@@ -1,4 +1,4 @@
-import { createRoute } from "@hono/zod-openapi"
+import { createRoute, z } from "@hono/zod-openapi"
 import { listTaskDefinitions } from "../../../store/queries/list-task-definitions.ts"
 import { success, successOf } from "../../envelope.ts"
 import { listOf } from "../../paging.ts"
@@ -13,6 +13,7 @@ export const listTaskDefinitionsRoute = defineRoute({
     operationId: "list-task-definitions",
     tags: ["task definitions"],
     summary: "List task definitions: your own by name, then the built-in ones",
+    request: { query: z.strictObject({}) },
     responses: { 200: successOf("All of them, on one page.", listOf(TaskDefinition)) },
   }),
   handler: (services) => async (c) => {
