@@ -88,7 +88,8 @@ async function call(method: string, path: string, body?: unknown): Promise<Answe
       ? {}
       : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
   })
-  const json = await response.json()
+  // The shape is what each test asks about.
+  const json = (await response.json()) as Answer["json"]
   return { status: response.status, json, data: json.data }
 }
 
@@ -344,7 +345,7 @@ describe("the other starts", () => {
     for (const release of releases) release()
     await reaches("parallel_001", "success")
     const [a, b, c] = targets.received.slice(before)
-    expect([a?.path, b?.path].toSorted()).toEqual(["/service-a/process", "/service-b/process"])
+    expect(new Set([a?.path, b?.path])).toEqual(new Set(["/service-a/process", "/service-b/process"]))
     expect(c).toMatchObject({
       path: "/service-c/process",
       body: { n: 3 },
