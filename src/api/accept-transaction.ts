@@ -8,6 +8,7 @@ import { toError } from "../contract/errors.ts"
 import { toWorkflowId } from "../contract/names.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
+import { checkInputs } from "../flow/check-inputs.ts"
 import { findInputTooLarge, MAX_INPUT_BYTES } from "../flow/input-limit.ts"
 import { LabelError, renderLabels } from "../flow/labels.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
@@ -35,6 +36,9 @@ export interface Accepted {
   status: TransactionStatus
   created_at: string
 }
+
+/** More do not help a reader: 2,000 tasks may declare 200 fields each. */
+const MAX_PROBLEMS = 100
 
 /** How long an answer waits for Temporal to take the start; after that the transaction stays `pending` for a while. */
 const DISPATCH_PATIENCE_MS = 2_000
@@ -75,7 +79,7 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   if (flow === undefined) return new ApiProblem("flow_not_found")
   if (!flow.is_active) return new ApiProblem("flow_inactive")
   const version = await services.flowVersions.get({ tenant, flow_id: flow.id, version: flow.version })
-  const invalid = checkParams(version, request.params) ?? checkInputs(version, request.params)
+  const invalid = checkParams(version, request.params) ?? checkSizes(version, request.params)
   if (invalid !== undefined) return invalid
   const businessKey = makeBusinessKey(version, request.params)
   if (businessKey instanceof ApiProblem) return businessKey
@@ -99,21 +103,21 @@ function toFlowColumns(flow: FlowRow) {
 }
 
 function checkParams(version: FlowVersion, params: unknown): ApiProblem | undefined {
-  const problems = version.validateParams(params)
+  const problems = [...version.validateParams(params), ...checkInputs(version.plan, params)]
   if (problems.length === 0) return undefined
-  const errors = problems.map(({ pointer, code, message }) => ({
+  const errors = problems.slice(0, MAX_PROBLEMS).map(({ pointer, code, message }) => ({
     pointer: `/params${pointer}`,
     code,
     detail: message,
   }))
   return new ApiProblem("params_invalid", {
-    detail: `The params do not fit: ${errors[0]?.detail ?? ""}.`,
+    detail: `The params do not fit: ${errors.map(({ detail }) => detail).join("; ")}.`.slice(0, 1_000),
     errors,
   })
 }
 
 /** Found later, it would park the task when those before it have done their work. */
-function checkInputs({ plan }: FlowVersion, params: unknown): ApiProblem | undefined {
+function checkSizes({ plan }: FlowVersion, params: unknown): ApiProblem | undefined {
   const task = findInputTooLarge(plan, params)
   if (task === undefined) return undefined
   const detail = `These params make the input of task ${task} larger than ${MAX_INPUT_BYTES} bytes: give the task an input of what it needs, or send less.`

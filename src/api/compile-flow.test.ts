@@ -12,7 +12,10 @@ test("compileFlow() lets others have their turn while it works on a large flow",
   const services = { connections: [{ name: "shop", kind: "http" as const }], allowLoopbackTargets: true }
   let turns = 0
   const others = setInterval(() => turns++, 0)
-  const { plan } = await compileFlow(services, readDefinition({ definition: { name: "large", tasks } }))
+  const { plan } = await compileFlow(services, {
+    definition: readDefinition({ definition: { name: "large", tasks } }),
+    definitions: [],
+  })
   clearInterval(others)
   expect(plan.tasks).toHaveLength(1_000)
   expect(turns).toBeGreaterThan(1)

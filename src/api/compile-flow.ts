@@ -5,6 +5,7 @@ import type { Plan } from "../contract/plan.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
 import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
+import type { TaskDefinition } from "../flow/task-definition.ts"
 import { validateInSteps } from "../flow/validate.ts"
 import type { NewFlowVersion } from "../store/queries/insert-flow.ts"
 import type { ApiServices } from "./dependencies.ts"
@@ -23,9 +24,9 @@ export interface CompiledFlow {
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
   { connections, allowLoopbackTargets }: Pick<ApiServices, "connections" | "allowLoopbackTargets">,
-  definition: Definition,
+  { definition, definitions }: { definition: Definition; definitions: readonly TaskDefinition[] },
 ): Promise<CompiledFlow> {
-  const steps = validateInSteps(definition.value, { connections })
+  const steps = validateInSteps(definition.value, { connections, definitions })
   const { problems, warnings, plan, packed } = await finish(steps)
   const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
   if (plan === undefined || packed === undefined || guarded.length > 0) {

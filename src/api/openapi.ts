@@ -13,8 +13,10 @@ export function createOpenApiDocument(app: OpenAPIHono<ApiEnv>, version: string)
     },
     tags: [
       { name: "flows", description: "What runs: published as JSON, versioned, immutable per version." },
+      { name: "task definitions", description: "What a task_name stands for: type, defaults, typed input." },
       { name: "transactions", description: "Runs of flows." },
       { name: "exceptions", description: "What waits for a person." },
+      { name: "statistics", description: "Figures over transactions and exceptions." },
       { name: "access", description: "API keys." },
       { name: "health", description: "Of this process." },
       { name: "docs", description: "This document." },

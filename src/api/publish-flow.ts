@@ -3,6 +3,7 @@ import { canonicalJson } from "../flow/plan-bytes.ts"
 import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
 import { insertFlow, type NewFlowVersion } from "../store/queries/insert-flow.ts"
+import { listTaskDefinitions } from "../store/queries/list-task-definitions.ts"
 import { updateFlow } from "../store/queries/update-flow.ts"
 import { compileFlow, type CompiledFlow } from "./compile-flow.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
@@ -30,8 +31,9 @@ export async function createFlow(
   { identity, body, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
-  const compiled = await compileFlow(services, definition)
   const { tenant, actor } = identity
+  const definitions = await listTaskDefinitions(services.pool, tenant)
+  const compiled = await compileFlow(services, { definition, definitions })
   const name = compiled.plan.flow
   if (dryRun) {
     const existing = await findFlow(services.pool, { tenant, flow: name })
@@ -75,7 +77,8 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const compiled = await compileFlow(services, definition)
+  const definitions = await listTaskDefinitions(services.pool, tenant)
+  const compiled = await compileFlow(services, { definition, definitions })
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const stored = await updateFlow(services.pool, {

@@ -55,6 +55,8 @@ export function decimal({ min, max }: { min: number; max: number }) {
     .openapi({ type: "integer", minimum: min, maximum: max })
 }
 
+/** Of a flow; Postgres holds it as an integer. */
+export const VersionNumber = decimal({ min: 1, max: 2_147_483_647 })
 export const ExceptionId = decimal({ min: 1, max: Number.MAX_SAFE_INTEGER })
 
 /** Code points: what Postgres and most languages count. */

@@ -2,6 +2,7 @@
  * The plan: a flow compiled at publish. Every default is written out, names are resolved, expressions are
  * parsed; immutable and addressed by the sha256 of its canonical JSON. The engine has no defaults of its own.
  */
+import type { InputField } from "./input-fields.ts"
 import type { Effect, TaskKind } from "./statuses.ts"
 import type { Template } from "./tree.ts"
 
@@ -47,6 +48,8 @@ export interface PlanTask {
   config: Template
   /** Evaluated first; `config` may read it as `input`. */
   input: Template
+  /** What the task's definition declares: the rendered input is converted to it. Absent where it declares nothing. */
+  fields?: InputField[]
   /** False when neither the kind nor `output` or `fail_when` uses the input inside the activity. */
   sends_input: boolean
   output?: Template

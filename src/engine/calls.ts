@@ -60,8 +60,12 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
   const rendered = renderCall(state, task, meter)
   const notSent = prior === "unknown" ? "unknown" : "not_executed"
   if (!rendered.ok) {
-    const message = `${rendered.error.code}: ${rendered.error.message}`
-    endFailed(state, task, { class: "misconfigured", outcome: notSent, code: "expression_error", message })
+    const { code, message } = rendered.error
+    const failure =
+      code === "input_invalid"
+        ? { code, message }
+        : { code: "expression_error", message: `${code}: ${message}` }
+    endFailed(state, task, { class: "misconfigured", outcome: notSent, ...failure })
     return
   }
   const { input, call } = rendered.value

@@ -2,6 +2,7 @@
 import type { CallInput } from "../contract/activities.ts"
 import type { Template } from "../contract/tree.ts"
 import { isShortened, toActivityId, toWorkflowId } from "../contract/names.ts"
+import { getConvertedInput } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
@@ -19,7 +20,8 @@ export function renderCall(
   return guarded(() => {
     const scope = scopeOf(state, plan.reads)
     const given = state.tasks.givenInput[task]
-    const input = given === undefined ? render(plan.input, scope, meter) : given
+    const rendered = given === undefined ? render(plan.input, scope, meter) : given
+    const input = plan.fields === undefined ? rendered : getConvertedInput(plan.fields, rendered)
     // The schema of every kind makes `config` an object, and rendering keeps the shape.
     const config = render(plan.config, { ...scope, input }, meter) as Record<string, unknown>
     const call: CallInput = { config, effect: plan.effect }

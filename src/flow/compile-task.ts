@@ -11,6 +11,7 @@ import type { Reference } from "./references.ts"
 import { compileRetry, compileTimeout } from "./retry.ts"
 import type { KindReading } from "./schema/kind.ts"
 import { toSummary } from "./summary.ts"
+import { toPlanFields } from "./task-definition.ts"
 import { toInputSource } from "./task-input.ts"
 import { type CompiledTemplate, compileTemplate, type TemplatePlace } from "./template-places.ts"
 
@@ -58,6 +59,8 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
     timeout: compileTimeout(fields.timeout),
     on_error: fields.on_error ?? ON_ERROR_OF_STRATEGY[retry.strategy] ?? context.onError,
   }
+  const declared = draft.definition === undefined ? undefined : toPlanFields(draft.definition)
+  if (declared !== undefined) plan.fields = declared
   if (summary !== undefined) plan.summary = summary
   if (output !== undefined) plan.output = output.template
   if (failWhen !== undefined) plan.fail_when = failWhen.template
@@ -117,7 +120,11 @@ function compileTemplates(
     const base = pointerTo(pointer, ...names)
     return (inside: string) => base + inside
   }
-  const input = toInputSource(fields, { ...context, pointer })
+  const input = toInputSource(fields, {
+    ...context,
+    pointer,
+    declares: (draft.definition?.input_fields.length ?? 0) > 0,
+  })
   const written = config?.reading.config ?? fields.config ?? {}
   const failWhen = config?.reading.failWhen
   return {

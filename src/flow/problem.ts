@@ -32,6 +32,23 @@ function excerpt(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 60).replace(/[\uD800-\uDBFF]$/, "")}…`
 }
 
+/**
+ * The pointer as far as the document goes, with one missing member at most: what is wrong can stand in a task
+ * definition, and is told at the task that uses it.
+ */
+export function toPlaceIn(document: unknown, pointer: string): string {
+  let here = document
+  let place = ""
+  for (const segment of pointer.split("/").slice(1)) {
+    if (typeof here !== "object" || here === null) return place
+    place += `/${segment}`
+    const name = segment.replaceAll("~1", "/").replaceAll("~0", "~")
+    if (!Object.hasOwn(here, name)) return place
+    here = Reflect.get(here, name)
+  }
+  return place
+}
+
 /** The same problems in the order of the document, without repeats; those of one place keep their order. */
 export function inDocumentOrder(problems: readonly Problem[], document: unknown): Problem[] {
   const seen = new Set<string>()

@@ -1,7 +1,8 @@
 /** One task of the document: its fields, its kind, and what the kind says of its config. */
-import type { TaskKind } from "../contract/statuses.ts"
+import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { pointerTo, type Report } from "./problem.ts"
 import { type Fields, isObject, type Place, readObject } from "./read-object.ts"
+import { applyDefinition, type FindDefinition, type TaskDefinition } from "./task-definition.ts"
 import type { KindReading } from "./schema/kind.ts"
 import { TaskSchema } from "./schema/task.ts"
 import { READ_CONFIG, resolveKind } from "./task-kind.ts"
@@ -11,40 +12,56 @@ export interface TaskDraft {
   position: number
   pointer: string
   fields: Fields<typeof TaskSchema>
+  /** What its name stands for, where that is no kind. */
+  definition: TaskDefinition | undefined
   /** The dependencies' ids; undefined when `depends_on` is wrong in itself. */
   dependsOn: string[] | undefined
   /** Undefined when it cannot be told. */
   config: { kind: TaskKind; reading: KindReading } | undefined
 }
 
-export function readTask(
-  raw: unknown,
-  position: number,
-  tools: Omit<Place, "pointer"> & { warn: Report },
-): TaskDraft {
+interface Tools extends Omit<Place, "pointer"> {
+  warn: Report
+  findDefinition: FindDefinition
+}
+
+export function readTask(written: unknown, position: number, tools: Tools): TaskDraft {
   const pointer = pointerTo("/tasks", position)
   const place = { ...tools, pointer }
+  const definition = definitionOf(written, tools.findDefinition)
+  const raw = isObject(written) && definition !== undefined ? applyDefinition(written, definition) : written
   const fields = readObject(TaskSchema, raw, place)
   const wrong = isObject(raw) && Object.hasOwn(raw, "depends_on") && fields.depends_on === undefined
   return {
     position,
     pointer,
     fields,
+    definition,
     dependsOn: wrong ? undefined : (fields.depends_on ?? []).map(({ task }) => task),
-    config: readConfig(raw, fields, place),
+    config: readConfig(raw, fields, { ...place, definition }),
   }
+}
+
+function definitionOf(task: unknown, find: FindDefinition): TaskDefinition | undefined {
+  const name = isObject(task) ? task["task_name"] : undefined
+  // A kind is what it is: nothing stands between a task and it.
+  return typeof name === "string" && !isKind(name) ? find(name) : undefined
+}
+
+function isKind(name: string): boolean {
+  return TASK_KINDS.some((kind) => kind === name)
 }
 
 function readConfig(
   raw: unknown,
   fields: Fields<typeof TaskSchema>,
-  place: Place & { warn: Report },
+  place: Place & { warn: Report; definition: TaskDefinition | undefined },
 ): TaskDraft["config"] {
   // A config that is no object has been reported; without a name there is nothing to resolve.
   const broken = isObject(raw) && Object.hasOwn(raw, "config") && fields.config === undefined
   if (broken || fields.task_name === undefined) return undefined
   const config = fields.config ?? {}
-  const kind = resolveKind(fields.task_name, config, place)
+  const kind = place.definition?.type ?? resolveKind(fields.task_name, config, place)
   if (kind === undefined) return undefined
   const at = pointerTo(place.pointer, "config")
   if (fields.config === undefined) {

@@ -7,20 +7,20 @@ import { parseTemplate } from "./parse-template.ts"
 describe("the default input", () => {
   const { input } = compileOne({
     id: "pay",
-    task_name: "deduct",
+    task_name: "charge",
     config: { service: "ledger", method: "post" },
   })
   const rendered = (params: unknown) => render(input, { params }, createMeter())
 
   test("is params of the id, else of the task_name, else all params", () => {
-    expect(rendered({ pay: { a: 1 }, deduct: { b: 2 }, c: 3 })).toEqual({ a: 1 })
-    expect(rendered({ deduct: { b: 2 }, c: 3 })).toEqual({ b: 2 })
+    expect(rendered({ pay: { a: 1 }, charge: { b: 2 }, c: 3 })).toEqual({ a: 1 })
+    expect(rendered({ charge: { b: 2 }, c: 3 })).toEqual({ b: 2 })
     expect(rendered({ c: 3 })).toEqual({ c: 3 })
     expect(rendered({})).toEqual({})
   })
 
   test("takes what is there, also null", () => {
-    expect(rendered({ pay: null, deduct: { b: 2 } })).toBeNull()
+    expect(rendered({ pay: null, charge: { b: 2 } })).toBeNull()
   })
 
   test("works for ids and names with every character they may have", () => {

@@ -9,13 +9,18 @@ export interface InputSource {
   pointerOf: (inside: string) => string
 }
 
+interface TaskPlace extends Place {
+  /** Its definition declares input fields: then params that are not for the task are not its input. */
+  declares: boolean
+}
+
 /** Reports a field that both `input` and `input_from` give. `place` is the task's. */
-export function toInputSource(fields: Fields<typeof TaskSchema>, place: Place): InputSource {
+export function toInputSource(fields: Fields<typeof TaskSchema>, place: TaskPlace): InputSource {
   const { input, input_from: paths } = fields
   const plain = { pointerOf: (inside: string) => pointerTo(place.pointer, "input") + inside }
   if (paths === undefined) {
     if (input !== undefined) return { value: input, ...plain }
-    return { value: defaultInput(fields), pointerOf: () => place.pointer }
+    return { value: defaultInput(fields, place.declares ? "{}" : "params"), pointerOf: () => place.pointer }
   }
   if (typeof input === "string") {
     place.report({
@@ -41,12 +46,12 @@ export function toInputSource(fields: Fields<typeof TaskSchema>, place: Place): 
   }
 }
 
-/** `params[id]`, else `params[task_name]`, else all params. Both names are checked: no quote is in them. */
-function defaultInput({ id, task_name: name }: Fields<typeof TaskSchema>): unknown {
+/** `params[id]`, else `params[task_name]`, else `rest`. Both names are checked: no quote is in them. */
+function defaultInput({ id, task_name: name }: Fields<typeof TaskSchema>, rest: "params" | "{}"): unknown {
   if (id === undefined || name === undefined) return {}
   const keys = id === name ? [id] : [id, name]
   const choices = keys.map((key) => `'${key}' in params ? params['${key}'] : `)
-  return `\${ ${choices.join("")}params }`
+  return `\${ ${choices.join("")}${rest} }`
 }
 
 /** `$.pay.result.items[0].id` to `tasks['pay'].output['items'][0]['id']`. The schema has checked its form. */

@@ -25,7 +25,7 @@ describe("resolveKind()", () => {
     const { problems } = validate(
       flow([
         { id: "a", task_name: "htp", config: { service: "x" } },
-        { id: "b", task_name: "deduct" },
+        { id: "b", task_name: "charge" },
       ]),
     )
     expect(problems).toMatchObject([

@@ -8,16 +8,20 @@ import { warnOfParallelWrites } from "./lint.ts"
 import { createNearest, type FindNearest } from "./nearest.ts"
 import { checkParamsSchema } from "./params-schema.ts"
 import { canonicalJson, packPlan } from "./plan-bytes.ts"
-import { inDocumentOrder, pointerTo, type Problem, type Report } from "./problem.ts"
+import { findBuiltInDefinition } from "./built-in-definitions.ts"
+import { inDocumentOrder, pointerTo, type Problem, type Report, toPlaceIn } from "./problem.ts"
 import { type Fields, readObject } from "./read-object.ts"
 import { readTask, type TaskDraft } from "./read-task.ts"
 import { FlowSchema } from "./schema/flow.ts"
 import { readSource } from "./source.ts"
+import type { FindDefinition, TaskDefinition } from "./task-definition.ts"
 import { compileTemplate, type TemplatePlace } from "./template-places.ts"
 
 export interface CompileContext {
   /** All connections the flow may use. */
   connections: readonly ConnectionInfo[]
+  /** Registered by the tenant; they go before the built-in ones. */
+  definitions?: readonly TaskDefinition[]
 }
 
 export interface Validation {
@@ -51,14 +55,17 @@ export function* validateInSteps(definition: unknown, context: CompileContext): 
   const report: Report = (problem) => void problems.push(problem)
   const warn: Report = (warning) => void warnings.push(warning)
   const source = readSource(definition, report)
+  // A document that was refused as a whole has exact places already.
+  const placed = (found: Problem) =>
+    source === undefined ? found : { ...found, pointer: toPlaceIn(source, found.pointer) }
   yield
   const plan = problems.length > 0 ? undefined : yield* compileFlow(source, context, { report, warn })
   yield
   const packed = plan === undefined || problems.length > 0 ? undefined : packPlan(plan)
   if (packed !== undefined) checkPlanSize(packed, report)
   const validation = {
-    problems: inDocumentOrder(problems, source),
-    warnings: inDocumentOrder(warnings, source),
+    problems: inDocumentOrder(problems.map(placed), source),
+    warnings: inDocumentOrder(warnings.map(placed), source),
   }
   const isWhole = plan !== undefined && packed !== undefined && problems.length === 0
   return isWhole ? { ...validation, plan, packed } : validation
@@ -80,7 +87,12 @@ function* compileFlow(
   const nearest = createNearest()
   const fields = readObject(FlowSchema, source, { pointer: "", report, nearest })
   if (fields.params_schema !== undefined) checkParamsSchema(fields.params_schema, report)
-  const drafts = yield* readTasks(fields.tasks ?? [], { report, warn, nearest })
+  const drafts = yield* readTasks(fields.tasks ?? [], {
+    report,
+    warn,
+    nearest,
+    findDefinition: createFinder(context.definitions ?? []),
+  })
   if (drafts === undefined) return undefined
 
   const nodes = drafts.map(({ pointer, fields: { id, when, on_skip }, dependsOn }) => ({
@@ -103,9 +115,14 @@ function* compileFlow(
   return toPlan(fields, compiled, flowContext)
 }
 
+function createFinder(definitions: readonly TaskDefinition[]): FindDefinition {
+  const own = new Map(definitions.map((definition) => [definition.name, definition]))
+  return (name) => own.get(name) ?? findBuiltInDefinition(name)
+}
+
 function* readTasks(
   raw: readonly unknown[],
-  tools: Tools & { nearest: FindNearest },
+  tools: Tools & { nearest: FindNearest; findDefinition: FindDefinition },
 ): Steps<TaskDraft[] | undefined> {
   if (raw.length > FLOW_LIMITS.tasks) {
     const message = `a flow may have ${FLOW_LIMITS.tasks} tasks, this one has ${raw.length}`

@@ -53,6 +53,71 @@ const CASES: Record<string, Case> = {
     unknown: ["/flows/nowhere", { body: { definition: definition("nowhere") } }],
     foreign: ["/flows/ours", { body: { definition: definition("ours") } }],
   },
+  "delete-flow": {
+    good: ["/flows/deletable"],
+    invalid: ["/flows/a%00b"],
+    unknown: ["/flows/nowhere"],
+    foreign: ["/flows/ours"],
+  },
+  "activate-flow": {
+    good: ["/flows/ours/activate"],
+    invalid: ["/flows/a%00b/activate"],
+    unknown: ["/flows/nowhere/activate"],
+    foreign: ["/flows/ours/activate"],
+  },
+  "deactivate-flow": {
+    good: ["/flows/idle/deactivate"],
+    invalid: ["/flows/a%00b/deactivate"],
+    unknown: ["/flows/nowhere/deactivate"],
+    foreign: ["/flows/ours/deactivate"],
+  },
+  "list-flow-versions": {
+    good: ["/flows/ours/versions"],
+    invalid: ["/flows/ours/versions?page=0"],
+    unknown: ["/flows/nowhere/versions"],
+    foreign: ["/flows/ours/versions"],
+  },
+  "get-flow-version": {
+    good: ["/flows/ours/versions/1"],
+    invalid: ["/flows/ours/versions/first"],
+    unknown: ["/flows/nowhere/versions/1"],
+    foreign: ["/flows/ours/versions/1"],
+  },
+  "get-flow-graph": {
+    good: ["/flows/ours/graph"],
+    invalid: ["/flows/ours/graph?version=0"],
+    unknown: ["/flows/nowhere/graph"],
+    foreign: ["/flows/ours/graph"],
+  },
+  "create-task-definition": {
+    good: ["/task-definitions", { body: { name: "fresh", type: "http" } }],
+    invalid: ["/task-definitions", { body: { name: 7 } }],
+    sees: (answer) => expect(answer.status).toBe(201),
+  },
+  "list-task-definitions": {
+    good: ["/task-definitions"],
+    invalid: ["/task-definitions?page=1"],
+    sees: (answer) =>
+      expect(answer.data.list.every(({ built_in }: { built_in: boolean }) => built_in)).toBe(true),
+  },
+  "get-task-definition": {
+    good: ["/task-definitions/known"],
+    invalid: ["/task-definitions/a%00b"],
+    unknown: ["/task-definitions/nowhere"],
+    foreign: ["/task-definitions/known"],
+  },
+  "replace-task-definition": {
+    good: ["/task-definitions/known", { body: { type: "http" } }],
+    invalid: ["/task-definitions/known", { body: [] }],
+    unknown: ["/task-definitions/nowhere", { body: { type: "http" } }],
+    foreign: ["/task-definitions/known", { body: { type: "http" } }],
+  },
+  "delete-task-definition": {
+    good: ["/task-definitions/deletable"],
+    invalid: ["/task-definitions/a%00b"],
+    unknown: ["/task-definitions/nowhere"],
+    foreign: ["/task-definitions/known"],
+  },
   "start-transaction": {
     good: ["/transactions", { body: { instance_id: "new", flow_id: "ours" } }],
     invalid: ["/transactions", { body: { instance_id: "", flow_id: "ours" } }],
@@ -77,6 +142,18 @@ const CASES: Record<string, Case> = {
     invalid: ["/transactions/t1/tasks/a/attempts?limit=x"],
     unknown: ["/transactions/nowhere/tasks/a/attempts"],
     foreign: ["/transactions/t1/tasks/a/attempts"],
+  },
+  "list-log": {
+    good: ["/transactions/t1/logs"],
+    invalid: ["/transactions/t1/logs?limit=x"],
+    unknown: ["/transactions/nowhere/logs"],
+    foreign: ["/transactions/t1/logs"],
+  },
+  "get-timeline": {
+    good: ["/transactions/t1/timeline"],
+    invalid: ["/transactions/a%00b/timeline"],
+    unknown: ["/transactions/nowhere/timeline"],
+    foreign: ["/transactions/t1/timeline"],
   },
   "retry-transaction": {
     good: ["/transactions/decided/retry", { headers: { "idempotency-key": "replayed-retry" } }],
@@ -130,6 +207,18 @@ const CASES: Record<string, Case> = {
     unknown: ["/exceptions/999/retry"],
     foreign: ["/exceptions/1/retry"],
   },
+  "get-overview-statistics": {
+    good: ["/stats/overview"],
+    invalid: ["/stats/overview?since=1"],
+    sees: (answer) =>
+      expect(answer.data).toMatchObject({ total_flows: 0, total_transactions: 0, unhandled_exceptions: 0 }),
+  },
+  "get-flow-statistics": {
+    good: ["/stats/flows/ours"],
+    invalid: ["/stats/flows/a%00b"],
+    unknown: ["/stats/flows/nowhere"],
+    foreign: ["/stats/flows/ours"],
+  },
   "create-key": {
     good: ["/keys", { body: { name: "ci", scopes: ["flows:read"] } }],
     invalid: ["/keys", { body: { name: "ci", scopes: ["everything"] } }],
@@ -160,6 +249,10 @@ beforeAll(async () => {
   rig = await startApiRig({ auth: "keys", connections: [{ name: "shop", kind: "http" }] })
   ours = await rig.key({ tenant: "ours" })
   await ask("POST", "/flows", { body: { definition: definition("ours") } })
+  for (const name of ["deletable", "idle"])
+    await ask("POST", "/flows", { body: { definition: definition(name) } })
+  for (const name of ["known", "deletable"])
+    await ask("POST", "/task-definitions", { body: { name, type: "http" } })
   for (const instance_id of ["t1", "decided"]) {
     await ask("POST", "/transactions", { body: { instance_id, flow_id: "ours" } })
   }

@@ -7,8 +7,13 @@ import { getExceptionRoute } from "./exceptions/get.ts"
 import { handleExceptionRoute } from "./exceptions/handle.ts"
 import { listExceptionsRoute } from "./exceptions/list.ts"
 import { retryExceptionRoute } from "./exceptions/retry.ts"
+import { flowActivityRoutes } from "./flows/activate.ts"
 import { createFlowRoute } from "./flows/create.ts"
+import { deleteFlowRoute } from "./flows/delete.ts"
+import { getFlowGraphRoute } from "./flows/get-graph.ts"
+import { getFlowVersionRoute } from "./flows/get-version.ts"
 import { getFlowRoute } from "./flows/get.ts"
+import { listFlowVersionsRoute } from "./flows/list-versions.ts"
 import { listFlowsRoute } from "./flows/list.ts"
 import { replaceFlowRoute } from "./flows/replace.ts"
 import { validateFlowRoute } from "./flows/validate.ts"
@@ -18,10 +23,19 @@ import { getVersion } from "./health/version.ts"
 import { createKeyRoute } from "./keys/create.ts"
 import { listKeysRoute } from "./keys/list.ts"
 import { revokeKeyRoute } from "./keys/revoke.ts"
+import { flowStatisticsRoute } from "./stats/flow.ts"
+import { overviewStatisticsRoute } from "./stats/overview.ts"
+import { createTaskDefinitionRoute } from "./task-definitions/create.ts"
+import { deleteTaskDefinitionRoute } from "./task-definitions/delete.ts"
+import { getTaskDefinitionRoute } from "./task-definitions/get.ts"
+import { listTaskDefinitionsRoute } from "./task-definitions/list.ts"
+import { replaceTaskDefinitionRoute } from "./task-definitions/replace.ts"
 import { cancelTransactionRoute } from "./transactions/cancel.ts"
 import { decideTransactionRoute } from "./transactions/decide.ts"
+import { getTimelineRoute } from "./transactions/get-timeline.ts"
 import { getTransactionRoute } from "./transactions/get.ts"
 import { listAttemptsRoute } from "./transactions/list-attempts.ts"
+import { listLogRoute } from "./transactions/list-log.ts"
 import { listTasksRoute } from "./transactions/list-tasks.ts"
 import { listTransactionsRoute } from "./transactions/list.ts"
 import { pauseTransactionRoute } from "./transactions/pause.ts"
@@ -42,12 +56,25 @@ export const ROUTES: readonly ApiRoute[] = [
   validateFlowRoute,
   getFlowRoute,
   replaceFlowRoute,
+  deleteFlowRoute,
+  ...flowActivityRoutes,
+  listFlowVersionsRoute,
+  getFlowVersionRoute,
+  getFlowGraphRoute,
+
+  createTaskDefinitionRoute,
+  listTaskDefinitionsRoute,
+  getTaskDefinitionRoute,
+  replaceTaskDefinitionRoute,
+  deleteTaskDefinitionRoute,
 
   startTransactionRoute,
   listTransactionsRoute,
   getTransactionRoute,
   listTasksRoute,
   listAttemptsRoute,
+  listLogRoute,
+  getTimelineRoute,
   retryTransactionRoute,
   cancelTransactionRoute,
   pauseTransactionRoute,
@@ -58,6 +85,9 @@ export const ROUTES: readonly ApiRoute[] = [
   getExceptionRoute,
   handleExceptionRoute,
   retryExceptionRoute,
+
+  overviewStatisticsRoute,
+  flowStatisticsRoute,
 
   createKeyRoute,
   listKeysRoute,

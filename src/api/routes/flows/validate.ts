@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi"
+import { listTaskDefinitions } from "../../../store/queries/list-task-definitions.ts"
 import { compileFlow, type CompiledFlow } from "../../compile-flow.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Warning } from "../../flow-view.ts"
@@ -26,7 +27,9 @@ export const validateFlowRoute = defineRoute({
     responses: { 200: successOf("The flow could be published.", Verdict), ...problemsOf(422) },
   }),
   handler: (services) => async (c) => {
-    const compiled = await compileFlow(services, readDefinition(asSent(c.get("body"))))
+    const definition = readDefinition(asSent(c.get("body")))
+    const definitions = await listTaskDefinitions(services.pool, c.get("identity").tenant)
+    const compiled = await compileFlow(services, { definition, definitions })
     return c.json(success(toVerdict(compiled)), 200)
   },
 })
