@@ -1,9 +1,8 @@
 /** A statement's outcome as the task's output: `{rows, row_count}`. */
-import type { QueryResult } from "pg"
 import { MAX_INLINE_OUTPUT_DEPTH } from "../../contract/activities.ts"
-import type { Statement } from "./statement.ts"
-import type { Run } from "./transaction.ts"
+import type { Queries, RowSet } from "./database.ts"
 import { toJsonValue } from "./row-values.ts"
+import type { Statement } from "./statement.ts"
 
 /** More rows than these are cut, and `truncated` says so. */
 export const MAX_ROWS = 1_000
@@ -15,22 +14,20 @@ export interface StatementResult {
   truncated?: true
 }
 
-export async function runWrite(run: Run, { text, values }: Statement): Promise<StatementResult> {
+export async function runWrite({ run }: Queries, { text, values }: Statement): Promise<StatementResult> {
   return toResult(await run(text, values))
 }
 
-/** Through a cursor, so that a query without a limit does not fill the worker's memory. */
-export async function runRead(run: Run, { text, values }: Statement): Promise<StatementResult> {
-  await run(`declare holdfast_rows no scroll cursor for ${text}`, values)
-  const result = toResult(await run(`fetch forward ${MAX_ROWS + 1} from holdfast_rows`))
+export async function runRead({ read }: Queries, { text, values }: Statement): Promise<StatementResult> {
+  const result = toResult(await read(text, values, MAX_ROWS + 1))
   return { ...result, row_count: result.rows.length }
 }
 
-function toResult({ rows, rowCount }: QueryResult): StatementResult {
+function toResult({ rows, count }: RowSet): StatementResult {
   return {
     // The result and its rows are two levels themselves.
     rows: rows.slice(0, MAX_ROWS).map((row) => toJsonValue(row, MAX_INLINE_OUTPUT_DEPTH - 2)),
-    row_count: rowCount ?? 0,
+    row_count: count,
     ...(rows.length > MAX_ROWS ? { truncated: true } : {}),
   }
 }

@@ -16,7 +16,7 @@ import {
   until,
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
-import { installBarrier } from "../../src/activities/index.ts"
+import { installPostgresBarrier } from "../../src/activities/index.ts"
 import type { PostgresConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 
@@ -520,7 +520,7 @@ describe("stopping and breaking", () => {
     const connector = connectorTo({ user: role, database: otherUrl.pathname.slice(1) }, "apppassword")
     const request = call({ sql: charge, args: ["a", "b"] })
     expect(await connector.call(request)).toMatchObject({ class: "misconfigured", code: "barrier_missing" })
-    await Promise.all([installBarrier(owner), installBarrier(owner)])
+    await Promise.all([installPostgresBarrier(owner), installPostgresBarrier(owner)])
     await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
     expect((await connector.call(request)).class).toBe("done")
   })

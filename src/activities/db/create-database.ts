@@ -1,0 +1,16 @@
+import type { PostgresConnection } from "../../contract/connections.ts"
+import type { OutboundGuard } from "../outbound/guard.ts"
+import type { SecretStore } from "../secrets.ts"
+import type { Database } from "./database.ts"
+import { createPostgres } from "./postgres/database.ts"
+
+export type DbConnection = PostgresConnection
+
+/** Throws `Misconfigured` when the settings cannot be used or a secret is missing. */
+export function createDatabase(
+  connection: DbConnection,
+  guard: OutboundGuard,
+  secrets: SecretStore,
+): Database {
+  return createPostgres(connection, guard, secrets)
+}
