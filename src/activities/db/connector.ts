@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { CONNECTION_KINDS_OF_TASK } from "../../contract/connections.ts"
+import { CONNECTION_KINDS_OF_TASK, type DbConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
 import { type BarrierKey, barrierKeyOf, enterBarrier, type Entry } from "../barrier/enter.ts"
@@ -15,7 +15,7 @@ import { createClientPool } from "../client-pool.ts"
 import { type ConnectionSource, getConnection } from "../connection-source.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { SecretStore } from "../secrets.ts"
-import { createDatabase, type DbConnection } from "./create-database.ts"
+import { createDatabase } from "./create-database.ts"
 import type { Database } from "./database.ts"
 import { isConflict, toFailedVerdict } from "./failure.ts"
 import { runRead, runWrite, type StatementResult } from "./run-statement.ts"
@@ -101,7 +101,7 @@ async function read(trip: Trip): Promise<Verdict> {
     } catch (thrown) {
       if (thrown instanceof RolledBack) return toVerdict(thrown)
       const failure = toTransactionFailed(thrown)
-      if (isConflict(failure, database) && mayRetry) return "again"
+      if (isConflict(failure, database, trip.statement) && mayRetry) return "again"
       return toFailedVerdict(failure, { database, access: "read only", evidence })
     }
   })
@@ -116,7 +116,7 @@ async function write(trip: Trip): Promise<Verdict> {
       if (thrown instanceof RolledBack) return toVerdict(thrown)
       const failure = toTransactionFailed(thrown)
       if (failure.phase === "commit") return resolveCommit(trip, failure)
-      if (isConflict(failure, database) && mayRetry) return "again"
+      if (isConflict(failure, database, trip.statement) && mayRetry) return "again"
       return toFailedVerdict(failure, { database, access: "read write", evidence })
     }
   })

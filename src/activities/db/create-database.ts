@@ -1,10 +1,11 @@
-import type { PostgresConnection } from "../../contract/connections.ts"
+import type { DbConnection } from "../../contract/connections.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { SecretStore } from "../secrets.ts"
 import type { Database } from "./database.ts"
+import { createMysql } from "./mysql/database.ts"
 import { createPostgres } from "./postgres/database.ts"
 
-export type DbConnection = PostgresConnection
+const CREATE = { postgres: createPostgres, mysql: createMysql }
 
 /** Throws `Misconfigured` when the settings cannot be used or a secret is missing. */
 export function createDatabase(
@@ -12,5 +13,5 @@ export function createDatabase(
   guard: OutboundGuard,
   secrets: SecretStore,
 ): Database {
-  return createPostgres(connection, guard, secrets)
+  return CREATE[connection.kind](connection, guard, secrets)
 }

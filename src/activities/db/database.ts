@@ -53,7 +53,7 @@ export interface BeginOptions {
 export interface Queries {
   run: Run
   /** A query of which no more than `limit` rows are kept, in the worker's memory too. */
-  read(text: string, values: readonly Scalar[], limit: number): Promise<RowSet>
+  read: (text: string, values: readonly Scalar[], limit: number) => Promise<RowSet>
 }
 
 export type Run = (text: string, values?: readonly Scalar[]) => Promise<RowSet>
@@ -77,4 +77,6 @@ export interface SqlFinding {
   leavesCommitOpen: boolean
   /** A statement that writes in a transaction that only reads. */
   writesInRead?: boolean
+  /** A unique key has this value already. */
+  duplicateKey?: boolean
 }

@@ -3,6 +3,7 @@ import { toError } from "../../contract/errors.ts"
 import { AttemptAborted, type Evidence, type Failed, Misconfigured } from "../call.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
 import type { BeginOptions, Database } from "./database.ts"
+import type { Statement } from "./statement.ts"
 import type { TransactionFailed } from "./transaction.ts"
 
 interface FailureContext {
@@ -48,6 +49,10 @@ export function toFailedVerdict(
 }
 
 /** Whether the whole transaction may be run again at once. */
-export function isConflict(failure: TransactionFailed, database: Database): boolean {
-  return failure.phase === "work" && database.readError(toError(failure.cause))?.conflict === true
+export function isConflict(failure: TransactionFailed, database: Database, statement: Statement): boolean {
+  if (failure.phase !== "work") return false
+  const finding = database.readError(toError(failure.cause))
+  // The row of an upsert in two steps was added by another transaction between them: now the first one meets it.
+  const raced = finding?.duplicateKey === true && statement.otherwise !== undefined
+  return raced || finding?.conflict === true
 }

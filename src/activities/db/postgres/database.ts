@@ -1,6 +1,6 @@
 /** A Postgres database: a pool over guarded sockets, and a way to stop a statement on the server. */
 import pg from "pg"
-import type { PostgresConnection } from "../../../contract/connections.ts"
+import type { DbConnection } from "../../../contract/connections.ts"
 import { installPostgresBarrier } from "../../barrier/install-postgres.ts"
 import { postgresBarrier } from "../../barrier/postgres-rows.ts"
 import { Misconfigured } from "../../call.ts"
@@ -21,7 +21,7 @@ const NO_PASSWORD = "none"
 
 /** Throws `Misconfigured` when the settings cannot be used or a secret is missing. */
 export function createPostgres(
-  connection: PostgresConnection,
+  connection: DbConnection,
   guard: OutboundGuard,
   secrets: SecretStore,
 ): Database {
@@ -60,7 +60,7 @@ export function createPostgres(
 
   return {
     name: connection.database,
-    compile: compileStatement,
+    compile: (settings) => compileStatement(settings, "postgres"),
     barrier: postgresBarrier,
     readError: readPostgresError,
     peer: () => peer,
@@ -87,7 +87,7 @@ export function createPostgres(
   }
 }
 
-function configOf(connection: PostgresConnection, secrets: SecretStore): pg.ClientConfig {
+function configOf(connection: DbConnection, secrets: SecretStore): pg.ClientConfig {
   const { host, port, database, user, password_secret, tls } = connection
   if (host === "" || host.startsWith("/"))
     throw new Misconfigured(

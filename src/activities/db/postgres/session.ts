@@ -3,10 +3,11 @@ import { CommitRefused, type RowSet, type Session } from "../database.ts"
 import type { Scalar } from "../statement.ts"
 
 export interface SessionEnds {
-  release(): void
+  release: () => void
   /** Does not throw. */
-  discard(): void
-  cancel(backend: number): Promise<void>
+  discard: () => void
+  /** Never rejects. */
+  cancel: (backend: number) => Promise<void>
 }
 
 /** Statements go by the extended protocol, which takes exactly one. */
