@@ -15,7 +15,7 @@ import { createRpcConnector } from "./rpc/connector.ts"
 import { createSecretStore } from "./secrets.ts"
 
 export type { ActivityLogger } from "./attempt.ts"
-export { installBarrier } from "./barrier/schema.ts"
+export { installPostgresBarrier } from "./barrier/install-postgres.ts"
 export type { ConnectionSource } from "./connection-source.ts"
 export { createOutboundGuard, type OutboundGuard } from "./outbound/guard.ts"
 

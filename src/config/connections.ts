@@ -67,7 +67,7 @@ const connection = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     ...base,
-    kind: z.literal("postgres"),
+    kind: z.enum(["postgres", "mysql"]),
     host,
     port,
     database: z.string().min(1),

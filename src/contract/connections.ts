@@ -1,7 +1,7 @@
 /** A named downstream: typed fields, never a URL with options chosen by a flow (design page "connectors"). */
 import type { Effect } from "./statuses.ts"
 
-export const CONNECTION_KINDS = ["http", "grpc", "http-rpc", "jsonrpc", "mqtt", "postgres"] as const
+export const CONNECTION_KINDS = ["http", "grpc", "http-rpc", "jsonrpc", "mqtt", "postgres", "mysql"] as const
 export type ConnectionKind = (typeof CONNECTION_KINDS)[number]
 
 /** Picks the reading of a signal where protocols disagree. */
@@ -58,8 +58,9 @@ export interface MqttConnection extends ConnectionBase {
   password_secret?: string | undefined
 }
 
-export interface PostgresConnection extends ConnectionBase {
-  kind: "postgres"
+/** `mysql` is MariaDB too. */
+export interface DbConnection extends ConnectionBase {
+  kind: "postgres" | "mysql"
   host: string
   port: number
   database: string
@@ -70,12 +71,12 @@ export interface PostgresConnection extends ConnectionBase {
 }
 
 export type Connection =
-  HttpConnection | RpcOverHttpConnection | GrpcConnection | MqttConnection | PostgresConnection
+  HttpConnection | RpcOverHttpConnection | GrpcConnection | MqttConnection | DbConnection
 
 /** Which connection kinds serve which task kind. */
 export const CONNECTION_KINDS_OF_TASK = {
   http: ["http"],
   rpc: ["grpc", "http-rpc", "jsonrpc"],
   mq: ["mqtt"],
-  db: ["postgres"],
+  db: ["postgres", "mysql"],
 } as const

@@ -17,7 +17,7 @@ describe("readSql()", () => {
     "call settle($1)",
     "select 1e5::int, 5 * 3 /* ; */ / 2",
   ])("takes %s", (sql) => {
-    expect(readSql(sql).flaw).toBeUndefined()
+    expect(readSql(sql, "postgres").flaw).toBeUndefined()
   })
 
   test.each([
@@ -55,7 +55,7 @@ describe("readSql()", () => {
     "/* select 1",
     "1",
   ])("refuses %s", (sql) => {
-    expect(readSql(sql).flaw?.code).toBe("sql_not_allowed")
+    expect(readSql(sql, "postgres").flaw?.code).toBe("sql_not_allowed")
   })
 
   test.each([
@@ -66,7 +66,7 @@ describe("readSql()", () => {
     "select E'\\\\'; select 1",
     "select '\\'; select 1",
   ])("refuses %s, which is more than one", (sql) => {
-    expect(readSql(sql).flaw?.code).toBe("sql_several")
+    expect(readSql(sql, "postgres").flaw?.code).toBe("sql_several")
   })
 
   test.each([
@@ -76,25 +76,68 @@ describe("readSql()", () => {
     "with x as (select 1) insert into holdfast_barrier select * from x",
     "select/**/set_config('search_path', 'a', false)",
   ])("refuses %s, which names what is reserved", (sql) => {
-    expect(readSql(sql).flaw?.code).toBe("sql_reserved")
+    expect(readSql(sql, "postgres").flaw?.code).toBe("sql_reserved")
   })
 
   test("counts parameters outside of texts", () => {
-    expect(readSql("select $1, $3, '$9', $$ $8 $$ -- $7\n, a$6").parameters).toBe(3)
-    expect(readSql("select 1").parameters).toBe(0)
+    expect(readSql("select $1, $3, '$9', $$ $8 $$ -- $7\n, a$6", "postgres").parameters).toBe(3)
+    expect(readSql("select 1", "postgres").parameters).toBe(0)
   })
 
   test("tells queries by their first word", () => {
-    expect(readSql("/* a */ ((SELECT 1))")).toMatchObject({ firstWord: "select", isQuery: true })
-    expect(readSql("insert into t select 1")).toMatchObject({ firstWord: "insert", isQuery: false })
+    expect(readSql("/* a */ ((SELECT 1))", "postgres")).toMatchObject({ firstWord: "select", isQuery: true })
+    expect(readSql("insert into t select 1", "postgres")).toMatchObject({
+      firstWord: "insert",
+      isQuery: false,
+    })
   })
 
   test("reads a long text in one go", () => {
     const long = "'".repeat(500_000)
     const open = Array.from({ length: 100_000 }, (_, at) => `$a${at}$ e'`).join(" ")
-    expect(readSql(`select ${open}`).flaw).toBeUndefined()
-    expect(readSql(`select '${long}', $${"$x".repeat(100_000)}, '${"a".repeat(1_000_000)}'`).firstWord).toBe(
-      "select",
-    )
+    expect(readSql(`select ${open}`, "postgres").flaw).toBeUndefined()
+    expect(
+      readSql(`select '${long}', $${"$x".repeat(100_000)}, '${"a".repeat(1_000_000)}'`, "postgres").firstWord,
+    ).toBe("select")
+  })
+})
+
+describe("readSql() for MySQL", () => {
+  test.each([
+    "select 1 -- begin",
+    "select 1--1",
+    "# commit\n select 1",
+    "replace into t values (?, ?)",
+    "insert into notes (text) values ('it''s \\'; commit', \"; commit # \\\" holdfast_barrier\")",
+    "update t set `commit;` = 1, `a``b; c` = 2",
+    "/* a /* b */ select 1",
+    "with x as (select 1) select * from x",
+  ])("takes %s", (sql) => {
+    expect(readSql(sql, "mysql").flaw).toBeUndefined()
+  })
+
+  test.each([
+    ["sql_not_allowed", "commit"],
+    ["sql_not_allowed", "call settle()"],
+    ["sql_not_allowed", "merge into t"],
+    ["sql_not_allowed", "load data local infile 'x' into table t"],
+    ["sql_not_allowed", "/*! commit */ select 1"],
+    ["sql_not_allowed", "select 1 /*!50000 ; commit */"],
+    ["sql_not_allowed", "select 1 /*M!100100 , 2 */"],
+    ["sql_not_allowed", "/* a /* b */ */ select 1"],
+    ["sql_not_allowed", "-- select 1"],
+    ["sql_several", "select 1 --\t; commit\n; commit"],
+    ["sql_several", "select '\\\\'; commit"],
+    ["sql_several", "select 1--1; commit"],
+    ["sql_reserved", "delete from `Holdfast_Barrier`"],
+    ["sql_reserved", "delete from shop.holdfast_barrier"],
+    ["sql_reserved", "select * from t into outfile '/tmp/x'"],
+    ["sql_reserved", "select 1 into DUMPFILE '/tmp/x'"],
+  ])("finds %s in %s", (code, sql) => {
+    expect(readSql(sql, "mysql").flaw?.code).toBe(code)
+  })
+
+  test("counts its parameters outside of texts and comments", () => {
+    expect(readSql("select ?, '?', \"?\", `?` /* ? */ # ?\n, ?", "mysql").parameters).toBe(2)
   })
 })

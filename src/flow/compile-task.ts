@@ -10,6 +10,7 @@ import type { TaskDraft } from "./read-task.ts"
 import type { Reference } from "./references.ts"
 import { compileRetry, compileTimeout } from "./retry.ts"
 import type { KindReading } from "./schema/kind.ts"
+import { checkSql } from "./schema/db.ts"
 import { toSummary } from "./summary.ts"
 import { toPlanFields } from "./task-definition.ts"
 import { toInputSource } from "./task-input.ts"
@@ -96,6 +97,8 @@ function connectionOf({ pointer, config }: TaskDraft, context: FlowContext): Con
   const place = { ...context, kind, pointer: pointerTo(pointer, "config") }
   const connection = resolveConnection(reading.target, place)
   if (connection !== undefined) checkMethod(reading.config["method"], connection, place)
+  if (connection?.kind === "postgres" || connection?.kind === "mysql")
+    checkSql(reading.config, connection.kind, place)
   return connection
 }
 

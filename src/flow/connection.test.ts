@@ -18,18 +18,18 @@ describe("resolveConnection()", () => {
 
   test("says which kind is needed", () => {
     expect(found(db("a", { sql: "select 1", connection: "events" }))).toEqual([
-      ['connection "events" is of kind mqtt, a task of kind db needs postgres', undefined],
+      ['connection "events" is of kind mqtt, a task of kind db needs postgres or mysql', undefined],
     ])
   })
 
   test("says how to get a default", () => {
     const definition = { id: "a", task_name: "db", config: { sql: "select 1" } }
-    const message = "this db task names no connection, and none of kind postgres is the default"
+    const message = "this db task names no connection, and none of kind postgres or mysql is the default"
     expect(found(definition)).toEqual([
       [message, "name one (known are inventory), or mark one with default: true"],
     ])
     expect(found(definition, [])).toEqual([
-      [message, "name one (define one of kind postgres), or mark one with default: true"],
+      [message, "name one (define one of kind postgres or mysql), or mark one with default: true"],
     ])
   })
 

@@ -5,9 +5,8 @@
  * B2 a second attempt waits for the first one's transaction at the primary key, and then sees its end.
  * B3 a row that compensation has closed lets no late attempt through.
  */
-import { BARRIER_TABLE } from "../../contract/sql.ts"
 import type { CallIdentity } from "../identity.ts"
-import type { Run } from "../db/transaction.ts"
+import type { Run } from "../db/database.ts"
 
 export interface BarrierKey {
   /** `<tenant>/<instance_id>`. */
@@ -15,6 +14,23 @@ export interface BarrierKey {
   task: string
   generation: number
   fingerprint: string
+}
+
+export interface BarrierRow {
+  state: string
+  fingerprint: string | null
+  /** JSON text. */
+  result: string | null
+}
+
+/** The table's statements, in the database's own words. */
+export interface BarrierRows {
+  /** True when the row is ours now; false when there is one, which has been committed. */
+  insert(run: Run, key: BarrierKey): Promise<boolean>
+  /** As it is committed, whatever was seen before. */
+  find(run: Run, key: BarrierKey): Promise<BarrierRow | undefined>
+  /** @param result JSON text. */
+  storeResult(run: Run, key: BarrierKey, result: string): Promise<void>
 }
 
 export type Entry =
@@ -31,37 +47,13 @@ export function barrierKeyOf(identity: CallIdentity, fingerprint: string): Barri
   return { txn: `${tenant}/${transaction}`, task, generation, fingerprint }
 }
 
-export async function enterBarrier(run: Run, key: BarrierKey): Promise<Entry> {
-  const { txn, task, generation, fingerprint } = key
-  const inserted = await run(
-    `insert into ${BARRIER_TABLE} (txn, task, generation, state, fingerprint, applied_at)
-     values ($1, $2, $3, 'APPLIED', $4, now()) on conflict do nothing`,
-    [txn, task, generation, fingerprint],
-  )
-  if (inserted.rowCount === 1) return { state: "entered" }
-  const { rows } = await run<{ state: string; fingerprint: string | null; result: string | null }>(
-    `select state, fingerprint, result::text as result from ${BARRIER_TABLE}
-      where txn = $1 and task = $2 and generation = $3 for share`,
-    [txn, task, generation],
-  )
-  const row = rows[0]
+/** After anything but `entered` the transaction is to be rolled back. */
+export async function enterBarrier(rows: BarrierRows, run: Run, key: BarrierKey): Promise<Entry> {
+  if (await rows.insert(run, key)) return { state: "entered" }
+  const row = await rows.find(run, key)
   if (!row) throw new Error("the barrier row went away while it was read")
   if (row.state !== "APPLIED") return { state: "rejected_after_compensation" }
-  if (row.fingerprint !== fingerprint) return { state: "key_reused" }
+  if (row.fingerprint !== key.fingerprint) return { state: "key_reused" }
   // As it was when it was stored: every number in it is a double.
   return { state: "replay", result: JSON.parse(row.result ?? "null") as unknown }
-}
-
-/** @param result JSON text. */
-export async function storeResult(
-  run: Run,
-  { txn, task, generation }: BarrierKey,
-  result: string,
-): Promise<void> {
-  await run(`update ${BARRIER_TABLE} set result = $4 where txn = $1 and task = $2 and generation = $3`, [
-    txn,
-    task,
-    generation,
-    result,
-  ])
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { CONNECTION_KINDS_OF_TASK, type PostgresConnection } from "../../contract/connections.ts"
+import { CONNECTION_KINDS_OF_TASK, type DbConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
-import { type BarrierKey, barrierKeyOf, enterBarrier, type Entry, storeResult } from "../barrier/enter.ts"
+import { type BarrierKey, barrierKeyOf, enterBarrier, type Entry } from "../barrier/enter.ts"
 import {
   type CallRequest,
   type Connector,
@@ -15,17 +15,20 @@ import { createClientPool } from "../client-pool.ts"
 import { type ConnectionSource, getConnection } from "../connection-source.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { SecretStore } from "../secrets.ts"
-import { createDatabase, type Database } from "./database.ts"
+import { createDatabase } from "./create-database.ts"
+import type { Database } from "./database.ts"
 import { isConflict, toFailedVerdict } from "./failure.ts"
 import { runRead, runWrite, type StatementResult } from "./run-statement.ts"
-import { compileStatement, meetsExpectation, type Statement } from "./statement.ts"
-import { createRun, inTransaction, RolledBack, TransactionFailed } from "./transaction.ts"
+import { meetsExpectation, type Statement } from "./statement.ts"
+import { inTransaction, RolledBack, TransactionFailed } from "./transaction.ts"
 
 /** Of a conflict with other transactions (40001, 40P01), the first try included. */
 const MAX_TRIES = 5
 /** Of the result, as JSON, in the barrier row. */
 const MAX_RESULT_BYTES = 1024 * 1024
 const RESOLVE_MS = 500
+/** Codes of credentials that the server does not take. */
+const CREDENTIALS = /^(?:SQLSTATE_28|MYSQL_(?:1045|1698)$)/
 
 export interface DbConnectorDeps {
   connections: ConnectionSource
@@ -55,14 +58,14 @@ interface Trip {
  */
 export function createDbConnector({ connections, secrets, guard }: DbConnectorDeps): Connector {
   const databases = createClientPool(
-    (connection: PostgresConnection) => createDatabase(connection, guard, secrets),
+    (connection: DbConnection) => createDatabase(connection, guard, secrets),
     (database) => database.close(),
   )
   return {
     async call(request) {
       const connection = getConnection(connections, request.config["connection"], CONNECTION_KINDS_OF_TASK.db)
-      const statement = compileStatement(request.config)
       const database = databases.get(connection)
+      const statement = database.compile(request.config)
       const { text, values } = statement
       const trip: Trip = {
         request,
@@ -70,11 +73,11 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
         statement,
         key: barrierKeyOf(request.identity, request.fingerprint),
         deadline: Date.now() + request.budgetMs,
-        evidence: { request: { database: connection.database, sql: text, args: values } },
+        evidence: { request: { database: database.name, sql: text, args: values } },
       }
       const verdict = await (request.effect === "read" ? read(trip) : write(trip))
       // The secret may have been renewed: the next attempt reads it again.
-      if (verdict.class !== "done" && verdict.code.startsWith("SQLSTATE_28")) void databases.drop(database)
+      if (verdict.class !== "done" && CREDENTIALS.test(verdict.code)) void databases.drop(database)
       return { ...verdict, evidence: { ...verdict.evidence, peer: database.peer() } }
     },
     close: () => databases.close(),
@@ -89,8 +92,8 @@ async function read(trip: Trip): Promise<Verdict> {
   const options = { database, deadline, signal: request.signal, access: "read only" as const }
   return withoutConflicts(request.signal, async (mayRetry) => {
     try {
-      const result = await inTransaction(options, async (run) => {
-        const rows = await runRead(run, statement)
+      const result = await inTransaction(options, async (queries) => {
+        const rows = await runRead(queries, statement)
         assertExpected(rows, trip)
         return rows
       })
@@ -98,14 +101,14 @@ async function read(trip: Trip): Promise<Verdict> {
     } catch (thrown) {
       if (thrown instanceof RolledBack) return toVerdict(thrown)
       const failure = toTransactionFailed(thrown)
-      if (isConflict(failure) && mayRetry) return "again"
-      return toFailedVerdict(failure, { access: "read only", evidence })
+      if (isConflict(failure, database, trip.statement) && mayRetry) return "again"
+      return toFailedVerdict(failure, { database, access: "read only", evidence })
     }
   })
 }
 
 async function write(trip: Trip): Promise<Verdict> {
-  const { request, evidence } = trip
+  const { request, database, evidence } = trip
   const verdict = await withoutConflicts(request.signal, async (mayRetry) => {
     try {
       return toDone(await apply(trip), evidence)
@@ -113,8 +116,8 @@ async function write(trip: Trip): Promise<Verdict> {
       if (thrown instanceof RolledBack) return toVerdict(thrown)
       const failure = toTransactionFailed(thrown)
       if (failure.phase === "commit") return resolveCommit(trip, failure)
-      if (isConflict(failure) && mayRetry) return "again"
-      return toFailedVerdict(failure, { access: "read write", evidence })
+      if (isConflict(failure, database, trip.statement) && mayRetry) return "again"
+      return toFailedVerdict(failure, { database, access: "read write", evidence })
     }
   })
   return verdict.class === "done" ? verdict : { ...verdict, barrier: true }
@@ -126,10 +129,10 @@ async function apply(trip: Trip): Promise<StatementResult> {
   await abortable(database.ensureBarrier(), signal).catch((thrown: unknown) => {
     throw new TransactionFailed("connect", toError(thrown))
   })
-  return inTransaction({ database, deadline, signal, access: "read write" }, async (run) => {
-    const entry = await enterBarrier(run, key)
+  return inTransaction({ database, deadline, signal, access: "read write" }, async (queries) => {
+    const entry = await enterBarrier(database.barrier, queries.run, key)
     if (entry.state !== "entered") throw new RolledBack(fromEntry(entry, trip))
-    const result = await runWrite(run, statement)
+    const result = await runWrite(queries, statement)
     assertExpected(result, trip)
     const json = JSON.stringify(result)
     if (Buffer.byteLength(json) > MAX_RESULT_BYTES)
@@ -140,7 +143,7 @@ async function apply(trip: Trip): Promise<StatementResult> {
           message: `the result is larger than ${MAX_RESULT_BYTES} bytes of JSON; nothing was changed: return fewer columns or rows`,
         }),
       )
-    await storeResult(run, key, json)
+    await database.barrier.storeResult(queries.run, key, json)
     return result
   })
 }
@@ -171,24 +174,28 @@ function fromEntry(entry: Exclude<Entry, { state: "entered" }>, trip: Trip): Ver
  * waits for the lost transaction, if it still runs, and succeeds only if it left nothing.
  */
 async function resolveCommit(trip: Trip, failure: TransactionFailed): Promise<Verdict> {
-  const { database, key } = trip
   try {
-    const client = await database.connectFresh(RESOLVE_MS)
-    try {
-      await client.query(
-        `begin; set local lock_timeout = ${RESOLVE_MS}; set local statement_timeout = ${RESOLVE_MS}`,
-      )
-      const entry = await enterBarrier(createRun(client), key)
-      await client.query("rollback")
-      if (entry.state !== "entered") return fromEntry(entry, trip)
-      const message = `the connection was lost in COMMIT, and the barrier shows that nothing was kept: ${failure.message}`
-      return failed(trip, { class: "not_executed", code: "commit_lost", message })
-    } finally {
-      await client.end()
-    }
+    const entry = await askBarrier(trip)
+    if (entry.state !== "entered") return fromEntry(entry, trip)
+    const message = `the connection was lost in COMMIT, and the barrier shows that nothing was kept: ${failure.message}`
+    return failed(trip, { class: "not_executed", code: "commit_lost", message })
   } catch (thrown) {
     const message = `the answer to COMMIT is missing (${failure.message}), and the barrier could not be asked: ${toError(thrown).message}`
     return failed(trip, { class: "unknown", code: "commit_lost", message })
+  }
+}
+
+async function askBarrier({ database, key }: Trip): Promise<Entry> {
+  const session = await database.openFresh(RESOLVE_MS)
+  try {
+    await session.begin({ access: "read write", statementMs: RESOLVE_MS, lockMs: RESOLVE_MS })
+    // Not every server can be told to bound a wait as short as this.
+    const entering = enterBarrier(database.barrier, session.run, key)
+    const entry = await abortable(entering, AbortSignal.timeout(2 * RESOLVE_MS))
+    await session.rollBack()
+    return entry
+  } finally {
+    session.discard()
   }
 }
 

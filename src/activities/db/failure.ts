@@ -2,53 +2,57 @@
 import { toError } from "../../contract/errors.ts"
 import { AttemptAborted, type Evidence, type Failed, Misconfigured } from "../call.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
-import { classifySqlState, sqlStateOf } from "./classify.ts"
-import type { TransactionFailed, TransactionOptions } from "./transaction.ts"
+import type { BeginOptions, Database } from "./database.ts"
+import type { Statement } from "./statement.ts"
+import type { TransactionFailed } from "./transaction.ts"
+
+interface FailureContext {
+  database: Database
+  access: BeginOptions["access"]
+  evidence: Evidence
+}
 
 /** Not of a lost COMMIT: that is for the barrier to say. */
 export function toFailedVerdict(
   failure: TransactionFailed,
-  { access, evidence }: Pick<TransactionOptions, "access"> & { evidence: Evidence },
+  { database, access, evidence }: FailureContext,
 ): Failed {
   const error = toError(failure.cause)
   const { message } = error
-  const state = sqlStateOf(error)
-  if (state === "25006" && access === "read only")
+  const finding = database.readError(error)
+  if (failure.phase === "torn")
+    return {
+      class: "misconfigured",
+      code: "table_not_transactional",
+      left: "unknown",
+      message: `${message}; a part of it stays, in a table whose engine cannot roll back: use tables of a transactional engine`,
+      evidence,
+    }
+  if (finding?.writesInRead === true && access === "read only")
     return {
       class: "misconfigured",
       code: "sql_writes_in_read",
       message: `the task's effect is read, and its statement writes: ${message}`,
       evidence,
     }
-  if (state !== undefined) {
-    const { class: outcome, left } = classifySqlState(state, severityOf(error))
-    return {
-      class: outcome,
-      code: `SQLSTATE_${state}`,
-      message,
-      evidence,
-      ...(left === undefined ? {} : { left }),
-    }
+  if (finding !== undefined) {
+    const { class: outcome, code, left } = finding
+    return { class: outcome, code, message, evidence, ...(left === undefined ? {} : { left }) }
   }
   if (error instanceof AttemptAborted) return { class: "not_executed", code: error.code, message, evidence }
   if (failure.phase === "connect" || error instanceof Misconfigured) {
-    const finding = classifyTransport(error, false)
-    return {
-      ...finding,
-      code: finding.code === "Error" ? "connection_failed" : finding.code,
-      message,
-      evidence,
-    }
+    const transport = classifyTransport(error, false)
+    const code = transport.code === "Error" ? "connection_failed" : transport.code
+    return { class: transport.class, code, message, evidence }
   }
   return { class: "not_executed", code: "connection_lost", message, evidence }
 }
 
-function severityOf(error: Error): string | undefined {
-  return "severity" in error && typeof error.severity === "string" ? error.severity : undefined
-}
-
 /** Whether the whole transaction may be run again at once. */
-export function isConflict(failure: TransactionFailed): boolean {
-  const state = sqlStateOf(toError(failure.cause))
-  return failure.phase === "work" && state !== undefined && classifySqlState(state).conflict === true
+export function isConflict(failure: TransactionFailed, database: Database, statement: Statement): boolean {
+  if (failure.phase !== "work") return false
+  const finding = database.readError(toError(failure.cause))
+  // The row of an upsert in two steps was added by another transaction between them: now the first one meets it.
+  const raced = finding?.duplicateKey === true && statement.otherwise !== undefined
+  return raced || finding?.conflict === true
 }

@@ -40,7 +40,7 @@ describe("compileStatement()", () => {
     ["sql behind nested comments", { sql: "/* a /* b */ */ select 1" }, "/* a /* b */ */ select 1", []],
     ["sql behind comments", { sql: " -- a\n/* b */ (SELECT 1)" }, " -- a\n/* b */ (SELECT 1)", []],
   ])("makes %s", (_name, config, text, values) => {
-    expect(compileStatement(config)).toMatchObject({ text, values })
+    expect(compileStatement(config, "postgres")).toMatchObject({ text, values })
   })
 
   test("keeps values out of the text, whatever they are", () => {
@@ -55,12 +55,15 @@ describe("compileStatement()", () => {
       "😀",
     ]
     for (const value of hostile) {
-      const { text, values } = compileStatement({
-        operation: "update",
-        table: "t",
-        data: { a: value },
-        where: { b: value },
-      })
+      const { text, values } = compileStatement(
+        {
+          operation: "update",
+          table: "t",
+          data: { a: value },
+          where: { b: value },
+        },
+        "postgres",
+      )
       expect(text).toBe('update "t" set "a" = $1 where "b" = $2')
       expect(values).toEqual([value, value])
     }
@@ -81,16 +84,16 @@ describe("compileStatement()", () => {
     undefined,
     7,
   ])("refuses the table %j", (table) => {
-    expect(() => compileStatement({ operation: "select", table })).toThrow(Misconfigured)
+    expect(() => compileStatement({ operation: "select", table }, "postgres")).toThrow(Misconfigured)
   })
 
   test.each(['a"', "a b", "a.b", "", "1", "a=1 or", "ä"])("refuses the column %j", (column) => {
-    expect(() => compileStatement({ operation: "insert", table: "t", data: { [column]: 1 } })).toThrow(
-      /not a column name/,
-    )
-    expect(() => compileStatement({ operation: "delete", table: "t", where: { [column]: 1 } })).toThrow(
-      /not a column name/,
-    )
+    expect(() =>
+      compileStatement({ operation: "insert", table: "t", data: { [column]: 1 } }, "postgres"),
+    ).toThrow(/not a column name/)
+    expect(() =>
+      compileStatement({ operation: "delete", table: "t", where: { [column]: 1 } }, "postgres"),
+    ).toThrow(/not a column name/)
   })
 
   test("binds no object and no list", () => {
@@ -101,7 +104,7 @@ describe("compileStatement()", () => {
         { sql: "select $1", args: [value] },
       ]
       for (const config of configs)
-        expect(() => compileStatement(config), JSON.stringify(config)).toThrow(
+        expect(() => compileStatement(config, "postgres"), JSON.stringify(config)).toThrow(
           expect.objectContaining({ code: "value_not_scalar" }),
         )
     }
@@ -110,10 +113,10 @@ describe("compileStatement()", () => {
   test("refuses to change every row unless that is meant", () => {
     for (const operation of ["update", "delete"])
       for (const where of [undefined, null, {}])
-        expect(() => compileStatement({ operation, table: "t", data: { a: 1 }, where })).toThrow(
+        expect(() => compileStatement({ operation, table: "t", data: { a: 1 }, where }, "postgres")).toThrow(
           expect.objectContaining({ code: "where_required" }),
         )
-    expect(() => compileStatement({ operation: "delete", table: "t", allow_all: "yes" })).toThrow(
+    expect(() => compileStatement({ operation: "delete", table: "t", allow_all: "yes" }, "postgres")).toThrow(
       Misconfigured,
     )
   })
@@ -138,7 +141,9 @@ describe("compileStatement()", () => {
     "",
     "--",
   ])("refuses the statement %j", (sql) => {
-    expect(() => compileStatement({ sql })).toThrow(expect.objectContaining({ code: "sql_invalid" }))
+    expect(() => compileStatement({ sql }, "postgres")).toThrow(
+      expect.objectContaining({ code: "sql_invalid" }),
+    )
   })
 
   test.each([
@@ -160,12 +165,51 @@ describe("compileStatement()", () => {
     { sql: 7 },
     { sql: "select 1", args: { a: 1 } },
   ])("refuses %j", (config) => {
-    expect(() => compileStatement(config)).toThrow(expect.objectContaining({ code: "sql_invalid" }))
+    expect(() => compileStatement(config, "postgres")).toThrow(
+      expect.objectContaining({ code: "sql_invalid" }),
+    )
+  })
+})
+
+describe("compileStatement() for MySQL", () => {
+  test.each([
+    [
+      { operation: "insert", table: "shop.orders", data: { id: "o1", n: 5 } },
+      "insert into `shop`.`orders` (`id`, `n`) values (?, ?)",
+      ["o1", 5],
+    ],
+    [
+      { operation: "update", table: "t", data: { a: 1 }, where: { b: 2, c: null } },
+      "update `t` set `a` = ? where `b` = ? and `c` is null",
+      [1, 2],
+    ],
+    [{ sql: "update t set a = ? where b = ?", args: [1, "?"] }, "update t set a = ? where b = ?", [1, "?"]],
+  ])("makes %j", (config, text, values) => {
+    expect(compileStatement(config, "mysql")).toMatchObject({ text, values })
+  })
+
+  test("upserts in two steps, since MySQL's own form meets any unique key", () => {
+    const config = { operation: "upsert", table: "t", data: { n: 2 }, where: { id: "x" } }
+    expect(compileStatement(config, "mysql")).toMatchObject({
+      text: "update `t` set `n` = ? where `id` = ?",
+      values: [2, "x"],
+      otherwise: { text: "insert into `t` (`id`, `n`) values (?, ?)", values: ["x", 2] },
+    })
+  })
+
+  test.each([
+    { sql: "select $1", args: [1] },
+    { sql: "select ?" },
+    { sql: "call settle()" },
+    { operation: "delete", table: "Holdfast_Barrier", allow_all: true },
+  ])("refuses %j", (config) => {
+    expect(() => compileStatement(config, "mysql")).toThrow(expect.objectContaining({ code: "sql_invalid" }))
   })
 })
 
 describe("meetsExpectation()", () => {
-  const expectRows = (value: unknown) => compileStatement({ sql: "select 1", expect_rows: value }).expectRows
+  const expectRows = (value: unknown) =>
+    compileStatement({ sql: "select 1", expect_rows: value }, "postgres").expectRows
 
   test.each([
     [1, [1], [0, 2]],

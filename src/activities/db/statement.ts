@@ -2,15 +2,20 @@
  * From a db task's config to one SQL statement with bound scalars. Names come from the flow, are checked and quoted;
  * values are never part of the text. Rules: design 5 "DB", C36 of the security reference.
  */
-import { BARRIER_TABLE, readSql } from "../../contract/sql.ts"
+import { BARRIER_TABLE, readSql, type SqlDialect } from "../../contract/sql.ts"
 import { Misconfigured } from "../call.ts"
 
-export interface Statement {
-  text: string
-  values: Scalar[]
+export interface Statement extends SqlText {
   /** It can be read through a cursor. It may write all the same, by a function or in a `with`. */
   isQuery: boolean
   expectRows: RowExpectation | undefined
+  /** An upsert in two steps: what runs where the first one met no row. */
+  otherwise?: SqlText | undefined
+}
+
+export interface SqlText {
+  text: string
+  values: Scalar[]
 }
 
 export type Scalar = string | number | boolean | null
@@ -25,24 +30,21 @@ const COLUMN = new RegExp(`^${NAME}$`)
 const TABLE = new RegExp(`^${NAME}(\\.${NAME})?$`)
 
 /** Throws `Misconfigured`: `sql_invalid`, `value_not_scalar`, `where_required`, `expect_rows_invalid`. */
-export function compileStatement(config: Record<string, unknown>): Statement {
+export function compileStatement(config: Record<string, unknown>, dialect: SqlDialect): Statement {
   const expectRows = parseExpectation(config["expect_rows"])
-  const { text, values } = config["sql"] === undefined ? fromOperation(config) : fromSql(config)
-  return { text, values, isQuery: readSql(text).isQuery, expectRows }
+  const compiled = config["sql"] === undefined ? fromOperation(config, dialect) : fromSql(config, dialect)
+  return { ...compiled, isQuery: readSql(compiled.text, dialect).isQuery, expectRows }
 }
 
 export function meetsExpectation({ compare, count }: RowExpectation, rows: number): boolean {
   return compare === "=" ? rows === count : rows >= count
 }
 
-interface Compiled {
-  text: string
-  values: Scalar[]
-}
+type Compiled = Pick<Statement, "text" | "values" | "otherwise">
 
-function fromSql({ sql, args }: Record<string, unknown>): Compiled {
+function fromSql({ sql, args }: Record<string, unknown>, dialect: SqlDialect): Compiled {
   if (typeof sql !== "string") throw invalid("sql is not text")
-  const { flaw, parameters } = readSql(sql)
+  const { flaw, parameters } = readSql(sql, dialect)
   if (flaw !== undefined) throw invalid(`${flaw.message}: ${flaw.fix}`)
   if (args !== undefined && args !== null && !Array.isArray(args)) throw invalid("args is not a list")
   const values = (args ?? []).map((value: unknown, index: number) => toScalar(value, `args[${index}]`))
@@ -51,30 +53,37 @@ function fromSql({ sql, args }: Record<string, unknown>): Compiled {
   return { text: sql, values }
 }
 
-function fromOperation(config: Record<string, unknown>): Compiled {
-  const table = quoteTable(config["table"])
-  const data = toColumns(config["data"], "data")
-  const where = toColumns(config["where"], "where")
-  const bind = createBinder()
+function fromOperation(config: Record<string, unknown>, dialect: SqlDialect): Compiled {
+  const quote = QUOTES[dialect]
+  const table = quoteTable(config["table"], quote)
+  const data = toColumns(config["data"], "data", quote)
+  const where = toColumns(config["where"], "where", quote)
+  const compile = (write: (bind: Binder) => string): SqlText => {
+    const values: Scalar[] = []
+    const bind: Binder = (value) => {
+      const position = values.push(value)
+      return dialect === "mysql" ? "?" : `$${position}`
+    }
+    return { text: write(bind), values }
+  }
   switch (config["operation"]) {
     case "insert":
-      return { text: insert(table, needColumns(data, "data"), bind), values: bind.values }
-    case "upsert":
+      return compile((bind) => insert(table, needColumns(data, "data"), bind))
+    case "upsert": {
+      checkUpsert(needColumns(data, "data"), needColumns(where, "where"))
+      if (dialect === "postgres") return compile((bind) => upsert(table, data, where, bind))
+      // ON DUPLICATE KEY UPDATE would change a row that is equal in any other unique key.
       return {
-        text: upsert(table, needColumns(data, "data"), needColumns(where, "where"), bind),
-        values: bind.values,
-      }
-    case "update": {
-      const set = needColumns(data, "data").map(([column, value]) => `${column} = ${bind(value)}`)
-      return {
-        text: `update ${table} set ${set.join(", ")}${filter(where, config, bind)}`,
-        values: bind.values,
+        ...compile((bind) => update(table, data, bind) + conditions(where, bind)),
+        otherwise: compile((bind) => insert(table, [...where, ...data], bind)),
       }
     }
+    case "update":
+      return compile((bind) => update(table, needColumns(data, "data"), bind) + filter(where, config, bind))
     case "delete":
-      return { text: `delete from ${table}${filter(where, config, bind)}`, values: bind.values }
+      return compile((bind) => `delete from ${table}${filter(where, config, bind)}`)
     case "select":
-      return { text: `select * from ${table}${conditions(where, bind)}`, values: bind.values }
+      return compile((bind) => `select * from ${table}${conditions(where, bind)}`)
     default:
       throw invalid(
         `operation is ${JSON.stringify(config["operation"])}: expected insert, update, delete, upsert or select, or sql`,
@@ -83,27 +92,32 @@ function fromOperation(config: Record<string, unknown>): Compiled {
 }
 
 type Columns = [column: string, value: Scalar][]
-type Binder = ((value: Scalar) => string) & { values: Scalar[] }
+type Binder = (value: Scalar) => string
 
-function createBinder(): Binder {
-  const values: Scalar[] = []
-  return Object.assign((value: Scalar) => `$${values.push(value)}`, { values })
-}
+const QUOTES: Record<SqlDialect, string> = { postgres: '"', mysql: "`" }
 
 function insert(table: string, columns: Columns, bind: Binder): string {
   const names = columns.map(([column]) => column)
   return `insert into ${table} (${names.join(", ")}) values (${columns.map(([, value]) => bind(value)).join(", ")})`
 }
 
+function update(table: string, data: Columns, bind: Binder): string {
+  return `update ${table} set ${data.map(([column, value]) => `${column} = ${bind(value)}`).join(", ")}`
+}
+
 /** `where` names the columns of the unique key and their values, `data` what is set either way. */
-function upsert(table: string, data: Columns, where: Columns, bind: Binder): string {
+function checkUpsert(data: Columns, where: Columns): void {
   const key = where.map(([column]) => column)
   const twice = data.find(([column]) => key.includes(column))
   if (twice) throw invalid(`the column ${twice[0]} is in data and in where`)
   if (where.some(([, value]) => value === null))
     throw invalid("a null in where identifies no row: it cannot be upserted")
+}
+
+function upsert(table: string, data: Columns, where: Columns, bind: Binder): string {
+  const key = where.map(([column]) => column).join(", ")
   const set = data.map(([column]) => `${column} = excluded.${column}`)
-  return `${insert(table, [...where, ...data], bind)} on conflict (${key.join(", ")}) do update set ${set.join(", ")}`
+  return `${insert(table, [...where, ...data], bind)} on conflict (${key}) do update set ${set.join(", ")}`
 }
 
 function filter(where: Columns, config: Record<string, unknown>, bind: Binder): string {
@@ -122,12 +136,12 @@ function conditions(where: Columns, bind: Binder): string {
   return tests.length === 0 ? "" : ` where ${tests.join(" and ")}`
 }
 
-function toColumns(value: unknown, field: string): Columns {
+function toColumns(value: unknown, field: string, quote: string): Columns {
   if (value === undefined || value === null) return []
   if (typeof value !== "object" || Array.isArray(value)) throw invalid(`${field} is not an object of columns`)
   return Object.entries(value).map(([name, one]) => {
     if (!COLUMN.test(name)) throw invalid(`${JSON.stringify(name)} in ${field} is not a column name`)
-    return [`"${name}"`, toScalar(one, `${field}.${name}`)]
+    return [quote + name + quote, toScalar(one, `${field}.${name}`)]
   })
 }
 
@@ -136,15 +150,16 @@ function needColumns(columns: Columns, field: string): Columns {
   return columns
 }
 
-function quoteTable(table: unknown): string {
+function quoteTable(table: unknown, quote: string): string {
   if (typeof table !== "string" || !TABLE.test(table))
     throw invalid(
       `${JSON.stringify(table)} is not a table name: expected letters, digits and _, with a schema at most`,
     )
-  if (table.split(".").includes(BARRIER_TABLE)) throw invalid(`${BARRIER_TABLE} is the barrier's own table`)
+  if (table.toLowerCase().split(".").includes(BARRIER_TABLE))
+    throw invalid(`${BARRIER_TABLE} is the barrier's own table`)
   return table
     .split(".")
-    .map((part) => `"${part}"`)
+    .map((part) => quote + part + quote)
     .join(".")
 }
 

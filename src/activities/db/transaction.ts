@@ -6,11 +6,9 @@
  * T3 a connection that had a transport error is never used again.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { ClientBase, PoolClient, QueryResult, QueryResultRow } from "pg"
 import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
-import { leavesCommitOpen, sqlStateOf } from "./classify.ts"
-import type { Database } from "./database.ts"
+import { type BeginOptions, CommitRefused, type Database, type Queries, type Session } from "./database.ts"
 
 /** What is kept of an attempt for the way back. */
 const MARGIN_MS = 50
@@ -22,18 +20,18 @@ const COMMIT_PATIENCE_MS = 300
 
 export interface TransactionOptions {
   database: Database
-  access: "read only" | "read write"
+  access: BeginOptions["access"]
   /** Milliseconds since the epoch. */
   deadline: number
   signal: AbortSignal
 }
 
-/** One statement with bound values, always by the extended protocol, which takes exactly one. */
-export type Run = <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<QueryResult<Row>>
-
 export class TransactionFailed extends Error {
-  /** `connect`: nothing was sent. `work`: rolled back. `commit`: the answer to COMMIT is missing. */
-  readonly phase: "connect" | "work" | "commit"
+  /**
+   * `connect`: nothing was sent. `work`: rolled back. `torn`: rolled back, but for what cannot be. `commit`: the
+   * answer to COMMIT is missing.
+   */
+  readonly phase: "connect" | "work" | "torn" | "commit"
 
   constructor(phase: TransactionFailed["phase"], cause: Error) {
     super(cause.message, { cause })
@@ -54,91 +52,84 @@ export class RolledBack<T> extends Error {
 
 /** Throws `TransactionFailed`, or what `work` threw as `RolledBack`. */
 export async function inTransaction<T>(
-  options: TransactionOptions,
-  work: (run: Run) => Promise<T>,
+  { database, access, deadline, signal }: TransactionOptions,
+  work: (queries: Queries) => Promise<T>,
 ): Promise<T> {
-  const { signal } = options
-  const client = await acquire(options)
-  const backend = watchBackend(client, options)
+  const session = await acquire(database, signal)
+  const watch = watchSession(session, signal)
   try {
-    backend.own(await begin(client, options))
-    const run = createRun(client)
-    const result = await work((text, values) => {
-      signal.throwIfAborted()
-      return run(text, values)
-    })
+    await session.begin({ access, ...limitsUntil(deadline) })
     signal.throwIfAborted()
-    await backend.commit()
-    client.release()
+    const result = await work(untilAborted(session, signal))
+    signal.throwIfAborted()
+    await watch.commit()
+    session.release()
     return result
   } catch (thrown) {
     const error = toError(thrown)
-    if (backend.phase() === "commit" && isOpen(error)) {
-      client.release(error)
+    if (watch.phase() === "commit" && isOpen(error, database)) {
+      session.discard()
       throw new TransactionFailed("commit", error)
     }
-    await rollBack(client, signal)
-    if (error instanceof RolledBack) throw error
+    const end = await rollBack(session, signal)
     // After an abort the server's "canceled" is only the echo of our own reason.
-    throw new TransactionFailed("work", signal.aborted ? toError(signal.reason) : error)
+    const cause = signal.aborted ? toError(signal.reason) : error
+    if (end === "incomplete") throw new TransactionFailed("torn", cause)
+    if (error instanceof RolledBack) throw error
+    throw new TransactionFailed("work", cause)
   } finally {
-    backend.stop()
+    watch.stop()
   }
 }
 
-export function createRun(client: ClientBase): Run {
-  return (text, values = []) => {
-    const query = { text, values, queryMode: "extended" }
-    return client.query(query)
-  }
-}
-
-async function acquire({ database, signal }: TransactionOptions): Promise<PoolClient> {
-  const connecting = database.pool.connect()
+async function acquire(database: Database, signal: AbortSignal): Promise<Session> {
+  const opening = database.open()
   try {
-    return await abortable(connecting, signal)
+    return await abortable(opening, signal)
   } catch (thrown) {
     // It may still come, for nobody.
-    connecting.then(
-      (client) => client.release(),
+    opening.then(
+      (session) => session.release(),
       () => undefined,
     )
     throw new TransactionFailed("connect", toError(thrown))
   }
 }
 
-async function begin(client: PoolClient, { access, deadline }: TransactionOptions): Promise<number> {
-  const limit = Math.max(Math.floor(deadline - Date.now() - MARGIN_MS), 1)
+function limitsUntil(deadline: number): Pick<BeginOptions, "statementMs" | "lockMs"> {
+  const statementMs = Math.max(Math.floor(deadline - Date.now() - MARGIN_MS), 1)
   // A duplicate that waits for the first attempt's row must end by its lock, not by its statement.
-  const locks = Math.max(Math.floor(limit * 0.8), 1)
-  // Several statements come back as several results; the numbers are ours.
-  const results = (await client.query(
-    `begin isolation level read committed ${access};
-     set local statement_timeout = ${limit};
-     set local lock_timeout = ${locks};
-     set local idle_in_transaction_session_timeout = ${limit + MARGIN_MS};
-     select pg_backend_pid() as pid`,
-  )) as unknown as QueryResult<{ pid: number }>[]
-  return results.at(-1)?.rows[0]?.pid ?? 0
+  return { statementMs, lockMs: Math.max(Math.floor(statementMs * 0.8), 1) }
 }
 
-interface BackendWatch {
-  own(backend: number): void
+function untilAborted(session: Session, signal: AbortSignal): Queries {
+  return {
+    run(text, values) {
+      signal.throwIfAborted()
+      return session.run(text, values)
+    },
+    read(text, values, limit) {
+      signal.throwIfAborted()
+      return session.read(text, values, limit)
+    },
+  }
+}
+
+interface SessionWatch {
   commit(): Promise<void>
   phase(): "work" | "commit"
   stop(): void
 }
 
 /** Stops on the server what runs when the attempt is aborted. */
-function watchBackend(client: PoolClient, { database, signal }: TransactionOptions): BackendWatch {
-  let backend = 0
+function watchSession(session: Session, signal: AbortSignal): SessionWatch {
   let phase: "work" | "commit" = "work"
   let over = false
   const stopWork = async (): Promise<void> => {
-    if (backend !== 0) await database.cancel(backend)
+    await session.cancel()
     await sleep(CANCEL_PATIENCE_MS, undefined, { ref: false })
-    // The server did not listen: without its connection it rolls back by itself. Rejects only when it is closed.
-    if (!over) await client.end().catch(() => undefined)
+    // The server did not listen: without its connection it rolls back by itself.
+    if (!over) session.discard()
   }
   const onAbort = (): void => {
     // Never rejects.
@@ -146,17 +137,9 @@ function watchBackend(client: PoolClient, { database, signal }: TransactionOptio
   }
   signal.addEventListener("abort", onAbort, { once: true })
   return {
-    own(pid) {
-      backend = pid
-      signal.throwIfAborted()
-    },
     async commit() {
       phase = "commit"
-      const { command } = await withPatience(client.query("commit"), signal)
-      if (command === "COMMIT") return
-      // A transaction that had failed silently: the server says so in the command's tag.
-      phase = "work"
-      throw new Error(`the server answered COMMIT with ${command}`)
+      await withPatience(session.commit(), signal)
     },
     phase: () => phase,
     stop() {
@@ -183,17 +166,19 @@ async function withPatience<T>(commit: Promise<T>, signal: AbortSignal): Promise
 }
 
 /** After this the transaction is gone: by the server's word, or because its connection is. Never rejects. */
-async function rollBack(client: PoolClient, signal: AbortSignal): Promise<void> {
+async function rollBack(session: Session, signal: AbortSignal): Promise<"complete" | "incomplete"> {
   try {
-    await abortable(client.query("rollback"), AbortSignal.timeout(ROLLBACK_PATIENCE_MS))
+    const end = await abortable(session.rollBack(), AbortSignal.timeout(ROLLBACK_PATIENCE_MS))
     // A late cancel of this attempt must not meet the next one's statement.
-    client.release(signal.aborted)
-  } catch (thrown) {
-    client.release(toError(thrown))
+    if (signal.aborted) session.discard()
+    else session.release()
+    return end
+  } catch {
+    session.discard()
+    return "complete"
   }
 }
 
-function isOpen(error: Error): boolean {
-  const state = sqlStateOf(error)
-  return state === undefined || leavesCommitOpen(state)
+function isOpen(error: Error, database: Database): boolean {
+  return !(error instanceof CommitRefused) && database.readError(error)?.leavesCommitOpen !== false
 }

@@ -69,6 +69,15 @@ describe("db config", () => {
     expect(problems(config)).toContain(problem)
   })
 
+  test("reads SQL as the connection's database does", () => {
+    const on = (sql: string, args: unknown[] = []) =>
+      problemsOf(flow([db("reserve", { sql, args })]), [{ name: "inventory", kind: "mysql" }])
+    expect(on("update `stock` set a = ? # 'x", [1])).toEqual([])
+    expect(on("update stock set a = $1", [1])).toEqual(["args_mismatch /tasks/0/config/args"])
+    expect(on("call settle()")).toEqual(["sql_not_allowed /tasks/0/config/sql"])
+    expect(on("/*! delete from stock */ select 1")).toEqual(["sql_not_allowed /tasks/0/config/sql"])
+  })
+
   test.each([
     [1, 1],
     ["1", 1],

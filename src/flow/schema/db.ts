@@ -1,6 +1,6 @@
 /** Kind `db`: one statement, in one database transaction with its barrier row. */
 import { z } from "zod"
-import { BARRIER_TABLE, readSql } from "../../contract/sql.ts"
+import { BARRIER_TABLE, readSql, type SqlDialect } from "../../contract/sql.ts"
 import { pointerTo, quote } from "../problem.ts"
 import { type Fields, isObject, type Place, readObject } from "../read-object.ts"
 import { connectionName, constantText, scalar, words } from "./fields.ts"
@@ -26,7 +26,7 @@ const DbConfig = z.strictObject({
   operation: words(["insert", "update", "delete", "upsert", "select"]).optional(),
   table: constantText("the table")
     .regex(TABLE, { error: "expected a table name, such as orders or shop.orders" })
-    .refine((table) => !table.split(".").includes(BARRIER_TABLE), {
+    .refine((table) => !table.toLowerCase().split(".").includes(BARRIER_TABLE), {
       error: `${BARRIER_TABLE} is the barrier's own table`,
       params: { code: "sql_reserved" },
     })
@@ -45,7 +45,6 @@ type DbFields = Fields<typeof DbConfig>
 export const readDbConfig: ReadConfig = (raw, place) => {
   const fields = readObject(DbConfig, raw, place)
   checkForm(raw, fields, place)
-  checkStatement(fields, raw, place)
   const reading: KindReading = {
     config: {
       ...raw,
@@ -68,24 +67,30 @@ function toExpectation(rows: number | string): number | string {
   return rows.startsWith(">=") ? `>=${Number(rows.slice(2))}` : Number(rows)
 }
 
-/** A function that writes must be declared (`effect: keyed`): such a statement runs in a read-only transaction. */
+/**
+ * A function that writes must be declared (`effect: keyed`): such a statement runs in a read-only transaction. What
+ * MySQL reads differently is refused there, or not seen as a read.
+ */
 function readsOnly({ operation, sql }: DbFields): boolean {
-  return operation === "select" || (sql !== undefined && readSql(sql).firstWord === "select")
+  return operation === "select" || (sql !== undefined && readSql(sql, "postgres").firstWord === "select")
 }
 
 /** The statement must leave the barrier's transaction as it is, and get as many values as it asks for. */
-function checkStatement({ sql, args }: DbFields, raw: Record<string, unknown>, place: Place): void {
-  if (sql === undefined) return
-  const { flaw, parameters } = readSql(sql)
+export function checkSql(
+  { sql, args = [] }: Record<string, unknown>,
+  dialect: SqlDialect,
+  place: Place,
+): void {
+  // What is wrong in itself has been reported.
+  if (typeof sql !== "string" || !Array.isArray(args)) return
+  const { flaw, parameters } = readSql(sql, dialect)
   if (flaw !== undefined) place.report({ pointer: pointerTo(place.pointer, "sql"), ...flaw })
-  const given = args?.length ?? 0
-  // Values that are wrong in themselves have been reported.
-  if (parameters === given || (args === undefined && raw["args"] !== undefined)) return
+  if (parameters === args.length) return
   place.report({
     pointer: pointerTo(place.pointer, "args"),
     code: "args_mismatch",
-    message: `the statement has ${parameters} parameters, and args has ${given} values`,
-    fix: "give one value for each of $1, $2, ...",
+    message: `the statement has ${parameters} parameters, and args has ${args.length} values`,
+    fix: `give one value for each ${dialect === "mysql" ? "?" : "of $1, $2, ..."}`,
   })
 }
 

@@ -2,18 +2,13 @@
  * What a SQLSTATE says of a transaction that was not committed. Normative table: transactions reference, 6.5. A
  * server that reports an error before COMMIT has rolled back, so what is not in the table was not executed.
  */
-import type { FailureClass } from "../../contract/statuses.ts"
+import type { SqlFinding } from "../database.ts"
 
-export interface SqlFinding {
-  class: FailureClass
-  left?: "unknown"
-  /** A conflict with another transaction: the whole one may be run again at once. */
-  conflict?: boolean
-}
+export type StateFinding = Pick<SqlFinding, "class" | "left" | "conflict">
 
 const PROTOCOL_VIOLATION = "08P01"
 
-const EXACT: Record<string, SqlFinding> = {
+const EXACT: Record<string, StateFinding> = {
   // Of another transaction that the statement committed elsewhere: ours has been rolled back.
   "08007": { class: "unknown" },
   // The server's word for a message that does not fit, such as one with too few values.
@@ -32,7 +27,7 @@ const EXACT: Record<string, SqlFinding> = {
 }
 
 /** By the first two characters. */
-const CLASSES: Record<string, SqlFinding> = {
+const CLASSES: Record<string, StateFinding> = {
   "08": { class: "not_executed" },
   "53": { class: "not_executed" },
   "22": { class: "refused" },
@@ -52,7 +47,7 @@ const CLASSES: Record<string, SqlFinding> = {
 }
 
 /** @param severity as the server sent it. */
-export function classifySqlState(state: string, severity?: string): SqlFinding {
+export function classifySqlState(state: string, severity?: string): StateFinding {
   // PgBouncer has no other code for what goes wrong in itself, and ends the connection with it.
   if (state === PROTOCOL_VIOLATION && severity === "FATAL") return { class: "not_executed" }
   return EXACT[state] ?? CLASSES[state.slice(0, 2)] ?? { class: "not_executed" }
@@ -68,4 +63,17 @@ export function sqlStateOf(error: Error): string | undefined {
   const isState = "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code)
   // Node's own codes may have five letters too (EPIPE); only the server's errors have a severity.
   return isState && "severity" in error ? (error.code as string) : undefined
+}
+
+/** `undefined` for an error of the connection. */
+export function readPostgresError(error: Error): SqlFinding | undefined {
+  const state = sqlStateOf(error)
+  if (state === undefined) return undefined
+  const severity = "severity" in error && typeof error.severity === "string" ? error.severity : undefined
+  return {
+    ...classifySqlState(state, severity),
+    code: `SQLSTATE_${state}`,
+    leavesCommitOpen: leavesCommitOpen(state),
+    writesInRead: state === "25006",
+  }
 }

@@ -1,13 +1,10 @@
+/** What only Postgres does. What every database does: activities-databases.test.ts. */
 import { randomBytes } from "node:crypto"
-import { createServer, connect, type Socket } from "node:net"
-import { once } from "node:events"
 import pg from "pg"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { AttemptAborted, type CallRequest, type Connector } from "../../src/activities/call.ts"
+import { type CallRequest, type Connector } from "../../src/activities/call.ts"
 import {
   brief,
-  closedGuard,
-  closedPort,
   connectionsOf,
   createCall,
   identity,
@@ -16,8 +13,8 @@ import {
   until,
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
-import { installBarrier } from "../../src/activities/index.ts"
-import type { PostgresConnection } from "../../src/contract/connections.ts"
+import { installPostgresBarrier } from "../../src/activities/index.ts"
+import type { DbConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 
 let database: TestDatabase
@@ -52,11 +49,11 @@ afterEach(async () => {
 })
 
 function connectorTo(
-  more: Partial<PostgresConnection> = {},
+  more: Partial<DbConnection> = {},
   password = url.password,
   guard = localGuard,
 ): Connector {
-  const connection: PostgresConnection = {
+  const connection: DbConnection = {
     name: "inventory",
     kind: "postgres",
     host: "127.0.0.1",
@@ -108,80 +105,6 @@ describe("a db task", () => {
       result: { rows: [{ id: "1" }], row_count: 1 },
       applied_at: expect.any(Date),
     })
-  })
-
-  test("answers a repeat with the stored result, also from another worker", async () => {
-    const request = call({ sql: charge, args: ["once", "x"] })
-    const first = await connectorTo().call(request)
-    const again = await connectorTo().call({ ...request, identity: { ...request.identity, attempt: 2 } })
-    expect(again).toMatchObject({ class: "done", note: "replayed from the barrier" })
-    expect(again.class === "done" && again.output).toEqual(first.class === "done" && first.output)
-    expect(await effects("once")).toBe(1)
-  })
-
-  test("fifty copies at once make one effect and fifty equal answers", async () => {
-    const connector = connectorTo({ pool_size: 20 })
-    const request = call({ sql: charge, args: ["storm", "x"] }, { budgetMs: 20_000 })
-    const copies = Array.from({ length: 50 }, () => ({ ...request, signal: new AbortController().signal }))
-    const verdicts = await Promise.all(copies.map((copy) => connector.call(copy)))
-    expect(
-      new Set(
-        verdicts.map((verdict) => JSON.stringify(verdict.class === "done" ? verdict.output : brief(verdict))),
-      ),
-    ).toEqual(new Set(['{"rows":[{"id":"1"}],"row_count":1}']))
-    expect(await effects("storm")).toBe(1)
-  })
-
-  test("refuses another request under the same key, and takes it as another generation", async () => {
-    const connector = connectorTo()
-    await connector.call(call({ sql: charge, args: ["k", "1"] }, { transaction: "reuse" }))
-    const other = call({ sql: charge, args: ["k", "2"] }, { transaction: "reuse" })
-    expect(brief(await connector.call(other))).toEqual({ class: "misconfigured", code: "key_reused" })
-    const next = call({ sql: charge, args: ["k", "2"] }, { transaction: "reuse", generation: 2 })
-    expect((await connector.call(next)).class).toBe("done")
-    expect(await effects("k")).toBe(2)
-  })
-
-  test.each(["BLOCKED", "COMPENSATED"])("comes too late after compensation: %s", async (state) => {
-    const connector = connectorTo()
-    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-    const request = call({ sql: charge, args: ["late", "x"] }, { transaction: `late-${state}` })
-    await admin.query(
-      "insert into holdfast_barrier (txn, task, generation, state) values ($1, 'pay', 1, $2)",
-      [`acme/late-${state}`, state],
-    )
-    expect(await connector.call(request)).toMatchObject({
-      class: "refused",
-      code: "rejected_after_compensation",
-      barrier: true,
-    })
-    expect(await effects("late")).toBe(0)
-  })
-
-  test("carries out S1's operations", async () => {
-    const connector = connectorTo()
-    const run = async (config: object) => {
-      const verdict = await connector.call(call(config))
-      if (verdict.class !== "done") throw new Error(`${verdict.code}: ${verdict.message}`)
-      return verdict.output
-    }
-    const table = "public.stock"
-    expect(await run({ operation: "insert", table, data: { sku: "B'; --", on_hand: 5 } })).toEqual({
-      rows: [],
-      row_count: 1,
-    })
-    expect(
-      await run({ operation: "update", table, data: { reserved: 2 }, where: { sku: "B'; --" } }),
-    ).toMatchObject({ row_count: 1 })
-    const upsert = { operation: "upsert", table, data: { on_hand: 7 }, where: { sku: "C" } }
-    expect(await run(upsert)).toMatchObject({ row_count: 1 })
-    expect(await run({ ...upsert, data: { on_hand: 8 } })).toMatchObject({ row_count: 1 })
-    expect(await run({ operation: "delete", table, where: { sku: "A" } })).toMatchObject({ row_count: 1 })
-    const { rows } = await admin.query("select * from stock order by sku")
-    expect(rows).toEqual([
-      { sku: "B'; --", on_hand: 5, reserved: 2 },
-      { sku: "C", on_hand: 8, reserved: 0 },
-    ])
   })
 
   test("reads without a barrier, in a read-only transaction", async () => {
@@ -396,13 +319,6 @@ describe("a db task", () => {
 })
 
 describe("stopping and breaking", () => {
-  const isRunning = async (text: string): Promise<boolean> =>
-    (
-      await admin.query(
-        "select 1 from pg_stat_activity where state = 'active' and query like $1 and pid <> pg_backend_pid()",
-        [`%${text}%`],
-      )
-    ).rowCount === 1
   const backendOf = async (text: string): Promise<number> => {
     let pid = 0
     await until(async () => {
@@ -416,27 +332,6 @@ describe("stopping and breaking", () => {
     return pid
   }
 
-  test.each(["attempt_timeout", "attempt_cancelled"] as const)(
-    "%s stops the statement on the server, and waits for the rollback",
-    async (code) => {
-      const connector = connectorTo()
-      await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-      const controller = new AbortController()
-      const sql = `insert into effect (txn) select 'stopped' from pg_sleep(20) /* ${code} */`
-      const ended = connector.call(
-        call({ sql }, { signal: controller.signal, budgetMs: 30_000, transaction: code }),
-      )
-      await until(() => isRunning(code))
-      const stoppedAt = Date.now()
-      controller.abort(new AttemptAborted(code, "stopped by the test"))
-      expect(await ended).toMatchObject({ class: "not_executed", code })
-      expect(Date.now() - stoppedAt).toBeLessThan(5_000)
-      expect(await isRunning(code)).toBe(false)
-      expect(await barrierOf(code)).toBeUndefined()
-      expect(await effects("stopped")).toBe(0)
-    },
-  )
-
   test("a backend that is killed before COMMIT was not executed, and the next attempt works", async () => {
     const connector = connectorTo({ pool_size: 1 })
     await connector.call(call({ sql: charge, args: ["warm", "up"] }))
@@ -447,17 +342,6 @@ describe("stopping and breaking", () => {
     expect(await effects("killed")).toBe(0)
     expect((await connector.call(request)).class).toBe("done")
     expect(await effects("killed")).toBe(1)
-  })
-
-  test("an idle connection that was killed is replaced", async () => {
-    const connector = connectorTo({ pool_size: 1 })
-    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-    await admin.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holdfast'",
-    )
-    const request = call({ sql: charge, args: ["after", "kill"] })
-    await until(async () => (await connector.call(request)).class === "done")
-    expect(await effects("after")).toBe(1)
   })
 
   test("wrong credentials and a missing database are mistakes", async () => {
@@ -492,19 +376,6 @@ describe("stopping and breaking", () => {
     expect((await connectorTo().call(request)).class).toBe("done")
   })
 
-  test("a closed port is not_executed, a guarded address misconfigured", async () => {
-    const request = call({ sql: charge, args: ["a", "b"] })
-    expect(brief(await connectorTo({ port: await closedPort() }).call(request))).toEqual({
-      class: "not_executed",
-      code: "ECONNREFUSED",
-    })
-    for (const host of ["127.0.0.1", "localhost", "0x7f000001"])
-      expect(brief(await connectorTo({ host }, url.password, closedGuard).call(request)), host).toEqual({
-        class: "misconfigured",
-        code: "address_blocked",
-      })
-  })
-
   test("a role that may not create the barrier table is told what to do", async () => {
     const other = await createTestDatabase("empty")
     const otherUrl = new URL(other.url)
@@ -520,119 +391,13 @@ describe("stopping and breaking", () => {
     const connector = connectorTo({ user: role, database: otherUrl.pathname.slice(1) }, "apppassword")
     const request = call({ sql: charge, args: ["a", "b"] })
     expect(await connector.call(request)).toMatchObject({ class: "misconfigured", code: "barrier_missing" })
-    await Promise.all([installBarrier(owner), installBarrier(owner)])
+    await Promise.all([installPostgresBarrier(owner), installPostgresBarrier(owner)])
     await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
     expect((await connector.call(request)).class).toBe("done")
   })
 })
 
-/** Between the worker and the server; drops what the server says from the COMMIT on. */
-async function startProxy() {
-  const sockets = new Set<Socket>()
-  const state = {
-    muteFromCommit: false,
-    dropCommit: false,
-    refuseAfterCommit: false,
-    refuse: false,
-    commits: 0,
-  }
-  const server = createServer((near) => {
-    if (state.refuse) return void near.destroy()
-    const far = connect(Number(url.port), "127.0.0.1")
-    let mute = false
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on("error", () => {})
-      socket.on("close", () => sockets.delete(socket))
-    }
-    near.on("data", (data: Buffer) => {
-      const isCommit = data.includes(Buffer.from("commit\0"))
-      if (isCommit) state.commits++
-      if (isCommit && state.refuseAfterCommit) state.refuse = true
-      if (isCommit && state.dropCommit) return void near.destroy()
-      if (isCommit && state.muteFromCommit) mute = true
-      return void far.write(data)
-    })
-    far.on("data", (data: Buffer) => {
-      if (mute) near.destroy()
-      else near.write(data)
-    })
-    near.on("close", () => far.destroy())
-    far.on("close", () => near.destroy())
-    return undefined
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  cleanups.push(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("no port")
-  return Object.assign(state, { port: address.port })
-}
-
-test("a statement whose server cannot be told to stop ends with its connection", async () => {
-  const proxy = await startProxy()
-  const connector = connectorTo({ port: proxy.port })
-  await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-  proxy.refuse = true
-  const controller = new AbortController()
-  const sql = "insert into effect (txn) select 'deaf' from pg_sleep(20)"
-  const ended = connector.call(call({ sql }, { signal: controller.signal, budgetMs: 30_000 }))
-  const running = "select 1 from pg_stat_activity where state = 'active' and query = $1"
-  await until(async () => (await admin.query(running, [sql])).rowCount === 1)
-  const stoppedAt = Date.now()
-  controller.abort(new AttemptAborted("attempt_timeout", "stopped by the test"))
-  expect(brief(await ended)).toEqual({ class: "not_executed", code: "attempt_timeout" })
-  expect(Date.now() - stoppedAt).toBeLessThan(5_000)
-  await admin.query("select pg_cancel_backend(pid) from pg_stat_activity where query = $1", [sql])
-  expect(await effects("deaf")).toBe(0)
-})
-
-describe("a lost COMMIT", () => {
-  test("that was carried out is found by its barrier row", async () => {
-    const proxy = await startProxy()
-    const connector = connectorTo({ port: proxy.port })
-    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-    proxy.muteFromCommit = true
-    const request = call({ sql: charge, args: ["lost", "reply"] })
-    expect(await connector.call(request)).toMatchObject({
-      class: "done",
-      output: { rows: [{ id: expect.any(String) }], row_count: 1 },
-      note: "replayed from the barrier",
-    })
-    expect(proxy.commits).toBe(2)
-    expect(await effects("lost")).toBe(1)
-  })
-
-  test("that never arrived is proven not executed", async () => {
-    const proxy = await startProxy()
-    const connector = connectorTo({ port: proxy.port })
-    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-    proxy.dropCommit = true
-    const request = call({ sql: charge, args: ["dropped", "x"] })
-    expect(brief(await connector.call(request))).toEqual({ class: "not_executed", code: "commit_lost" })
-    expect(await effects("dropped")).toBe(0)
-    proxy.dropCommit = false
-    expect((await connector.call(request)).class).toBe("done")
-    expect(await effects("dropped")).toBe(1)
-  })
-
-  test("stays unknown when the database cannot be asked, and the next attempt finds out", async () => {
-    const proxy = await startProxy()
-    const connector = connectorTo({ port: proxy.port })
-    await connector.call(call({ sql: charge, args: ["warm", "up"] }))
-    proxy.muteFromCommit = true
-    proxy.refuseAfterCommit = true
-    const request = call({ sql: charge, args: ["gone", "x"] })
-    expect(brief(await connector.call(request))).toEqual({ class: "unknown", code: "commit_lost" })
-    proxy.muteFromCommit = false
-    proxy.refuse = false
-    expect(await connector.call(request)).toMatchObject({ class: "done", note: "replayed from the barrier" })
-    expect(await effects("gone")).toBe(1)
-  })
-
+describe("a COMMIT", () => {
   test("whose constraint fails at COMMIT is a refusal", async () => {
     await admin.query(
       "create table if not exists parent (id int primary key); create table if not exists child (id int references parent deferrable initially deferred)",
@@ -642,44 +407,5 @@ describe("a lost COMMIT", () => {
       code: "SQLSTATE_23503",
     })
     expect((await admin.query("select * from child")).rows).toEqual([])
-  })
-})
-
-describe("a storm of killed backends", () => {
-  test("never makes two effects, and every call ends", async () => {
-    const connectors = [connectorTo({ pool_size: 8 }), connectorTo({ pool_size: 8 })]
-    await connectors[0]?.call(call({ sql: charge, args: ["warm", "up"] }))
-    const storming = { on: true }
-    const storm = (async () => {
-      while (storming.on) {
-        await admin.query(
-          `select pg_terminate_backend(pid) from pg_stat_activity
-            where application_name = 'holdfast' and datname = current_database() and state <> 'idle' order by random() limit 1`,
-        )
-        await new Promise((resolve) => setTimeout(resolve, 15))
-      }
-    })()
-    const transactions = Array.from({ length: 150 }, (_, index) => `storm-${index}`)
-    const sql = "insert into effect (txn) select $1 from pg_sleep(random() * 0.01)"
-    const finish = async (transaction: string, connector: Connector): Promise<void> => {
-      for (let attempt = 1; attempt <= 100; attempt++) {
-        const request = call({ sql, args: [transaction] }, { transaction, budgetMs: 5_000 })
-        if ((await connector.call(request)).class === "done") return
-      }
-      throw new Error(`${transaction} did not end`)
-    }
-    for (let from = 0; from < transactions.length; from += 15)
-      await Promise.all(
-        transactions
-          .slice(from, from + 15)
-          .flatMap((one) => connectors.map((connector) => finish(one, connector))),
-      )
-    storming.on = false
-    await storm
-    const { rows } = await admin.query(
-      "select txn, count(*)::int as n from effect where txn like 'storm-%' group by txn",
-    )
-    expect(rows).toHaveLength(transactions.length)
-    expect(rows.filter(({ n }) => n !== 1)).toEqual([])
   })
 })

@@ -2,7 +2,7 @@
 import type { Pool, PoolClient } from "pg"
 import { BARRIER_TABLE } from "../../contract/sql.ts"
 import { Misconfigured } from "../call.ts"
-import { sqlStateOf } from "../db/classify.ts"
+import { sqlStateOf } from "../db/postgres/classify.ts"
 import { toError } from "../../contract/errors.ts"
 
 const CREATE = `
@@ -24,7 +24,7 @@ create table if not exists ${BARRIER_TABLE} (
 const LOCK = 0x686f6c64
 
 /** Creates the table where it is missing. Throws `Misconfigured` (`barrier_missing`) when the role may not. */
-export async function installBarrier(pool: Pool): Promise<void> {
+export async function installPostgresBarrier(pool: Pool): Promise<void> {
   const client = await pool.connect()
   try {
     await install(client)

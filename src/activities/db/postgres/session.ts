@@ -1,0 +1,63 @@
+import type { ClientBase, QueryResult, QueryResultRow } from "pg"
+import { CommitRefused, type RowSet, type Session } from "../database.ts"
+import type { Scalar } from "../statement.ts"
+
+export interface SessionEnds {
+  release: () => void
+  /** Does not throw. */
+  discard: () => void
+  /** Never rejects. */
+  cancel: (backend: number) => Promise<void>
+}
+
+/** Statements go by the extended protocol, which takes exactly one. */
+export function createPostgresSession(client: ClientBase, ends: SessionEnds): Session {
+  let backend = 0
+  let ended = false
+  const end = (how: () => void): void => {
+    if (ended) return
+    ended = true
+    how()
+  }
+  const run = async (text: string, values: readonly Scalar[] = []): Promise<RowSet> => {
+    const query = { text, values: [...values], queryMode: "extended" }
+    return toRowSet(await client.query<QueryResultRow>(query))
+  }
+  return {
+    run,
+    /** Through a cursor, so that a query without a limit does not fill the worker's memory. */
+    async read(text, values, limit) {
+      await run(`declare holdfast_rows no scroll cursor for ${text}`, values)
+      return run(`fetch forward ${limit} from holdfast_rows`)
+    },
+    async begin({ access, statementMs, lockMs }) {
+      // Several statements come back as several results; the numbers are ours.
+      const results = (await client.query(
+        `begin isolation level read committed ${access};
+         set local statement_timeout = ${statementMs};
+         set local lock_timeout = ${lockMs};
+         set local idle_in_transaction_session_timeout = ${statementMs + 50};
+         select pg_backend_pid() as pid`,
+      )) as unknown as QueryResult<{ pid: number }>[]
+      backend = results.at(-1)?.rows[0]?.pid ?? 0
+    },
+    async commit() {
+      const { command } = await client.query("commit")
+      // Of a transaction that had failed silently: the server says so in the command's tag.
+      if (command !== "COMMIT") throw new CommitRefused(`the server answered COMMIT with ${command}`)
+    },
+    async rollBack() {
+      await client.query("rollback")
+      return "complete"
+    },
+    async cancel() {
+      if (backend !== 0) await ends.cancel(backend)
+    },
+    release: () => end(ends.release),
+    discard: () => end(ends.discard),
+  }
+}
+
+function toRowSet({ rows, rowCount }: QueryResult<QueryResultRow>): RowSet {
+  return { rows, count: rowCount ?? 0 }
+}

@@ -1,0 +1,131 @@
+import pg from "pg"
+import type { DbConnection } from "../../src/contract/connections.ts"
+import { createTestDatabase } from "./database.ts"
+import { mariadb, startMariaDb } from "./mariadb.ts"
+
+/** A database with the tables of the suite, and an administrator's view of it. */
+export interface BusinessDatabase {
+  connection: Omit<DbConnection, "name" | "password_secret">
+  password: string
+  /** Values are ?. */
+  query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** What runs now and contains this text. */
+  backendsOf(text: string): Promise<number[]>
+  /** Of the connector's connections that are at work, or of all. */
+  kill(which: "working" | "all"): Promise<void>
+  drop(): Promise<void>
+}
+
+/** What differs in the words of the suite's statements. */
+export interface BusinessDialect {
+  name: string
+  open(): Promise<BusinessDatabase>
+  /** Inserts an effect after that many seconds. Takes txn and note. */
+  slowCharge(seconds: string): string
+  code: { duplicate: string; unknownTable: string; killed: RegExp }
+  placeholder(position: number): string
+}
+
+const TABLES = `
+  create table stock (sku varchar(64) primary key, on_hand integer not null check (on_hand >= 0), reserved integer not null default 0);
+  create table effect (id $SERIAL primary key, txn varchar(128) not null, note varchar(64));
+`
+
+const postgres: BusinessDialect = {
+  name: "Postgres",
+  slowCharge: (seconds) => `insert into effect (txn, note) select $1, $2 from pg_sleep(${seconds})`,
+  code: {
+    duplicate: "SQLSTATE_23505",
+    unknownTable: "SQLSTATE_42P01",
+    killed: /^(SQLSTATE_57P01|connection_lost)$/,
+  },
+  placeholder: (position) => `$${position}`,
+  async open() {
+    const database = await createTestDatabase("empty")
+    const url = new URL(database.url)
+    const pool = new pg.Pool({ connectionString: database.url, max: 4 })
+    pool.on("error", () => {})
+    await pool.query(TABLES.replace("$SERIAL", "bigint generated always as identity"))
+    const ours = "application_name = 'holdfast' and datname = current_database()"
+    return {
+      connection: {
+        kind: "postgres",
+        host: "127.0.0.1",
+        port: Number(url.port),
+        database: url.pathname.slice(1),
+        user: url.username,
+      },
+      password: url.password,
+      async query(sql, values = []) {
+        let position = 0
+        return (
+          await pool.query(
+            sql.replaceAll("?", () => `$${++position}`),
+            values,
+          )
+        ).rows
+      },
+      async backendsOf(text) {
+        const sql = `select pid from pg_stat_activity where ${ours} and state = 'active' and query like $1`
+        return (await pool.query<{ pid: number }>(sql, [`%${text}%`])).rows.map(({ pid }) => pid)
+      },
+      async kill(which) {
+        const some = which === "all" ? "" : "and state <> 'idle' order by random() limit 1"
+        await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours} ${some}`)
+      },
+      async drop() {
+        await pool.end()
+        await database.drop()
+      },
+    }
+  },
+}
+
+const mariaDb: BusinessDialect = {
+  name: "MariaDB",
+  slowCharge: (seconds) =>
+    `insert into effect (txn, note) select ?, ? from (select sleep(${seconds})) as slow`,
+  code: {
+    duplicate: "MYSQL_1062",
+    unknownTable: "MYSQL_1146",
+    killed: /^(MYSQL_1927|connection_lost)$/,
+  },
+  placeholder: () => "?",
+  async open() {
+    const server = await startMariaDb(mariadb ?? "mariadbd")
+    const admin = await server.connect()
+    await admin.query(TABLES.replace("$SERIAL", "bigint auto_increment"))
+    const ours = `user = '${server.user}'`
+    const query = async (sql: string, values: unknown[] = []) => {
+      const [rows] = await admin.query(sql, values)
+      // Of a select: one object a row.
+      return rows as Record<string, unknown>[]
+    }
+    const { port, database, user, password } = server
+    return {
+      connection: { kind: "mysql", host: "127.0.0.1", port, database, user },
+      password,
+      query,
+      async backendsOf(text) {
+        const rows = await query(
+          `select id from information_schema.processlist where ${ours} and command in ('Query', 'Execute') and info like ?`,
+          [`%${text}%`],
+        )
+        return rows.map(({ id }) => Number(id))
+      },
+      async kill(which) {
+        const some = which === "all" ? "" : "and command <> 'Sleep' order by rand() limit 1"
+        const rows = await query(`select id from information_schema.processlist where ${ours} ${some}`)
+        // It may have ended by itself.
+        for (const { id } of rows) await admin.query(`kill ${String(id)}`).catch(() => undefined)
+      },
+      async drop() {
+        await admin.end()
+        await server.stop()
+      },
+    }
+  },
+}
+
+/** Those whose server is there. */
+export const businessDialects = mariadb === undefined ? [postgres] : [postgres, mariaDb]
