@@ -7,12 +7,11 @@
  *    is published then.
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
-import { Socket } from "node:net"
 import type { Channel, Connection, ConnectionOptions, Envelope, ReturnedMessage } from "rabbitmq-client"
 import type { RabbitmqConnection } from "../../../contract/connections.ts"
 import { toError } from "../../../contract/errors.ts"
 import { abortable } from "../../abortable.ts"
-import { AttemptAborted } from "../../call.ts"
+import { AttemptAborted, Misconfigured } from "../../call.ts"
 import { serverName } from "../../outbound/dial.ts"
 import {
   BrokerRefused,
@@ -24,6 +23,7 @@ import {
 } from "../driver.ts"
 import { loadLibrary } from "../load-library.ts"
 import { classifyChannelClose, classifyConnectionClose, replyCodeOf } from "./classify.ts"
+import { limitFrames, socketOf } from "./internals.ts"
 import type { RabbitmqMessage } from "./message.ts"
 import { listenForReply, type ReplyListener } from "./replies.ts"
 
@@ -79,6 +79,12 @@ async function openConnection(
   const { Connection } = await loadLibrary(() => import("rabbitmq-client"), "rabbitmq-client")
   if (state.broken !== undefined) throw state.broken
   const connection = new Connection(options)
+  const socket = socketOf(connection)
+  if (socket === undefined) {
+    connection.unsafeDestroy()
+    throw new Misconfigured("driver_unfit", "this version of rabbitmq-client cannot be used: expected 5.0.8")
+  }
+  limitFrames(socket, FRAME_MAX_BYTES)
   await new Promise<void>((resolve, reject) => {
     state.end = (error) => {
       state.broken ??= error
@@ -92,7 +98,7 @@ async function openConnection(
     connection.on("connection.unblocked", () => (isBlocked = false))
     connection.on("connection", () => {
       state.connection = connection
-      state.peer = peerOf(connection)
+      state.peer = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`
       resolve()
     })
   })
@@ -232,12 +238,6 @@ function toRefusal(error: Error): Error {
   const replyCode = replyCodeOf(error)
   if (replyCode === undefined) return error
   return new BrokerRefused({ class: classifyConnectionClose(replyCode), code: `AMQP_${replyCode}` }, error)
-}
-
-/** For the attempt row only, so that a library that names its socket otherwise costs nothing else. */
-function peerOf(connection: Connection): string | undefined {
-  const socket = "_socket" in connection ? connection._socket : undefined
-  return socket instanceof Socket ? `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}` : undefined
 }
 
 function optionsOf(

@@ -5,6 +5,7 @@
  */
 import type { AsyncMessage, Channel } from "rabbitmq-client"
 import type { Reply } from "../driver.ts"
+import { keepBodiesRaw } from "./internals.ts"
 
 const REPLY_QUEUE = "amq.rabbitmq.reply-to"
 
@@ -54,19 +55,4 @@ function toReply({ headers = {}, contentType }: AsyncMessage, body: Buffer): Rep
     String(value),
   ])
   return { headers: Object.fromEntries(texts), contentType, body }
-}
-
-interface HeaderFrame {
-  fields: { contentEncoding?: string }
-}
-
-/** The library parses JSON by itself, which loses digits of large numbers, except where the body is encoded. */
-function keepBodiesRaw(channel: Channel): void {
-  // The library's own method for a message's properties; the consumer notices when it is another one.
-  const inner = channel as unknown as { _onHeader(frame: HeaderFrame): void }
-  const onHeader = inner._onHeader.bind(channel)
-  inner._onHeader = (frame) => {
-    frame.fields.contentEncoding ??= "identity"
-    onHeader(frame)
-  }
 }
