@@ -182,7 +182,7 @@ describe.skipIf(program === undefined)("NATS", () => {
       "misconfigured",
       "credentials_invalid",
     ],
-    ["a server without TLS, where it is asked for", { tls: true }, {}, "not_executed", "ConnectionError"],
+    ["a server without TLS, where it is asked for", { tls: true }, {}, "not_executed", "connection_lost"],
   ])("%s", async (_, connection, config, found, code) => {
     const connector = connectorTo(connection)
     for (let attempt = 0; attempt < 2; attempt++)

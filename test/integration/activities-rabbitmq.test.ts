@@ -58,10 +58,13 @@ async function consume(
 ): Promise<AsyncMessage[]> {
   const client = broker.connect()
   const seen: AsyncMessage[] = []
-  const consumer = client.createConsumer({ queue: "orders", queueOptions: { passive: true } }, async (message) => {
-    seen.push(message)
-    await answer(message, client)
-  })
+  const consumer = client.createConsumer(
+    { queue: "orders", queueOptions: { passive: true } },
+    async (message) => {
+      seen.push(message)
+      await answer(message, client)
+    },
+  )
   const errors: unknown[] = []
   consumer.on("error", (error) => void errors.push(error))
   await new Promise<void>((resolve) => consumer.once("ready", resolve))

@@ -103,10 +103,13 @@ async function checkInbox(connection: Nats, inbox: string): Promise<void> {
 }
 
 function toRefusal(error: Error): Error {
-  const code =
-    (causeNamed(error, "AuthorizationError", "UserAuthenticationExpiredError") && "NATS_AUTHORIZATION") ??
-    (causeNamed(error, "PermissionViolationError") && "NATS_PERMISSION")
-  return code === undefined ? error : new BrokerRefused({ class: "misconfigured", code }, error)
+  const refused = (code: string) => new BrokerRefused({ class: "misconfigured", code }, error)
+  if (causeNamed(error, "AuthorizationError", "UserAuthenticationExpiredError"))
+    return refused("NATS_AUTHORIZATION")
+  if (causeNamed(error, "PermissionViolationError")) return refused("NATS_PERMISSION")
+  // What the network said is its cause; without one the server ended the handshake.
+  if (error.name !== "ConnectionError" || error.cause !== undefined) return error
+  return new BrokerRefused({ class: "not_executed", code: "connection_lost" }, error)
 }
 
 type Authenticator = Exclude<NodeConnectionOptions["authenticator"], undefined | unknown[]>

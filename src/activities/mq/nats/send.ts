@@ -130,7 +130,7 @@ async function compareStored(
 
 function toUnacknowledged(error: Error): SendEnd {
   if (error instanceof AttemptAborted) return unknown(error.code, `no acknowledgement: ${error.message}`)
-  const refused = causeNamed(error, "JetStreamApiError")
+  const refused = causeNamed(error, "JetStreamApiError", "StreamNotFoundError")
   if (refused !== undefined && "code" in refused && typeof refused.code === "number") {
     const found = classifyJetStream(refused.code, refused.message)
     return failed(found, `JETSTREAM_${refused.code}`, `the server refused the message: ${refused.message}`)
