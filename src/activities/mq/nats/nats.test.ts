@@ -25,7 +25,7 @@ interface Publish {
   /** Where the header `reply-to` wants a consumer's reply. */
   replyTo: string
   /** Sends to the address of the server's word, or to `subject`. */
-  answer(body: string, subject?: string): void
+  answer: (body: string, subject?: string) => void
 }
 
 interface Script {

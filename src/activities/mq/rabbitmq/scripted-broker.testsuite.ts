@@ -6,7 +6,7 @@ export interface Publish {
   socket: Socket
   channel: number
   /** Sends a method on the message's channel. */
-  answer(...method: Buffer[]): void
+  answer: (...method: Buffer[]) => void
 }
 
 export interface ScriptedBroker extends LocalServer {
