@@ -7,7 +7,9 @@ const servers = {
 }
 
 // Started by `guard-namespace.test.ts` within a network namespace of its own, and by nothing else.
-const namespace = { test: { name: "namespace", include: ["src/**/guard-namespace.testsuite.ts"] } }
+const namespace = {
+  test: { name: "namespace", include: ["src/**/guard-namespace.testsuite.ts"], testTimeout: 20_000 },
+}
 
 export default defineConfig({
   test: {

@@ -29,7 +29,8 @@ export function createTraceparent({
   return `00-${trace}-${randomBytes(8).toString("hex")}-01`
 }
 
-function toHeaderText(text: string): string {
+/** Printable ASCII; everything else percent-encoded. */
+export function toHeaderText(text: string): string {
   return text.replace(/[^\x20-\x24\x26-\x7e]+|^ +| +$/gu, (part) =>
     [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
   )

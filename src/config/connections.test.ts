@@ -18,6 +18,26 @@ const ALL = [
   },
   { name: "events", kind: "mqtt", host: "127.0.0.1", port: 1883, protocol: "3.1.1", default: true },
   {
+    name: "orders",
+    kind: "rabbitmq",
+    host: "rabbit",
+    port: 5671,
+    tls: true,
+    ca: "PEM",
+    vhost: "shop",
+    exchange: "events",
+    username: "app",
+    password_secret: "rabbit_password",
+  },
+  {
+    name: "audit",
+    kind: "nats",
+    host: "nats",
+    port: 4222,
+    stream: "AUDIT",
+    credentials_secret: "nats_creds",
+  },
+  {
     name: "shipping",
     kind: "http",
     base_url: "http://127.0.0.1:8090",
@@ -47,6 +67,19 @@ describe("parseConnections()", () => {
     ])
     expect(() => parseConnections(text, "connections.json")).toThrow(
       /connections\.json cannot be used:[^]*0\/name[^]*0\/host[^]*0\/port[^]*1\/base_url[^]*timeout[^]*2\/kind/,
+    )
+  })
+
+  test("refuses a login to NATS that is none, or more than one, and names that AMQP cannot carry", () => {
+    const at = { host: "h", port: 1 }
+    const text = JSON.stringify([
+      { name: "a", kind: "nats", ...at, username: "app" },
+      { name: "b", kind: "nats", ...at, token_secret: "t", credentials_secret: "c" },
+      { name: "c", kind: "rabbitmq", ...at, username: "u", password_secret: "p", exchange: "é".repeat(128) },
+      { name: "d", kind: "rabbitmq", ...at },
+    ])
+    expect(() => parseConnections(text, "x")).toThrow(
+      /0\/password_secret[^]*1\/username: expected one way[^]*2\/exchange[^]*3\/username[^]*3\/password_secret/,
     )
   })
 
@@ -81,6 +114,8 @@ describe("listSecretNames()", () => {
   test("finds passwords and headers", () => {
     expect(listSecretNames(parseConnections(JSON.stringify(ALL), "x"))).toEqual([
       "inventory_password",
+      "rabbit_password",
+      "nats_creds",
       "shipping_key",
     ])
   })

@@ -16,6 +16,8 @@ const port = z.int().min(1).max(65_535)
 const tls = z.boolean().optional()
 const profile = z.enum(PROFILES).optional()
 const secretName = z.string().min(1)
+/** AMQP counts the bytes of a name in one byte. */
+const shortText = z.string().refine((text) => Buffer.byteLength(text) <= 255, "expected at most 255 bytes")
 const headers = z
   .record(z.string(), z.union([z.string(), z.strictObject({ secret: secretName })]))
   .superRefine((written, context) => {
@@ -61,10 +63,50 @@ const connection = z.discriminatedUnion("kind", [
     host,
     port,
     tls,
+    ca: z.string().optional(),
     protocol: z.enum(["3.1.1", "5"]).optional(),
     username: z.string().optional(),
     password_secret: secretName.optional(),
   }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("rabbitmq"),
+    host,
+    port,
+    tls,
+    ca: z.string().optional(),
+    vhost: shortText.min(1).optional(),
+    exchange: shortText.optional(),
+    username: z.string().min(1),
+    password_secret: secretName,
+  }),
+  z
+    .strictObject({
+      ...base,
+      kind: z.literal("nats"),
+      host,
+      port,
+      tls,
+      ca: z.string().optional(),
+      stream: z.string().min(1).optional(),
+      username: z.string().min(1).optional(),
+      password_secret: secretName.optional(),
+      token_secret: secretName.optional(),
+      credentials_secret: secretName.optional(),
+    })
+    .refine((one) => (one.username === undefined) === (one.password_secret === undefined), {
+      error: "a username and a password_secret go together",
+      path: ["password_secret"],
+    })
+    .refine(
+      (one) =>
+        [one.username, one.token_secret, one.credentials_secret].filter((way) => way !== undefined).length <
+        2,
+      {
+        error: "expected one way to log in: username, token_secret or credentials_secret",
+        path: ["username"],
+      },
+    ),
   z.strictObject({
     ...base,
     kind: z.enum(["postgres", "mysql"]),
@@ -100,6 +142,7 @@ export function listSecretNames(connections: readonly Connection[]): string[] {
   const names = connections.flatMap((one) => {
     const fields: (string | undefined)[] = []
     if ("password_secret" in one) fields.push(one.password_secret)
+    if (one.kind === "nats") fields.push(one.token_secret, one.credentials_secret)
     const values = { ...("headers" in one ? one.headers : {}), ...("metadata" in one ? one.metadata : {}) }
     for (const value of Object.values(values)) if (typeof value === "object") fields.push(value.secret)
     return fields.filter((field) => field !== undefined)

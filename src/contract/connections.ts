@@ -1,7 +1,17 @@
 /** A named downstream: typed fields, never a URL with options chosen by a flow (design page "connectors"). */
 import type { Effect } from "./statuses.ts"
 
-export const CONNECTION_KINDS = ["http", "grpc", "http-rpc", "jsonrpc", "mqtt", "postgres", "mysql"] as const
+export const CONNECTION_KINDS = [
+  "http",
+  "grpc",
+  "http-rpc",
+  "jsonrpc",
+  "mqtt",
+  "rabbitmq",
+  "nats",
+  "postgres",
+  "mysql",
+] as const
 export type ConnectionKind = (typeof CONNECTION_KINDS)[number]
 
 /** Picks the reading of a signal where protocols disagree. */
@@ -53,9 +63,44 @@ export interface MqttConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
+  /** PEM text of the authority to trust. */
+  ca?: string | undefined
   protocol?: "3.1.1" | "5" | undefined
   username?: string | undefined
   password_secret?: string | undefined
+}
+
+/** A task's `topic` is the routing key. */
+export interface RabbitmqConnection extends ConnectionBase {
+  kind: "rabbitmq"
+  host: string
+  port: number
+  tls?: boolean | undefined
+  /** PEM text of the authority to trust. */
+  ca?: string | undefined
+  /** `/` unless this says otherwise. */
+  vhost?: string | undefined
+  /** The broker's default exchange, whose routing keys are names of queues, unless this names another. */
+  exchange?: string | undefined
+  username: string
+  password_secret: string
+}
+
+/** A task's `topic` is the subject; a JetStream stream must hold it. */
+export interface NatsConnection extends ConnectionBase {
+  kind: "nats"
+  host: string
+  port: number
+  tls?: boolean | undefined
+  /** PEM text of the authority to trust. */
+  ca?: string | undefined
+  /** The stream that must take the messages; any that holds the subject unless this names one. */
+  stream?: string | undefined
+  username?: string | undefined
+  password_secret?: string | undefined
+  token_secret?: string | undefined
+  /** Text of a `.creds` file: a user's JWT and its seed. */
+  credentials_secret?: string | undefined
 }
 
 /** `mysql` is MariaDB too. */
@@ -71,12 +116,18 @@ export interface DbConnection extends ConnectionBase {
 }
 
 export type Connection =
-  HttpConnection | RpcOverHttpConnection | GrpcConnection | MqttConnection | DbConnection
+  | HttpConnection
+  | RpcOverHttpConnection
+  | GrpcConnection
+  | MqttConnection
+  | RabbitmqConnection
+  | NatsConnection
+  | DbConnection
 
 /** Which connection kinds serve which task kind. */
 export const CONNECTION_KINDS_OF_TASK = {
   http: ["http"],
   rpc: ["grpc", "http-rpc", "jsonrpc"],
-  mq: ["mqtt"],
+  mq: ["mqtt", "rabbitmq", "nats"],
   db: ["postgres", "mysql"],
 } as const

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import { connectAsync, type IPublishPacket } from "mqtt"
+import { connectAsync, type IPublishPacket, type MqttClient } from "mqtt"
 import { afterEach, describe, expect, test } from "vitest"
 import type { CallRequest, Connector } from "../../src/activities/call.ts"
 import {
@@ -42,7 +42,7 @@ async function startBroker({
   // As root it would become another user, who cannot read here.
   chmodSync(directory, 0o755)
   const [config, acl] = [path.join(directory, "mosquitto.conf"), path.join(directory, "acl")]
-  writeFileSync(acl, "topic readwrite orders/#\ntopic deny forbidden/#\n")
+  writeFileSync(acl, "topic readwrite orders/#\ntopic deny forbidden/#\ntopic readwrite holdfast/replies/#\n")
   chmodSync(acl, 0o700)
   writeFileSync(
     config,
@@ -156,5 +156,84 @@ describe.skipIf(mosquitto === undefined)("MQTT 5 on Mosquitto", () => {
   test("3.1.1 works on the same broker", async () => {
     const { port } = await startBroker()
     expect((await connectorTo(port, { protocol: "3.1.1" }).call(announce())).class).toBe("done")
+  })
+
+  describe("with a reply", () => {
+    const ask = (parts: Partial<CallRequest> = {}) => announce({ reply: { timeout: 10_000 } }, parts)
+
+    /** A consumer of `orders/#` that answers by `answer`; the messages it saw. */
+    async function consume(
+      port: number,
+      answer: (packet: IPublishPacket, client: MqttClient) => void = () => {},
+    ) {
+      const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5 })
+      cleanups.push(() => client.endAsync(true))
+      const seen: IPublishPacket[] = []
+      client.on("message", (_topic, _payload, packet) => {
+        seen.push(packet)
+        answer(packet, client)
+      })
+      await client.subscribeAsync("orders/#", { qos: 1 })
+      return seen
+    }
+
+    const reply =
+      (body: string, userProperties: Record<string, string> = { from: "a consumer" }, correlation?: string) =>
+      ({ properties }: IPublishPacket, client: MqttClient) => {
+        const correlationData =
+          correlation === undefined ? properties?.correlationData : Buffer.from(correlation)
+        client.publish(properties?.responseTopic ?? "", body, {
+          qos: 1,
+          properties: { userProperties, ...(correlationData ? { correlationData } : {}) },
+        })
+      }
+
+    test("is the reply, with every digit", async () => {
+      const { port } = await startBroker()
+      await consume(port, reply('{"paid": 9007199254740993}'))
+      expect(await connectorTo(port).call(ask())).toMatchObject({
+        class: "done",
+        output: { paid: "9007199254740993" },
+      })
+    })
+
+    test("that says so is a refusal, and one to another message is not taken for its own", async () => {
+      const { port } = await startBroker()
+      const connector = connectorTo(port)
+      await consume(port, (packet, client) => {
+        reply("{}", undefined, "another")(packet, client)
+        reply("{}", { "X-Holdfast-Result": "rejected" })(packet, client)
+      })
+      expect(brief(await connector.call(ask()))).toEqual({ class: "refused", code: "reply_rejected" })
+    })
+
+    test("that does not come in time, or is lost with the connection, is unknown", async () => {
+      const broker = await startBroker()
+      const connector = connectorTo(broker.port)
+      const seen = await consume(broker.port)
+      expect(brief(await connector.call(announce({ reply: { timeout: 100 } })))).toEqual({
+        class: "unknown",
+        code: "reply_timeout",
+      })
+      const lost = connector.call(ask())
+      await until(() => seen.length === 2)
+      await broker.kill()
+      expect(brief(await lost)).toEqual({ class: "unknown", code: "connection_lost" })
+    })
+
+    test("that nobody is there to give is not_executed", async () => {
+      const { port } = await startBroker()
+      expect(brief(await connectorTo(port).call(ask()))).toEqual({
+        class: "not_executed",
+        code: "MQTT_PUBACK_0x10",
+      })
+    })
+
+    test("needs MQTT 5", async () => {
+      const { port } = await startBroker()
+      await expect(connectorTo(port, { protocol: "3.1.1" }).call(ask())).rejects.toMatchObject({
+        code: "reply_unsupported",
+      })
+    })
   })
 })

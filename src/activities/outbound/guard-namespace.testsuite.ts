@@ -61,10 +61,13 @@ describe("within the namespace", () => {
       { name: "rpc", kind: "http-rpc", ...at },
       { name: "events", kind: "mqtt", ...at },
       { name: "events-tls", kind: "mqtt", ...at, tls: true },
+      { name: "rabbit", kind: "rabbitmq", ...at, username: "u", password_secret: "p" },
+      { name: "rabbit-tls", kind: "rabbitmq", ...at, tls: true, username: "u", password_secret: "p" },
+      { name: "nats", kind: "nats", ...at },
       { name: "data", kind: "postgres", ...at, database: "d", user: "u" },
     )
     const client = createHttpClient(guard)
-    const deps = { connections, secrets: secretsOf(), guard, client }
+    const deps = { connections, secrets: secretsOf({ p: "s3cret" }), guard, client }
     const [http, rpc, mq, db] = [
       createHttpConnector(deps),
       createRpcConnector(deps),
@@ -81,12 +84,15 @@ describe("within the namespace", () => {
       rpc.call(createCall({ config: { service: "rpc", method: "m" }, budgetMs })),
       mq.call(createCall({ config: { connection: "events", topic: "t" }, budgetMs })),
       mq.call(createCall({ config: { connection: "events-tls", topic: "t" }, budgetMs })),
+      ...["rabbit", "rabbit-tls", "nats"].map((connection) =>
+        mq.call(createCall({ config: { connection, topic: "t" }, budgetMs })),
+      ),
       db.call(createCall({ config: { connection: "data", sql: "select 1" }, budgetMs })),
       db.call(createCall({ config: { connection: "data", sql: "select 1" }, effect: "read", budgetMs })),
     ]
     return (await Promise.all(calls)).map(brief)
   }
-  const blocked = Array.from({ length: 9 }, () => ({ class: "misconfigured", code: "address_blocked" }))
+  const blocked = Array.from({ length: 12 }, () => ({ class: "misconfigured", code: "address_blocked" }))
 
   test("the listener records what reaches a forbidden address", async () => {
     for (const address of [PUBLIC, PUBLIC_6, ...FORBIDDEN_4, ...FORBIDDEN_6]) {
@@ -101,7 +107,7 @@ describe("within the namespace", () => {
       const outcomes = await callAll(guard, host)
       expect(outcomes.some(({ code }) => code === "address_blocked")).toBe(false)
       const reached = await settled()
-      expect(reached.length).toBeGreaterThanOrEqual(8)
+      expect(reached.length).toBeGreaterThanOrEqual(11)
       expect(new Set(reached)).toEqual(new Set([PUBLIC]))
     }
   })

@@ -5,12 +5,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import path from "node:path"
-import { createServer as createTlsServer } from "node:tls"
+import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import { ServerCredentials } from "@grpc/grpc-js"
 import { afterEach, describe, expect, test } from "vitest"
 import { findOptionalServer } from "../../../test/helpers/optional-server.ts"
 import type { Connection } from "../../contract/connections.ts"
-import { brief, connectionsOf, createCall, localGuard, secretsOf } from "../calls.testsuite.ts"
+import { brief, connectionsOf, createCall, localGuard, secretsOf, startTcp } from "../calls.testsuite.ts"
 import { createHttpConnector } from "../http/connector.ts"
 import { createMqConnector } from "../mq/connector.ts"
 import { createRpcConnector } from "../rpc/connector.ts"
@@ -43,7 +43,12 @@ function selfSigned(names: string): Certificate {
 
 function connectorsFor(connection: Connection) {
   const client = createHttpClient(localGuard)
-  const deps = { connections: connectionsOf(connection), secrets: secretsOf(), guard: localGuard, client }
+  const deps = {
+    connections: connectionsOf(connection),
+    secrets: secretsOf({ rabbit: "s3cret" }),
+    guard: localGuard,
+    client,
+  }
   const connectors = {
     http: createHttpConnector(deps),
     rpc: createRpcConnector(deps),
@@ -67,6 +72,20 @@ async function startTls(certificate: Certificate): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+/** NATS says what it wants before it speaks TLS. */
+async function startNatsTls({ key, cert }: Certificate): Promise<number> {
+  const server = await startTcp((socket) => {
+    socket.write(
+      `INFO ${JSON.stringify({ version: "2.10.0", proto: 1, headers: true, tls_required: true, max_payload: 1_024 })}\r\n`,
+    )
+    const secured = new TLSSocket(socket, { isServer: true, key, cert })
+    secured.on("error", () => undefined)
+    secured.on("data", () => secured.destroy())
+  })
+  cleanups.push(() => server.close())
+  return server.port
+}
+
 describe.skipIf(openssl === undefined)("a certificate that is not trusted", () => {
   const untrusted = { class: "misconfigured", code: "DEPTH_ZERO_SELF_SIGNED_CERT" }
 
@@ -84,6 +103,38 @@ describe.skipIf(openssl === undefined)("a certificate that is not trusted", () =
     expect(brief(await mq.call(createCall({ config: { connection: "events", topic: "t" } })))).toEqual(
       untrusted,
     )
+  })
+
+  test("is misconfigured over AMQP, unless it is the connection's", async () => {
+    const certificate = selfSigned("IP:127.0.0.1")
+    const port = await startTls(certificate)
+    const publish = async (more: { ca?: string } = {}) => {
+      const at = { host: "127.0.0.1", port, tls: true, username: "app", password_secret: "rabbit" }
+      const { mq } = connectorsFor({ name: "events", kind: "rabbitmq", ...at, ...more })
+      return brief(await mq.call(createCall({ config: { connection: "events", topic: "t" } })))
+    }
+    expect(await publish()).toEqual(untrusted)
+    // The server ends it then.
+    expect(await publish({ ca: certificate.cert })).toEqual({ class: "not_executed", code: "CONN_CLOSE" })
+  })
+
+  test("is misconfigured over NATS, unless it is the connection's, for the right name", async () => {
+    const certificate = selfSigned("DNS:localhost")
+    const port = await startNatsTls(certificate)
+    const publish = async (more: { host: string; ca?: string }) => {
+      const { mq } = connectorsFor({ name: "events", kind: "nats", port, tls: true, ...more })
+      return brief(await mq.call(createCall({ config: { connection: "events", topic: "t" } })))
+    }
+    expect(await publish({ host: "localhost" })).toEqual(untrusted)
+    expect(await publish({ host: "127.0.0.1", ca: certificate.cert })).toEqual({
+      class: "misconfigured",
+      code: "ERR_TLS_CERT_ALTNAME_INVALID",
+    })
+    // The server ends it then.
+    expect(await publish({ host: "localhost", ca: certificate.cert })).toEqual({
+      class: "not_executed",
+      code: "connection_lost",
+    })
   })
 
   test("is misconfigured over gRPC, unless its authority or it is the connection's, for the right name", async () => {

@@ -15,6 +15,11 @@ describe("mq config", () => {
     expect(effect).toBe("keyed")
   })
 
+  test("hands the reply's timeout on in milliseconds", () => {
+    const { config } = compileOne(mq({ topic: "a", reply: { timeout: "1.5s" } }))
+    expect(config).toMatchObject(["'", { reply: { timeout: 1_500 } }])
+  })
+
   test("believes the connection where it says more of repeats", () => {
     const connections = [{ name: "events", kind: "mqtt", default: true, effect: "unsafe" } as const]
     expect(compileOne(mq({ topic: "a" }), connections).effect).toBe("unsafe")
@@ -27,7 +32,10 @@ describe("mq config", () => {
     [{ topic: "a", headers: { a: [] } }, "invalid_value /headers/a"],
     [{ topic: "a", headers: { "idempotency-key": "k" } }, "constant_key /headers/idempotency-key"],
     [{ topic: "a", headers: { "Idempotency-Key": 7 } }, "constant_key /headers/Idempotency-Key"],
-    [{ topic: "a", reply: { timeout: "5s" } }, "unsupported /reply"],
+    [{ topic: "a", reply: {} }, "invalid_duration /reply/timeout"],
+    [{ topic: "a", reply: { timeout: "soon" } }, "invalid_duration /reply/timeout"],
+    [{ topic: "a", reply: { timeout: 0 } }, "invalid_duration /reply/timeout"],
+    [{ topic: "a", reply: { timeout: "5s", to: "b" } }, "unknown_field /reply/to"],
     [{ topic: "a", qos: 2 }, "unknown_field /qos"],
     [{ topic: "a", connection: "inventory" }, "connection_kind /connection"],
   ])("%j: %s", (config, problem) => {

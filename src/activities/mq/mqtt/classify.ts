@@ -1,5 +1,5 @@
 /** What an MQTT broker's codes say of a publish. Normative: design 5, "MQ"; MQTT 5.0 §2.4 and 3.1.1 §3.2.2.3. */
-import type { FailureClass } from "../../contract/statuses.ts"
+import type { FailureClass } from "../../../contract/statuses.ts"
 
 export const NO_MATCHING_SUBSCRIBERS = 0x10
 
@@ -40,6 +40,11 @@ const CONNECT_MISTAKES = new Set([
   0x9b, // QoS not supported
 ])
 
-export function codeOfReason(packet: "CONNACK" | "PUBACK", reason: number): string {
+/** Of a SUBACK that refuses the topic for replies: the request was not published. */
+export function classifySuback(reason: number): "misconfigured" | "not_executed" {
+  return reason === 0x80 || reason === 0x83 || reason === 0x97 ? "not_executed" : "misconfigured"
+}
+
+export function codeOfReason(packet: "CONNACK" | "PUBACK" | "SUBACK", reason: number): string {
   return `MQTT_${packet}_0x${reason.toString(16).padStart(2, "0").toUpperCase()}`
 }

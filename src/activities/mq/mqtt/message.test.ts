@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest"
-import { Misconfigured } from "../call.ts"
-import { createCall } from "../calls.testsuite.ts"
-import { buildMessage } from "./message.ts"
+import { type CallRequest, Misconfigured } from "../../call.ts"
+import { createCall } from "../../calls.testsuite.ts"
+import { toEvent } from "../event.ts"
+import { encodeMqtt, type MqttProtocol } from "./message.ts"
+
+const buildMessage = (call: CallRequest, protocol: MqttProtocol) => encodeMqtt(toEvent(call), protocol)
 
 const callOf = (config: object = {}) =>
   createCall({ config: { topic: "orders/paid", ...config }, input: { order_id: "o1" } })
 
-describe("buildMessage()", () => {
+describe("encodeMqtt()", () => {
   test("is a structured CloudEvent on 3.1.1", () => {
     const call = callOf({ key: 7, headers: { region: "eu" } })
     const { topic, payload, options } = buildMessage(call, "3.1.1")

@@ -3,8 +3,8 @@ import { createServer } from "node:net"
 import { once } from "node:events"
 import { Aedes, type AedesPublishPacket } from "aedes"
 import { afterEach, describe, expect, test } from "vitest"
-import type { MqttConnection } from "../../contract/connections.ts"
-import { AttemptAborted, type CallRequest, type Connector } from "../call.ts"
+import type { MqttConnection } from "../../../contract/connections.ts"
+import { AttemptAborted, type CallRequest, type Connector } from "../../call.ts"
 import {
   brief,
   closedGuard,
@@ -15,8 +15,8 @@ import {
   secretsOf,
   startTcp,
   until,
-} from "../calls.testsuite.ts"
-import { createMqConnector } from "./connector.ts"
+} from "../../calls.testsuite.ts"
+import { createMqConnector } from "../connector.ts"
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
