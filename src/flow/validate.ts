@@ -12,12 +12,15 @@ import { inDocumentOrder, type Problem, type Report } from "./problem.ts"
 import { type Fields, readObject } from "./read-object.ts"
 import { readTask, type TaskDraft } from "./read-task.ts"
 import { FlowSchema } from "./schema/flow.ts"
+import { RETRY_DEFAULTS, type RetryDefaults } from "./retry.ts"
 import { readSource } from "./source.ts"
 import { compileTemplate, type TemplatePlace } from "./template-places.ts"
 
 export interface CompileContext {
   /** All connections the flow may use. */
   connections: readonly ConnectionInfo[]
+  /** Ours unless said. */
+  retryDefaults?: RetryDefaults
 }
 
 export interface Validation {
@@ -86,7 +89,8 @@ function* compileFlow(
   const nodes = drafts.map(({ pointer, fields: { id }, dependsOn }) => ({ pointer, id, dependsOn }))
   const graph = readGraph(nodes, report, nearest)
   const onError: PlanTask["on_error"] = fields.policy?.failure === "finish_independent" ? "fail" : "park"
-  const flowContext: FlowContext = { report, warn, nearest, graph, connections: context.connections, onError }
+  const { connections, retryDefaults = RETRY_DEFAULTS } = context
+  const flowContext: FlowContext = { report, warn, nearest, graph, connections, retryDefaults, onError }
   const compiled: (CompiledTask | undefined)[] = []
   for (const draft of drafts) {
     compiled.push(compileTask(draft, flowContext))
