@@ -81,7 +81,7 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
   const shop = await startShop(postgres.url)
   stops.add("the shop", shop.stop)
   say("payment (gRPC), inventory (Postgres), events (MQTT) and shipping (HTTP) are up")
-  const logger = createLogger({ level: "info", file: path.join(stateDir, "logs", "demo.log") })
+  const logger = createLogger({ level: "info", output: path.join(stateDir, "logs", "demo.log") })
   installTemporalRuntime(logger)
   const target = { connection: { address: temporal.address }, namespace: DEFAULT_NAMESPACE }
   const holdfast = await startHoldfast({

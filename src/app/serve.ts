@@ -22,7 +22,11 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   const { say } = context.terminal
   const { connections, secrets, port } = await prepareStart(context, options)
   const local = toLocalContext(context, settings)
-  const logger = createLogger({ level: settings.logLevel })
+  const logger = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    output: settings.logOutput,
+  })
   installTemporalRuntime(logger)
   const servers = await resolveServers(settings, local, stops)
   const isLocal = isLoopback(settings.httpHost) && (servers.origin === "started" || options.mode === "local")

@@ -37,12 +37,15 @@ export function decimalNumber(
   })
 }
 
-/** In milliseconds. */
+/** Node's timers end at 2^31 ms. */
+const MAX_TIMER_MS = 24 * 86_400_000
+
+/** In milliseconds, at most 24 days. */
 export function duration({ minMs }: { minMs: number }): z.ZodType<number, string> {
   return readText((text, refuse) => {
     try {
       const ms = parseDuration(text)
-      return ms >= minMs ? ms : refuse(`expected ${minMs}ms or longer`)
+      return ms >= minMs && ms <= MAX_TIMER_MS ? ms : refuse(`expected ${minMs}ms to 24d`)
     } catch (thrown) {
       if (!(thrown instanceof DurationError)) throw thrown
       return refuse('expected a duration such as "500ms", "10s" or "5m"')
