@@ -1,6 +1,8 @@
 /** Three orders against four real services, each effect checked where it should have happened. */
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { TASK_QUEUE } from "../contract/messages.ts"
+import { ROLES } from "../contract/roles.ts"
 import { formatTable } from "../cli/table.ts"
 import type { LocalContext } from "../local/context.ts"
 import { findFreePort } from "../local/free-port.ts"
@@ -89,6 +91,9 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
     temporal: target,
     http: { host: "127.0.0.1", port: await findFreePort(8080) },
     auth: { mode: "off" },
+    roles: ROLES,
+    queueNames: [TASK_QUEUE],
+    workerConcurrency: 50,
     connections: shop.connections,
     secrets: shop.secrets,
     mode: "local",

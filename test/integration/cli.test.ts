@@ -106,6 +106,9 @@ describe("holdfast start", () => {
     ["", { TEMPORAL_PROFILE: "absent" }, "absent"],
     ["", { HOLDFAST_STATE_DIR: "broken.json/state" }, "HOLDFAST_STATE_DIR names another place"],
     ["", { HTTP_PORT: "http" }, "HTTP_PORT: expected a port number"],
+    ["--config broken.json", {}, "expected a file that ends in .toml"],
+    ["--role worker", {}, "--role: expected all, or some of api, flow-worker, task-worker, sweeper"],
+    ["--role api", {}, "roles api alone needs the servers of the other roles: set DATABASE_URL and TEMPORAL"],
     ["--prot 1", {}, "unknown option '--prot'"],
     ["now", {}, "too many arguments"],
   ])("refuses %j with %j before it starts any server", async (args, variables, reason) => {
@@ -198,6 +201,8 @@ describe("holdfast beside a server that asks for keys", () => {
       return { code: await run.ended, stderr: run.stderr() }
     }
     expect(await ask({})).toMatchObject({ code: 4, stderr: expect.stringContaining("HOLDFAST_API_KEY") })
+    const first = /first start: .* (hf_\S+)/.exec(keys.stderr())?.[1] ?? ""
+    expect(await ask({ HOLDFAST_API_KEY: first })).toMatchObject({ code: 3 })
     const made = runCli(["key", "create", "--name", "ci"], { cwd, environment: { HOLDFAST_URL: url } })
     expect(await made.ended).toBe(0)
     expect(await ask({ HOLDFAST_API_KEY: made.stdout().trim() })).toMatchObject({ code: 3 })
