@@ -1,4 +1,6 @@
 /** What `holdfast doctor` looks at. Each check says what it found, and what to do when that is not enough. */
+// CommonJS, of which plain Node sees the default export alone.
+import proto from "@temporalio/proto"
 import type { Pool } from "pg"
 import { SEARCH_ATTRIBUTES } from "../local/temporal-settings.ts"
 import { TASK_QUEUE } from "../contract/messages.ts"
@@ -6,7 +8,7 @@ import { findDueMigrations } from "../store/migrate.ts"
 import { createPool } from "../store/pool.ts"
 import { connectTemporal } from "./connect-temporal.ts"
 import { describeError } from "./describe-error.ts"
-import { createProbe } from "./doctor-probe.ts"
+import { runProbe } from "./doctor-probe.ts"
 import type { TemporalTarget } from "./servers.ts"
 import { createStopList } from "./stop-list.ts"
 import type { StopList } from "./stop-list.ts"
@@ -28,6 +30,7 @@ export interface DoctorOptions {
   probe: "on" | "off"
 }
 
+const { TaskQueueType } = proto.temporal.api.enums.v1
 const MOST_SKEW_MS = 1_000
 const OLDEST_NODE = [20, 19] as const
 
@@ -148,12 +151,17 @@ async function examineTemporal({ temporal, probe }: DoctorOptions, stops: StopLi
         }),
       )),
     )
-    if (probe === "on") found.push(...(await createProbe(client)))
+    if (probe === "on") found.push(...(await runProbe(client).catch(describeFailedProbe)))
     return found
   } catch (thrown) {
     const advice = "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and that it is up"
     return [{ check: "temporal", verdict: "bad", found: `${address}: ${describeError(thrown)}`, advice }]
   }
+}
+
+function describeFailedProbe(thrown: unknown): Finding[] {
+  const advice = "its speed was not looked at; --no-probe leaves this out"
+  return [{ check: "hand-over", verdict: "warning", found: describeError(thrown), advice }]
 }
 
 async function judgeAttributes(
@@ -174,12 +182,12 @@ async function judgeAttributes(
 }
 
 const QUEUE_TYPES = [
-  ["flow-worker", 1],
-  ["task-worker", 2],
+  ["flow-worker", TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW],
+  ["task-worker", TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY],
 ] as const
 
 async function judgePollers(
-  describe: (type: 1 | 2) => Promise<{ pollers?: unknown[] | null }>,
+  describe: (type: (typeof QUEUE_TYPES)[number][1]) => Promise<{ pollers?: unknown[] | null }>,
 ): Promise<Finding[]> {
   return Promise.all(
     QUEUE_TYPES.map(async ([check, type]): Promise<Finding> => {

@@ -90,7 +90,7 @@ test("finish an order together, and go on when a task-worker is replaced", async
 test("answer nothing but health checks, unless they are the API", async () => {
   for (const role of ROLES) {
     const { url } = nodeOf(role)
-    const ready = await fetch(`${url}/readyz`).then((response) => response.json() as Promise<unknown>)
+    const ready = await fetch(`${url}/readyz`).then((response) => response.json())
     const isWorker = role === "flow-worker" || role === "task-worker"
     expect(ready).toEqual({
       ready: true,

@@ -24,7 +24,7 @@ export function addStartCommand(program: Command, context: AppContext): void {
     .option(
       "--role <role>",
       "all, or some of api, flow-worker, task-worker, sweeper; may be repeated (HOLDFAST_ROLE, all)",
-      (role: string, before: string[] = []) => [...before, role],
+      (role: string, before: string[] | undefined) => [...(before ?? []), role],
     )
     .option("--host <address>", "where the API listens (HTTP_HOST, 127.0.0.1)")
     .option("--port <port>", "its port (HTTP_PORT, 8080)")
