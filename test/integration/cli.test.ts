@@ -227,7 +227,8 @@ describe("the commands about flows and decisions", () => {
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining("cli-park") })
     expect(await cli("watch", "cli-park")).toMatchObject({ code: 0 })
     expect(await cli("cancel", "cli-park")).toMatchObject({ code: 1, stdout: "" })
-  })
+    // Each command is a process of its own, which starts in seconds where the machine is busy.
+  }, 240_000)
 })
 
 describe("holdfast doctor", () => {
