@@ -23,10 +23,15 @@ export interface CompiledFlow {
 
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
-  { connections, allowLoopbackTargets }: Pick<ApiServices, "connections" | "allowLoopbackTargets">,
+  services: Pick<ApiServices, "connections" | "allowLoopbackTargets" | "retryDefaults">,
   { definition, definitions }: { definition: Definition; definitions: readonly TaskDefinition[] },
 ): Promise<CompiledFlow> {
-  const steps = validateInSteps(definition.value, { connections, definitions })
+  const { connections, allowLoopbackTargets, retryDefaults } = services
+  const steps = validateInSteps(definition.value, {
+    connections,
+    definitions,
+    ...(retryDefaults === undefined ? {} : { retryDefaults }),
+  })
   const { problems, warnings, plan, packed } = await finish(steps)
   const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
   if (plan === undefined || packed === undefined || guarded.length > 0) {

@@ -2,6 +2,7 @@
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
 import type { ConnectionInfo } from "../flow/connection.ts"
+import type { RetryDefaults } from "../flow/retry.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { Logger } from "../store/logger.ts"
 import type { FlowVersions } from "./flow-versions.ts"
@@ -15,6 +16,8 @@ export interface ApiDependencies {
   client: Client
   dispatcher: Dispatcher
   connections: ConnectionInfo[]
+  /** For tasks that do not say; the flow language's own unless given. */
+  retryDefaults?: RetryDefaults
   auth: AuthMode
   logger: Logger
   version: string

@@ -15,7 +15,7 @@ export interface AppContext {
 }
 
 export function createAppContext(environment: Environment): AppContext {
-  const settings = (flags: Environment = {}): Settings => parseSettings({ ...environment, ...flags })
+  const settings = (flags: Environment = {}): Settings => parseSettings(environment, flags)
   return {
     environment,
     settings,

@@ -22,7 +22,7 @@ export async function checkProject(context: AppContext, tenant: string | undefin
     throw new UsageError(
       "nothing runs in this project: holdfast start, or set DATABASE_URL and TEMPORAL_ADDRESS",
     )
-  installTemporalRuntime(createLogger({ level: "silent" }))
+  installTemporalRuntime(createLogger({ level: "silent", output: "stderr" }))
   const stops = createStopList()
   try {
     const pool = createPool({ url, max: 8 })

@@ -1,6 +1,8 @@
 /** Three orders against four real services, each effect checked where it should have happened. */
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { TASK_QUEUE } from "../contract/messages.ts"
+import { ROLES } from "../contract/roles.ts"
 import { formatTable } from "../cli/table.ts"
 import type { LocalContext } from "../local/context.ts"
 import { findFreePort } from "../local/free-port.ts"
@@ -81,7 +83,7 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
   const shop = await startShop(postgres.url)
   stops.add("the shop", shop.stop)
   say("payment (gRPC), inventory (Postgres), events (MQTT) and shipping (HTTP) are up")
-  const logger = createLogger({ level: "info", file: path.join(stateDir, "logs", "demo.log") })
+  const logger = createLogger({ level: "info", output: path.join(stateDir, "logs", "demo.log") })
   installTemporalRuntime(logger)
   const target = { connection: { address: temporal.address }, namespace: DEFAULT_NAMESPACE }
   const holdfast = await startHoldfast({
@@ -89,6 +91,9 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
     temporal: target,
     http: { host: "127.0.0.1", port: await findFreePort(8080) },
     auth: { mode: "off" },
+    roles: ROLES,
+    queueNames: [TASK_QUEUE],
+    workerConcurrency: 50,
     connections: shop.connections,
     secrets: shop.secrets,
     mode: "local",

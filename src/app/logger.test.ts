@@ -8,7 +8,7 @@ test("createLogger() shows errors, and leaves what is already text as it is", as
   const directory = await mkdtemp(path.join(tmpdir(), "holdfast-log-"))
   onTestFinished(() => rm(directory, { recursive: true }))
   const file = path.join(directory, "logs", "demo.log")
-  const logger = createLogger({ level: "info", file })
+  const logger = createLogger({ level: "info", output: file })
   logger.warn({ error: new TypeError("bad start", { cause: new Error("no plan") }) }, "Workflow failed")
   logger.warn({ error: "connection lost" }, "the mirror waits")
   const lines = (await readFile(file, "utf8")).trim().split("\n")
@@ -16,4 +16,15 @@ test("createLogger() shows errors, and leaves what is already text as it is", as
     { error: { type: "TypeError", message: "bad start: no plan" } },
     { error: "connection lost" },
   ])
+})
+
+test("createLogger() writes a line for people, and only one for each event", async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-log-"))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const output = path.join(directory, "log")
+  const logger = createLogger({ level: "info", output, format: "text" })
+  logger.warn({ error: "lost\nat once", tries: 2 }, "two\nlines")
+  expect(await readFile(output, "utf8")).toMatch(
+    /^\d{4}-\S+Z WARN  two\\nlines  error="lost\\nat once"  tries=2\n$/,
+  )
 })

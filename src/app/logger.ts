@@ -1,22 +1,46 @@
 import { mkdirSync } from "node:fs"
 import path from "node:path"
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/worker"
-import { destination, pino, stdSerializers, stdTimeFunctions } from "pino"
+import { destination, levels, pino, stdSerializers, stdTimeFunctions } from "pino"
 import type { Logger } from "pino"
 
 export interface LoggerOptions {
   level: Logger["level"]
-  /** Absent: stdout. */
-  file?: string
+  /** `stdout`, `stderr`, or a file. */
+  output: string
+  /** JSON lines unless said. */
+  format?: "json" | "text"
 }
 
-/** JSON lines. */
-export function createLogger({ level, file }: LoggerOptions): Logger {
+export function createLogger({ level, output, format = "json" }: LoggerOptions): Logger {
   // The SDK logs errors under this name, of which JSON alone would show nothing.
   const options = { level, timestamp: stdTimeFunctions.isoTime, serializers: { error: stdSerializers.err } }
-  if (file === undefined) return pino(options, destination({ dest: 1, sync: true }))
-  mkdirSync(path.dirname(file), { recursive: true })
-  return pino(options, destination({ dest: file, sync: true }))
+  const stream = openStream(output)
+  return pino(options, format === "json" ? stream : { write: (line) => void stream.write(formatLine(line)) })
+}
+
+function openStream(output: string): ReturnType<typeof destination> {
+  if (output === "stdout") return destination({ dest: 1, sync: true })
+  if (output === "stderr") return destination({ dest: 2, sync: true })
+  mkdirSync(path.dirname(output), { recursive: true })
+  return destination({ dest: output, sync: true })
+}
+
+/** `2026-01-01T00:00:00.000Z WARN  the mirror waits  error="connection lost"`. */
+function formatLine(json: string): string {
+  // pino wrote it: an object with a number as its level.
+  const { level, time, msg, pid: _pid, hostname: _host, ...fields } = JSON.parse(json) as LogRecord
+  const label = (levels.labels[level] ?? String(level)).toUpperCase().padEnd(5)
+  const rest = Object.entries(fields).map(([name, value]) => `  ${name}=${JSON.stringify(value)}`)
+  // A message is not always ours: a line break in it would make up a line of its own.
+  return `${time} ${label} ${JSON.stringify(msg ?? "").slice(1, -1)}${rest.join("")}\n`
+}
+
+interface LogRecord {
+  level: number
+  time: string
+  msg?: string
+  [field: string]: unknown
 }
 
 /**

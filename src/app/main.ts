@@ -1,13 +1,19 @@
 import { Command, CommanderError } from "commander"
 import { EXIT, toExitCode } from "../cli/exit-codes.ts"
+import { addDecisionCommands } from "../cli/decisions.ts"
+import { addExceptionsCommands } from "../cli/exceptions.ts"
+import { addFlowCommands } from "../cli/flows.ts"
 import { addGetCommand } from "../cli/get.ts"
+import { addListCommand } from "../cli/list.ts"
 import { addRunCommand } from "../cli/run.ts"
+import { addWatchCommand } from "../cli/watch.ts"
 import { readEnvironment } from "../config/env.ts"
 import { ApiError, Unreachable } from "../sdk/errors.ts"
 import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
 import { addDemoCommand } from "./commands/demo.ts"
+import { addDoctorCommand } from "./commands/doctor.ts"
 import { addKeyCommand } from "./commands/key.ts"
 import { addMirrorCommand } from "./commands/mirror.ts"
 import { addStartCommand } from "./commands/start.ts"
@@ -57,8 +63,14 @@ function createProgram(context: AppContext): Command {
   addStartCommand(program, context)
   addDemoCommand(program, context)
   addRunCommand(program, context.terminal)
+  addWatchCommand(program, context.terminal)
   addGetCommand(program, context.terminal)
+  addListCommand(program, context.terminal)
+  addDecisionCommands(program, context.terminal)
+  addExceptionsCommands(program, context.terminal)
+  addFlowCommands(program, context.terminal)
   addKeyCommand(program, context)
   addMirrorCommand(program, context)
+  addDoctorCommand(program, context)
   return program
 }

@@ -5,6 +5,7 @@ import { DEFAULT_HTTP_PORT } from "../config/env.ts"
 import type { Settings } from "../config/env.ts"
 import { loadSecrets } from "../config/secrets.ts"
 import type { Connection } from "../contract/connections.ts"
+import { ROLES } from "../contract/roles.ts"
 import { findListenProblem } from "../local/free-port.ts"
 import { parseDatabaseUrl } from "../store/parse-database-url.ts"
 import type { AppContext } from "./app-context.ts"
@@ -24,7 +25,11 @@ export async function prepareStart(
 ): Promise<PreparedStart> {
   refuseOpenDoors(settings, mode)
   if (settings.databaseUrl !== undefined) parseDatabaseUrl(settings.databaseUrl)
-  findConfiguredTemporal(environment)
+  const temporal = findConfiguredTemporal(environment)
+  if (settings.roles.length < ROLES.length && (settings.databaseUrl === undefined || temporal === undefined))
+    throw new Error(
+      `a process with the roles ${settings.roles.join(", ")} alone needs the servers of the other roles: set DATABASE_URL and TEMPORAL_ADDRESS`,
+    )
   const targets = await loadTargets(settings, terminal.say)
   return { ...targets, port: await choosePort(settings, terminal.say) }
 }
@@ -40,15 +45,16 @@ function refuseOpenDoors({ httpHost, auth }: Settings, mode: "local" | "server")
 }
 
 async function loadTargets(
-  settings: Settings,
+  { roles, connectionsFile, secretsFile }: Settings,
   say: (line: string) => void,
 ): Promise<Pick<PreparedStart, "connections" | "secrets">> {
+  const isConnected = roles.includes("api") || roles.includes("task-worker")
   const connections =
-    settings.connectionsFile === undefined ? [] : await loadConnections(settings.connectionsFile)
+    isConnected && connectionsFile !== undefined ? await loadConnections(connectionsFile) : []
+  // Nobody else is given a secret, whatever the settings of all processes have in common.
+  if (!roles.includes("task-worker")) return { connections, secrets: {} }
   const { secrets, warnings } =
-    settings.secretsFile === undefined
-      ? { secrets: {}, warnings: [] }
-      : await loadSecrets(settings.secretsFile)
+    secretsFile === undefined ? { secrets: {}, warnings: [] } : await loadSecrets(secretsFile)
   const missing = listSecretNames(connections).filter((name) => !Object.hasOwn(secrets, name))
   if (missing.length > 0) warnings.push(`no secret named ${missing.join(", ")}: tasks that need it will park`)
   for (const warning of warnings) say(`warning: ${warning}`)

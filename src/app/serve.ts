@@ -9,6 +9,7 @@ import { prepareStart } from "./prepare-start.ts"
 import { announce } from "./running.ts"
 import { resolveServers } from "./servers.ts"
 import { startHoldfast } from "./start.ts"
+import type { Holdfast, HoldfastOptions } from "./start.ts"
 
 /** `local` asks for local mode also when both servers are given. */
 export interface ServeOptions extends Life {
@@ -22,7 +23,11 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   const { say } = context.terminal
   const { connections, secrets, port } = await prepareStart(context, options)
   const local = toLocalContext(context, settings)
-  const logger = createLogger({ level: settings.logLevel })
+  const logger = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    output: settings.logOutput,
+  })
   installTemporalRuntime(logger)
   const servers = await resolveServers(settings, local, stops)
   const isLocal = isLoopback(settings.httpHost) && (servers.origin === "started" || options.mode === "local")
@@ -32,6 +37,7 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
     temporal: servers.temporal,
     http: { host: settings.httpHost, port },
     auth,
+    ...toTuning(settings),
     connections,
     secrets,
     mode: isLocal ? "local" : "server",
@@ -39,20 +45,56 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   })
   stops.add("Holdfast", holdfast.stop)
   const { connection, namespace, uiUrl } = servers.temporal
-  const withdraw = await announce({
-    stateDir: local.stateDir,
-    say,
-    facts: {
-      api_url: holdfast.apiUrl,
-      database_url: servers.databaseUrl,
-      temporal: { address: connection.address, namespace },
-    },
-  })
-  stops.add("the announcement", withdraw)
   if (isLocal) say("local mode: tasks may call loopback addresses")
-  if (auth.mode === "off") say("authentication is off, which only loopback allows")
-  say(`API: ${holdfast.apiUrl}   docs: ${holdfast.apiUrl}/docs`)
+  if (settings.roles.includes("api")) {
+    const withdraw = await announce({
+      stateDir: local.stateDir,
+      say,
+      facts: {
+        api_url: holdfast.apiUrl,
+        database_url: servers.databaseUrl,
+        temporal: { address: connection.address, namespace },
+      },
+    })
+    stops.add("the announcement", withdraw)
+    describeApi(holdfast, { auth, say })
+  } else {
+    say(`${settings.roles.join(", ")}: health at ${holdfast.apiUrl}/readyz`)
+  }
   if (uiUrl !== undefined) say(`Temporal UI: ${uiUrl}`)
   say("Ctrl-C stops it")
   await Promise.race([interrupted, holdfast.ended])
+}
+
+interface Saying {
+  auth: { mode: "off" | "keys" }
+  say: (line: string) => void
+}
+
+function describeApi({ apiUrl, firstKey }: Holdfast, { auth, say }: Saying): void {
+  if (auth.mode === "off") say("authentication is off, which only loopback allows")
+  if (firstKey !== undefined)
+    say(`first start: the key of "admin", for 90 days; keep it, it is not shown again: ${firstKey}`)
+  say(`API: ${apiUrl}   docs: ${apiUrl}/docs`)
+}
+
+function toTuning(
+  settings: Settings,
+): Pick<HoldfastOptions, "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults"> {
+  return {
+    roles: settings.roles,
+    queueNames: settings.queueNames,
+    workerConcurrency: settings.workerConcurrency,
+    pool: {
+      max: settings.databasePoolSize,
+      idleMs: settings.databaseIdleMs,
+      lifetimeMs: settings.databaseLifetimeMs,
+    },
+    retryDefaults: {
+      max_attempts: settings.retryMaxAttempts,
+      interval_ms: settings.retryIntervalMs,
+      backoff: settings.retryBackoff,
+      max_interval_ms: settings.retryMaxIntervalMs,
+    },
+  }
 }

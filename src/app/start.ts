@@ -1,55 +1,74 @@
-/** One process that does everything: API, worker, connectors, mirror, sweeper. */
-import type { NativeConnection } from "@temporalio/worker"
+/** One process: all of Holdfast, or some of its roles. */
+import type { Client } from "@temporalio/client"
+import type { Pool } from "pg"
 import type { Logger } from "pino"
-import { createActivities, createOutboundGuard } from "../activities/index.ts"
 import { createApp } from "../api/app.ts"
 import type { AuthMode } from "../api/dependencies.ts"
 import { startApi } from "../api/main.ts"
+import { HEALTH_ROUTES, ROUTES } from "../api/routes/table.ts"
+import { SCOPES } from "../api/scopes.ts"
 import type { Connection } from "../contract/connections.ts"
-import { toError } from "../contract/errors.ts"
+import { DEFAULT_TENANT } from "../contract/messages.ts"
+import type { Role } from "../contract/roles.ts"
+import type { RetryDefaults } from "../flow/retry.ts"
 import { createDispatcher } from "../store/dispatch.ts"
-import { migrate } from "../store/migrate.ts"
+import type { Dispatcher } from "../store/dispatch.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
-import { createHoldfastWorker } from "../worker/create-worker.ts"
+import type { PoolOptions } from "../store/pool.ts"
+import { createFirstApiKey } from "../store/queries/create-first-api-key.ts"
 import { createSweeper } from "../worker/sweeper.ts"
 import { connectTemporal } from "./connect-temporal.ts"
 import { describeError } from "./describe-error.ts"
+import { prepareSchema } from "./prepare-schema.ts"
 import type { TemporalTarget } from "./servers.ts"
+import { startWorkers } from "./start-workers.ts"
 import { withStopList } from "./stop-list.ts"
 import type { StopList } from "./stop-list.ts"
 import { VERSION } from "./version.ts"
 
 export interface HoldfastOptions {
+  roles: readonly Role[]
+  /** Whose calls a task-worker takes. */
+  queueNames: readonly string[]
+  /** Most calls under way at once, for each queue. */
+  workerConcurrency: number
   databaseUrl: string
+  /** Of each pool. */
+  pool?: Pick<PoolOptions, "max" | "idleMs" | "lifetimeMs">
   temporal: TemporalTarget
   http: { host: string; port: number }
   auth: AuthMode
   connections: Connection[]
   secrets: Record<string, string>
+  retryDefaults?: RetryDefaults
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
   logger: Logger
 }
 
 export interface Holdfast {
+  /** Of the API; a process without one answers only health checks there. */
   apiUrl: string
-  /** Rejects when the worker dies by itself; resolves after `stop`. */
+  /** An API that asks for keys made the very first one. It is shown nowhere else. */
+  firstKey?: string
+  /** Rejects when a worker dies by itself; resolves after `stop`. */
   ended: Promise<void>
   stop: () => Promise<void>
 }
 
 /** Also what a request waits for a Postgres that stands still, before it is answered with 503. */
 const REQUEST_PATIENCE_MS = 10_000
+const FIRST_KEY = { tenant: DEFAULT_TENANT, name: "admin", scopes: SCOPES, days: 90 }
 
-/** Migrates, then starts the parts from the inside out. @throws after stopping what had been started. */
+/** Starts the parts from the inside out. @throws after stopping what had been started. */
 export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
   return withStopList(async (stops) => {
-    const { logger, http, auth, connections, mode } = options
-    const pool = createPool({ url: options.databaseUrl, logger })
+    const { logger, roles } = options
+    const pool = createPool({ url: options.databaseUrl, ...options.pool, logger })
     stops.add("the database pool", () => pool.end())
-    await migrate(pool).catch(blame("Postgres"))
+    await prepareSchema(pool, roles, logger).catch(blame("Postgres"))
     const { connection, client } = await connectTemporal(options.temporal).catch(
       blame(`Temporal at ${options.temporal.connection.address}`),
     )
@@ -59,62 +78,69 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     // Requests have connections of their own: the sweeper's statements may take longer than a caller waits.
     const requestPool = createPool({
       url: options.databaseUrl,
+      ...options.pool,
       application_name: "holdfast-api",
       patienceMs: REQUEST_PATIENCE_MS,
       logger,
     })
     stops.add("the API's database pool", () => requestPool.end())
-    const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart: true })
-    const { ended } = await startWorker(options, { connection, mirror, stops })
-    const sweeper = createSweeper({ pool, client, dispatcher, writer: mirror, logger })
-    stops.add("the sweeper", () => sweeper.stop())
-    sweeper.start()
-    const app = createApp({
-      pool: requestPool,
-      client,
-      dispatcher,
-      connections,
-      auth,
-      logger,
-      version: VERSION,
-      allowLoopbackTargets: mode === "local",
-    })
-    const api = await startApi({ app, auth, ...http })
+    // Only a worker on the same connection can be handed a first workflow task with the start's answer.
+    const requestEagerStart = roles.includes("flow-worker")
+    const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart })
+    const { ended, areRunning } = await startWorkers(options, { connection, mirror, stops })
+    if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
+    const firstKey = await makeFirstKey(options, pool)
+    const serving = { pool: requestPool, client, dispatcher, areRunning }
+    const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
-    return { apiUrl: api.url, ended, stop: stops.stop }
+    return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
   })
 }
 
-interface WorkerParts {
-  connection: NativeConnection
-  mirror: MirrorWriter
-  stops: StopList
+interface SweeperParts {
+  pool: Pool
+  client: Client
+  dispatcher: Dispatcher
+  writer: MirrorWriter
+  logger: Logger
 }
 
-async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promise<{ ended: Promise<void> }> {
-  const { logger, connections, secrets, temporal, mode } = options
-  const byName = new Map(connections.map((connection) => [connection.name, connection]))
-  const activities = createActivities({
-    connections: { find: (name) => byName.get(name) },
-    secrets: (name) => (Object.hasOwn(secrets, name) ? secrets[name] : undefined),
-    guard: createOutboundGuard({ allowLoopback: mode === "local" }),
-    recordAttempt: (row) => parts.mirror.attempt(row),
+function startSweeper(parts: SweeperParts, stops: StopList): void {
+  const sweeper = createSweeper(parts)
+  stops.add("the sweeper", () => sweeper.stop())
+  sweeper.start()
+}
+
+async function makeFirstKey({ roles, auth }: HoldfastOptions, pool: Pool): Promise<string | undefined> {
+  if (!roles.includes("api") || auth.mode !== "keys") return undefined
+  return (await createFirstApiKey(pool, FIRST_KEY))?.key
+}
+
+interface Serving {
+  pool: Pool
+  client: Client
+  dispatcher: Dispatcher
+  areRunning: () => boolean
+}
+
+function serveHttp(options: HoldfastOptions, { areRunning, ...parts }: Serving): ReturnType<typeof startApi> {
+  const { roles, auth, connections, retryDefaults, logger, mode, http } = options
+  const works = roles.includes("flow-worker") || roles.includes("task-worker")
+  const dependencies = {
+    ...parts,
+    connections,
+    ...(retryDefaults === undefined ? {} : { retryDefaults }),
+    auth,
     logger,
+    version: VERSION,
+    allowLoopbackTargets: mode === "local",
+    readiness: () => Promise.resolve<Record<string, boolean>>(works ? { worker: areRunning() } : {}),
+  }
+  return startApi({
+    app: createApp(dependencies, roles.includes("api") ? ROUTES : HEALTH_ROUTES),
+    auth,
+    ...http,
   })
-  parts.stops.add("the connectors", () => activities.close())
-  const worker = await createHoldfastWorker({
-    connection: parts.connection,
-    namespace: temporal.namespace,
-    activities: activities.activities,
-    mirror: parts.mirror,
-  })
-  const ended = worker.run()
-  ended.catch((thrown: unknown) => logger.fatal({ error: toError(thrown).message }, "the worker died"))
-  parts.stops.add("the worker", async () => {
-    worker.shutdown()
-    await ended
-  })
-  return { ended }
 }
 
 /** Says which of the servers it was: their errors do not. */

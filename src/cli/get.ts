@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { outputOption } from "./output-option.ts"
+import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { showTransaction } from "./show-transaction.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -10,9 +10,9 @@ export function addGetCommand(program: Command, terminal: Terminal): void {
     .argument("<instance-id>", "the transaction's id")
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  holdfast get order-1 -o json\n")
-    .action(async (instanceId: string, flags: { output: "table" | "json" }) => {
+    .action(async (instanceId: string, flags: { output: OutputFormat }) => {
       const client = await terminal.client()
       const transaction = await client.getTransaction(instanceId)
-      terminal.print(flags.output === "json" ? JSON.stringify(transaction) : showTransaction(transaction))
+      printResult(terminal, flags, { value: transaction, show: showTransaction })
     })
 }

@@ -1,8 +1,8 @@
 import { Command } from "commander"
 import { describe, expect, test } from "vitest"
-import type { HoldfastClient } from "../sdk/client.ts"
 import { ApiError, Unreachable } from "../sdk/errors.ts"
 import type { Transaction } from "../sdk/shapes.ts"
+import { stubClient } from "./commands.testsuite.ts"
 import { addRunCommand } from "./run.ts"
 
 const ENDED: Transaction = {
@@ -36,20 +36,14 @@ interface Seen {
 /** Runs the command against a client that throws what it is given. */
 async function run(args: string[], failing: { start?: Error; get?: Error } = {}): Promise<Seen> {
   const seen: Seen = { started: 0, printed: [], said: [], code: 0, thrown: undefined }
-  const unused = (): never => {
-    throw new Error("run does not need this")
-  }
-  const client: HoldfastClient = {
-    publishFlow: unused,
-    listExceptions: unused,
-    retryException: unused,
+  const client = stubClient({
     startTransaction: (request) => {
       seen.started++
       if (failing.start !== undefined) return Promise.reject(failing.start)
       return Promise.resolve({ ...request, status: "pending" })
     },
     getTransaction: () => (failing.get === undefined ? Promise.resolve(ENDED) : Promise.reject(failing.get)),
-  }
+  })
   const program = new Command().exitOverride()
   addRunCommand(program, {
     client: () => Promise.resolve(client),

@@ -2,14 +2,13 @@ import { randomUUID } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Command } from "commander"
-import { isEndStatus } from "../contract/statuses.ts"
 import { toError } from "../contract/errors.ts"
 import type { HoldfastClient, StartRequest } from "../sdk/client.ts"
 import { ApiError, Unreachable } from "../sdk/errors.ts"
 import type { Transaction } from "../sdk/shapes.ts"
-import { EXIT, UsageError } from "./exit-codes.ts"
-import type { ExitCode } from "./exit-codes.ts"
-import { outputOption } from "./output-option.ts"
+import { UsageError } from "./exit-codes.ts"
+import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
+import { hasSettled, judge } from "./settled.ts"
 import { showTransaction } from "./show-transaction.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -17,7 +16,7 @@ interface RunFlags {
   id?: string
   params: string
   wait?: string | true
-  output: "table" | "json"
+  output: OutputFormat
 }
 
 export function addRunCommand(program: Command, terminal: Terminal): void {
@@ -40,7 +39,7 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
         terminal.say(`${instanceId} has started: holdfast get ${instanceId}`)
         throw thrown
       })
-      terminal.print(flags.output === "json" ? JSON.stringify(transaction) : showTransaction(transaction))
+      printResult(terminal, flags, { value: transaction, show: showTransaction })
       if (flags.wait !== undefined) terminal.exit(judge(transaction))
     })
 }
@@ -72,15 +71,6 @@ async function settle(client: HoldfastClient, instanceId: string, seconds: numbe
     if (hasSettled(transaction) || Date.now() >= deadline) return transaction
     await sleep(Math.min(pauseMs, Math.max(0, deadline - Date.now())))
   }
-}
-
-function hasSettled({ status }: Transaction): boolean {
-  return status === "blocked" || isEndStatus(status)
-}
-
-function judge(transaction: Transaction): ExitCode {
-  if (!hasSettled(transaction)) return EXIT.timeout
-  return transaction.status === "success" ? EXIT.ok : EXIT.failed
 }
 
 function readSeconds(wait: string | true): number {

@@ -14,6 +14,14 @@ describe("formatTable()", () => {
     ).toBe("task      status\nannounce  ok\npay       parked")
   })
 
+  test.each(["𠀀", "🚚", "❤️", "👩‍💻"])("counts %s as two", (wide) => {
+    expect(formatTable(["a", "b"], [[wide, "x"]])).toBe(`a   b\n${wide}  x`)
+  })
+
+  test("lets no control character through", () => {
+    expect(formatTable(["why"], [["\u001B[2Jgone\nline"]])).toBe("why\n [2Jgone line")
+  })
+
   test("counts a Chinese character as two", () => {
     expect(
       formatTable(

@@ -1,124 +1,76 @@
 /** The only reader of `process.env`. Everything below `src/app/main.ts` takes values. */
-import { readFileSync } from "node:fs"
-import { z } from "zod"
-import { toError } from "../contract/errors.ts"
-import { ConfigError, describeIssues } from "./problems.ts"
+import {
+  type Environment,
+  type Layer,
+  readFlags,
+  readSettingsFile,
+  readVariables,
+  resolveSecretFiles,
+} from "./layers.ts"
+import { ConfigError } from "./problems.ts"
+import { CONFIG_PATH, type SettingRow, type Settings, SETTINGS } from "./settings-table.ts"
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment } from "./layers.ts"
+export type { Settings } from "./settings-table.ts"
 
 /** Where the API listens when nobody says. */
 export const DEFAULT_HTTP_PORT = 8080
-
-const port = z.coerce.number("expected a port number").int().min(0).max(65_535)
-const SETTINGS = {
-  HTTP_HOST: z.string().default("127.0.0.1"),
-  HTTP_PORT: port.optional(),
-  DATABASE_URL: z.string().optional(),
-  HOLDFAST_CONNECTIONS: z.string().optional(),
-  HOLDFAST_SECRETS: z.string().optional(),
-  HOLDFAST_AUTH: z.enum(["off", "keys"], 'expected "off" or "keys"').optional(),
-  HOLDFAST_STATE_DIR: z.string().default(".holdfast"),
-  LOG_LEVEL: z
-    .enum(
-      ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
-      "expected a level from trace to silent",
-    )
-    .default("info"),
-  HOLDFAST_URL: z.url("expected a URL such as http://127.0.0.1:8080").optional(),
-  HOLDFAST_API_KEY: z.string().optional(),
-}
-const settingsSchema = z.object(SETTINGS)
-
-/** Names that may also be given as `<NAME>_FILE`: a file that holds the value. */
-const SECRET_SETTINGS = ["DATABASE_URL", "HOLDFAST_API_KEY"] as const
-/** Read by the tests and by continuous integration, not by us. */
-const FOREIGN = ["HOLDFAST_REQUIRE_SERVERS", "HOLDFAST_SOAK"]
-
-export interface Settings {
-  httpHost: string
-  /** Absent: `DEFAULT_HTTP_PORT`, or another one where that is taken. 0: a free one. */
-  httpPort?: number
-  /** A URL, or libpq's keyword form. Absent: a private Postgres is started. */
-  databaseUrl?: string
-  connectionsFile?: string
-  secretsFile?: string
-  /** Absent: off in local mode, keys elsewhere. */
-  auth?: "off" | "keys"
-  stateDir: string
-  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
-  /** Where the CLI finds the API; absent: the host and port above. */
-  apiUrl?: string
-  apiKey?: string
-}
 
 export function readEnvironment(): Environment {
   return { ...process.env }
 }
 
 /**
- * Flags reach this as their environment twins, laid over the environment.
+ * Flags come before the environment, that before the settings file, that before the defaults.
+ * @param flags by the names of their twins in the environment.
  * @throws ConfigError with every problem at once.
  */
-export function parseSettings(environment: Environment): Settings {
-  const problems: string[] = [...listUnknown(environment)]
-  const given = readSecretFiles(dropEmpty(environment), problems)
-  const parsed = settingsSchema.safeParse(given)
-  if (!parsed.success) problems.push(...describeIssues(parsed.error))
-  if (problems.length > 0 || !parsed.success) throw new ConfigError("the environment", problems)
-  const values = parsed.data
-  return {
-    httpHost: values.HTTP_HOST,
-    stateDir: values.HOLDFAST_STATE_DIR,
-    logLevel: values.LOG_LEVEL,
-    ...definedOnly({
-      httpPort: values.HTTP_PORT,
-      databaseUrl: values.DATABASE_URL,
-      connectionsFile: values.HOLDFAST_CONNECTIONS,
-      secretsFile: values.HOLDFAST_SECRETS,
-      auth: values.HOLDFAST_AUTH,
-      apiUrl: values.HOLDFAST_URL,
-      apiKey: values.HOLDFAST_API_KEY,
-    }),
+export function parseSettings(environment: Environment, flags: Environment = {}): Settings {
+  const problems: string[] = []
+  const file = flags[CONFIG_PATH] ?? environment[CONFIG_PATH]
+  const layers = [
+    readFlags(flags),
+    readVariables(environment, problems),
+    file === undefined || file === "" ? new Map() : readSettingsFile(file, problems),
+  ].map((layer: Layer) => resolveSecretFiles(layer, problems))
+  const values: Record<string, unknown> = {}
+  for (const [key, row] of rows()) {
+    const given = layers.map((layer) => layer.get(row.name)).find((found) => found !== undefined)
+    const text = given?.text ?? row.default
+    if (text === undefined) continue
+    const parsed = row.schema.safeParse(text)
+    if (parsed.success) values[key] = parsed.data
+    else problems.push(`${given?.where ?? row.name}: ${describe(row, text, parsed.error.issues)}`)
   }
+  // Each value is what its row's schema gave, and each row with a default has one.
+  const settings = values as Settings
+  if (problems.length === 0) problems.push(...findContradictions(settings))
+  if (problems.length > 0) throw new ConfigError("the settings", problems)
+  return settings
 }
 
 /** For `--print-config`: JSON in which nothing secret is left. */
 export function printSettings(settings: Settings): string {
-  const shown = { ...settings }
-  if (shown.apiKey !== undefined) shown.apiKey = "***"
-  if (shown.databaseUrl !== undefined) shown.databaseUrl = redactDatabase(shown.databaseUrl)
+  const shown: Record<string, unknown> = { ...settings }
+  for (const [key, row] of rows()) if (row.secret === true && key in shown) shown[key] = "***"
+  if (settings.databaseUrl !== undefined) shown.databaseUrl = redactDatabase(settings.databaseUrl)
   return JSON.stringify(shown, null, 2)
 }
 
-/** `HTTP_PORT=` in a shell or a compose file means "not set". */
-function dropEmpty(environment: Environment): Record<string, string> {
-  const entries = Object.entries(environment)
-  return Object.fromEntries(
-    entries.filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ""),
-  )
+function rows(): [string, SettingRow][] {
+  return Object.entries(SETTINGS)
 }
 
-function listUnknown(environment: Environment): string[] {
-  const known = [...Object.keys(SETTINGS), ...SECRET_SETTINGS.map((name) => `${name}_FILE`), ...FOREIGN]
-  const ours = known.filter((name) => name.startsWith("HOLDFAST_"))
-  return Object.keys(environment)
-    .filter((name) => name.startsWith("HOLDFAST_") && !ours.includes(name))
-    .map((name) => `${name}: no such setting; there are ${ours.join(", ")}`)
+function describe(row: SettingRow, text: string, issues: readonly { message: string }[]): string {
+  const expected = issues.map(({ message }) => message).join("; ")
+  return row.secret === true ? expected : `${expected}; got ${JSON.stringify(text)}`
 }
 
-function readSecretFiles(given: Record<string, string>, problems: string[]): Record<string, string> {
-  const result = { ...given }
-  for (const name of SECRET_SETTINGS) {
-    const file = given[`${name}_FILE`]
-    if (file === undefined) continue
-    if (given[name] !== undefined) problems.push(`${name}: given twice, also as ${name}_FILE`)
-    try {
-      result[name] = readFileSync(file, "utf8").trim()
-    } catch (thrown) {
-      problems.push(`${name}_FILE: ${toError(thrown).message}`)
-    }
-  }
-  return result
+function findContradictions({ retryIntervalMs, retryMaxIntervalMs }: Settings): string[] {
+  if (retryMaxIntervalMs >= retryIntervalMs) return []
+  return [
+    `${SETTINGS.retryMaxIntervalMs.name}: ${retryMaxIntervalMs} ms is shorter than ${SETTINGS.retryIntervalMs.name}, ${retryIntervalMs} ms`,
+  ]
 }
 
 /** Both forms in which a database is named: a URL, and libpq's keywords. */
@@ -126,11 +78,4 @@ function redactDatabase(text: string): string {
   return text
     .replace(/^(\w+:\/\/[^/@]*?:).*@/, "$1***@")
     .replaceAll(/(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)/gi, "$1***")
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-function definedOnly<T extends object>(values: T): Defined<T> {
-  // Only entries whose value is not undefined are left, which is what Defined says.
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
 }

@@ -8,7 +8,7 @@ import { pointerTo, type Report } from "./problem.ts"
 import { isObject, type Place } from "./read-object.ts"
 import type { TaskDraft } from "./read-task.ts"
 import type { Reference } from "./references.ts"
-import { compileRetry, compileTimeout } from "./retry.ts"
+import { compileRetry, compileTimeout, type RetryDefaults } from "./retry.ts"
 import type { KindReading } from "./schema/kind.ts"
 import { checkSql } from "./schema/db.ts"
 import { toSummary } from "./summary.ts"
@@ -20,6 +20,7 @@ export interface FlowContext extends Omit<Place, "pointer"> {
   warn: Report
   graph: Graph
   connections: readonly ConnectionInfo[]
+  retryDefaults: RetryDefaults
   /** For tasks that say nothing of it themselves. */
   onError: PlanTask["on_error"]
 }

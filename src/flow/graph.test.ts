@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { type Graph, readGraph } from "./graph.ts"
-import { findNearest } from "./nearest.ts"
+import { findNearest } from "../contract/nearest.ts"
 import type { Problem } from "./problem.ts"
 
 function read(tasks: Record<string, string[] | undefined>): { graph: Graph; problems: Problem[] } {

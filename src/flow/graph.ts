@@ -1,6 +1,6 @@
 /** The tasks' dependencies: resolved, without cycles, and who comes before whom. */
 import { FLOW_LIMITS } from "./limits.ts"
-import type { FindNearest } from "./nearest.ts"
+import type { FindNearest } from "../contract/nearest.ts"
 import { pointerTo, quote, type Report } from "./problem.ts"
 
 /** A task as far as the graph is concerned; wrong parts are missing. */

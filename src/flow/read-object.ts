@@ -3,7 +3,7 @@
  * everything that is wrong is reported at its place.
  */
 import { z } from "zod"
-import type { FindNearest } from "./nearest.ts"
+import type { FindNearest } from "../contract/nearest.ts"
 import { pointerTo, quote, type Report } from "./problem.ts"
 
 /** Where a value stands in the document, and who is told about it. */

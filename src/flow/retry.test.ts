@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { validateFlow } from "./validate.ts"
 import { compile, compileOne, flow, problemsOf, task } from "./definitions.testsuite.ts"
 
 const retryOf = (retry: unknown) => compileOne(task("a", { retry })).retry
@@ -13,6 +14,18 @@ describe("compileRetry()", () => {
       max_interval_ms: 60_000,
       non_retryable: [],
     })
+  })
+
+  test("takes an installation's own defaults", () => {
+    const retryDefaults = { max_attempts: 2, interval_ms: 90_000, backoff: 3, max_interval_ms: 90_000 }
+    const { plan } = validateFlow(flow([task("a"), task("b", { retry: { max_attempts: 7 } })]), {
+      connections: [],
+      retryDefaults,
+    })
+    expect(plan?.tasks.map(({ retry }) => retry)).toMatchObject([
+      retryDefaults,
+      { ...retryDefaults, max_attempts: 7 },
+    ])
   })
 
   test("reads all durations", () => {

@@ -4,21 +4,28 @@ import { pointerTo } from "./problem.ts"
 import type { Fields, Place } from "./read-object.ts"
 import type { RetrySchema, TimeoutSchema } from "./schema/task.ts"
 
-const RETRY_DEFAULTS = {
+/** For tasks that do not say. */
+export type RetryDefaults = Pick<PlanRetry, "max_attempts" | "interval_ms" | "backoff" | "max_interval_ms">
+
+export const RETRY_DEFAULTS: RetryDefaults = {
   max_attempts: 5,
   interval_ms: 1_000,
   backoff: 2,
   max_interval_ms: 60_000,
-} as const
+}
 const ATTEMPT_TIMEOUT_MS = 30_000
 
 /** Reports an interval above its cap, which Temporal would refuse. Without a cap of its own a longer interval is one. */
-export function compileRetry(written: Fields<typeof RetrySchema> = {}, place: Place): PlanRetry {
+export function compileRetry(
+  written: Fields<typeof RetrySchema> = {},
+  place: Place & { retryDefaults: RetryDefaults },
+): PlanRetry {
+  const defaults = place.retryDefaults
   const strategy = written.strategy ?? "auto"
-  const interval = written.interval ?? RETRY_DEFAULTS.interval_ms
-  const cap = written.max_interval ?? Math.max(RETRY_DEFAULTS.max_interval_ms, interval)
+  const interval = written.interval ?? defaults.interval_ms
+  const cap = written.max_interval ?? Math.max(defaults.max_interval_ms, interval)
   if (cap < interval) {
-    const given = written.interval === undefined ? "the default interval of 1s" : "interval"
+    const given = written.interval === undefined ? "the default interval" : "interval"
     place.report({
       pointer: pointerTo(place.pointer, "retry", "max_interval"),
       code: "out_of_range",
@@ -27,9 +34,9 @@ export function compileRetry(written: Fields<typeof RetrySchema> = {}, place: Pl
   }
   const retry: PlanRetry = {
     strategy,
-    max_attempts: strategy === "auto" ? (written.max_attempts ?? RETRY_DEFAULTS.max_attempts) : 1,
+    max_attempts: strategy === "auto" ? (written.max_attempts ?? defaults.max_attempts) : 1,
     interval_ms: interval,
-    backoff: written.backoff ?? RETRY_DEFAULTS.backoff,
+    backoff: written.backoff ?? defaults.backoff,
     max_interval_ms: cap,
     non_retryable: written.non_retryable ?? [],
   }

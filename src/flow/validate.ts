@@ -5,7 +5,7 @@ import type { ConnectionInfo } from "./connection.ts"
 import { readGraph } from "./graph.ts"
 import { FLOW_LIMITS } from "./limits.ts"
 import { warnOfParallelWrites } from "./lint.ts"
-import { createNearest, type FindNearest } from "./nearest.ts"
+import { createNearest, type FindNearest } from "../contract/nearest.ts"
 import { checkParamsSchema } from "./params-schema.ts"
 import { canonicalJson, packPlan } from "./plan-bytes.ts"
 import { findBuiltInDefinition } from "./built-in-definitions.ts"
@@ -13,6 +13,7 @@ import { inDocumentOrder, pointerTo, type Problem, type Report, toPlaceIn } from
 import { type Fields, readObject } from "./read-object.ts"
 import { readTask, type TaskDraft } from "./read-task.ts"
 import { FlowSchema } from "./schema/flow.ts"
+import { RETRY_DEFAULTS, type RetryDefaults } from "./retry.ts"
 import { readSource } from "./source.ts"
 import type { FindDefinition, TaskDefinition } from "./task-definition.ts"
 import { compileTemplate, type TemplatePlace } from "./template-places.ts"
@@ -22,6 +23,8 @@ export interface CompileContext {
   connections: readonly ConnectionInfo[]
   /** Registered by the tenant; they go before the built-in ones. */
   definitions?: readonly TaskDefinition[]
+  /** Ours unless said. */
+  retryDefaults?: RetryDefaults
 }
 
 export interface Validation {
@@ -104,7 +107,8 @@ function* compileFlow(
   }))
   const graph = readGraph(nodes, report, nearest)
   const onError: PlanTask["on_error"] = (fields.policy?.failure ?? "park") === "park" ? "park" : "fail"
-  const flowContext: FlowContext = { report, warn, nearest, graph, connections: context.connections, onError }
+  const { connections, retryDefaults = RETRY_DEFAULTS } = context
+  const flowContext: FlowContext = { report, warn, nearest, graph, connections, retryDefaults, onError }
   const compiled: (CompiledTask | undefined)[] = []
   for (const draft of drafts) {
     compiled.push(compileTask(draft, flowContext))

@@ -1,6 +1,17 @@
 /** A typed client of the HTTP API over `fetch`. */
 import { ApiError, Unreachable } from "./errors.ts"
-import type { Exception, Flow, StartedTransaction, Transaction } from "./shapes.ts"
+import type {
+  Decided,
+  DecisionRequest,
+  Exception,
+  ExceptionFilter,
+  Flow,
+  StartedTransaction,
+  Transaction,
+  TransactionFilter,
+  TransactionSummary,
+  Verdict,
+} from "./shapes.ts"
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8080`, without `/api/v1`. */
@@ -20,40 +31,80 @@ export interface StartRequest {
 export interface HoldfastClient {
   /** Publishes a flow; one that is there with the same plan is answered as it is. */
   publishFlow: (definition: object) => Promise<Flow>
+  /**
+   * Makes the flow what `source` says: a new one, or the next version of the one of that name. `source` is the JSON
+   * text of a definition, or of `{name, definition, ...}`; it is sent as it is, so that no digit of it is lost.
+   */
+  applyFlow: (name: string, source: string) => Promise<Flow>
+  /** Checks a flow without storing it. */
+  validateFlow: (source: string) => Promise<Verdict>
   /** Repeating the same request is safe: the transaction that is there is answered. */
   startTransaction: (request: StartRequest) => Promise<StartedTransaction>
   getTransaction: (instanceId: string) => Promise<Transaction>
+  /** Newest first. */
+  listTransactions: (filter: TransactionFilter) => Promise<TransactionSummary[]>
+  /** Everything that stopped; a failed transaction goes on from where it failed. */
+  retryTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
+  cancelTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
+  /** A person's decision about one task. */
+  decide: (instanceId: string, decision: DecisionRequest) => Promise<Decided>
   /** Newest first, at most 200. */
-  listExceptions: (filter: { instance_id?: string; handled?: boolean }) => Promise<Exception[]>
+  listExceptions: (filter: ExceptionFilter) => Promise<Exception[]>
+  /** Records that somebody took care, and nothing else. */
+  handleException: (id: number, remark?: string) => Promise<void>
   /** Runs the task again that the exception stopped. */
-  retryException: (id: number) => Promise<void>
+  retryException: (id: number, reason?: string) => Promise<void>
 }
 
 /** Every method throws `ApiError` for an answer that is an error, and `Unreachable` when there is no answer. */
 export function createClient(options: ClientOptions): HoldfastClient {
   const call = createCall(options)
   const path = (...parts: (string | number)[]): string => `/api/v1/${parts.map(encodeURIComponent).join("/")}`
+  const list = async <Item>(target: string, filter: object): Promise<Item[]> => {
+    const query = new URLSearchParams()
+    for (const [name, value] of Object.entries(filter))
+      if (value !== undefined) query.set(name, String(value))
+    return (await call<{ list: Item[] }>("GET", `${target}?${query.toString()}`)).list
+  }
   return {
     publishFlow: (definition) => call("POST", path("flows"), { definition }),
+    applyFlow: async (name, source) => {
+      try {
+        return await call<Flow>("PUT", path("flows", name), source)
+      } catch (thrown) {
+        if (!(thrown instanceof ApiError) || thrown.error !== "flow_not_found") throw thrown
+        return call("POST", path("flows"), source)
+      }
+    },
+    validateFlow: (source) => call("POST", path("flows", "validate"), source),
     startTransaction: (request) => call("POST", path("transactions"), request),
     getTransaction: (instanceId) => call("GET", path("transactions", instanceId)),
-    listExceptions: async (filter) => {
-      const query = new URLSearchParams({ page_size: "200" })
-      for (const [name, value] of Object.entries(filter)) query.set(name, String(value))
-      const page = await call<{ list: Exception[] }>("GET", `${path("exceptions")}?${query.toString()}`)
-      return page.list
+    listTransactions: (filter) => list(path("transactions"), { page_size: 20, ...filter }),
+    retryTransaction: (instanceId, reason) =>
+      call("POST", path("transactions", instanceId, "retry"), toReason(reason)),
+    cancelTransaction: (instanceId, reason) =>
+      call("POST", path("transactions", instanceId, "cancel"), toReason(reason)),
+    decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),
+    listExceptions: (filter) => list(path("exceptions"), { page_size: 200, ...filter }),
+    handleException: async (id, remark) => {
+      await call("POST", path("exceptions", id, "handle"), remark === undefined ? undefined : { remark })
     },
-    retryException: async (id) => {
-      await call("POST", path("exceptions", id, "retry"))
+    retryException: async (id, reason) => {
+      await call("POST", path("exceptions", id, "retry"), toReason(reason))
     },
   }
 }
 
-type Call = <T>(method: "GET" | "POST", target: string, body?: object) => Promise<T>
+function toReason(reason: string | undefined): { reason: string } | undefined {
+  return reason === undefined ? undefined : { reason }
+}
+
+/** A body that is text is JSON already. */
+type Call = <T>(method: "GET" | "POST" | "PUT", target: string, body?: object | string) => Promise<T>
 
 function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Call {
   const origin = baseUrl.replace(/\/+$/, "")
-  return async <T>(method: string, target: string, body?: object): Promise<T> => {
+  return async <T>(method: string, target: string, body?: object | string): Promise<T> => {
     const response = await fetch(origin + target, {
       method,
       headers: {
@@ -61,7 +112,7 @@ function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Cal
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
     }).catch((thrown: unknown) => {
       throw new Unreachable(origin, thrown)

@@ -1,5 +1,12 @@
 /** What the API answers, as far as the client's users need it; the whole is in `/openapi.json`. */
-import type { ExceptionKind, Outcome, TaskStatus, TransactionStatus } from "../contract/statuses.ts"
+import type {
+  Attestation,
+  DecisionAction,
+  ExceptionKind,
+  Outcome,
+  TaskStatus,
+  TransactionStatus,
+} from "../contract/statuses.ts"
 
 export interface Flow {
   id: string
@@ -56,4 +63,53 @@ export interface Exception {
   state: string
   retry_safe: boolean
   handled: boolean
+}
+
+export interface Verdict {
+  valid: true
+  name: string
+  plan_hash: string
+  warnings: { pointer: string; code: string; detail: string }[]
+}
+
+export interface TransactionFilter {
+  status?: TransactionStatus | undefined
+  /** Id or name. */
+  flow_id?: string | undefined
+  business_key?: string | undefined
+  page?: number | undefined
+  page_size?: number | undefined
+}
+
+export interface TransactionSummary {
+  instance_id: string
+  flow_name: string
+  flow_version: number
+  business_key: string | null
+  status: TransactionStatus
+  open_exceptions: number
+  created_at: string
+  completed_at: string | null
+}
+
+export interface ExceptionFilter {
+  instance_id?: string | undefined
+  flow_id?: string | undefined
+  handled?: boolean | undefined
+}
+
+export interface DecisionRequest {
+  action: DecisionAction
+  task?: string | undefined
+  reason: string
+  output?: unknown
+  attest?: Attestation | undefined
+}
+
+export interface Decided {
+  instance_id: string
+  decision_id: string
+  action: DecisionAction
+  status: string
+  tasks: { path: string; status: string }[]
 }

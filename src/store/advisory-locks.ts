@@ -8,6 +8,8 @@ export const LOCK_MIGRATE = 1
 export const LOCK_SWEEPER = 2
 /** Held while attempt partitions are made. */
 export const LOCK_PARTITIONS = 3
+/** Held while it is decided whether this is the first start. */
+export const LOCK_FIRST_KEY = 4
 
 /** "HOLR": the second number is a hash of a workflow id, whose failed run is being resumed. */
 export const LOCK_CLASS_RESUME = 0x484f4c52

@@ -45,6 +45,19 @@ export async function migrate(pool: Pool, folder: URL = MIGRATIONS): Promise<str
   }
 }
 
+/**
+ * For processes that may not change the schema: the names of the migrations that are not applied yet.
+ * @throws Error as `migrate` says.
+ */
+export async function findDueMigrations(pool: Pool, folder: URL = MIGRATIONS): Promise<string[]> {
+  const migrations = await readMigrations(folder)
+  const { rows } = await pool.query<{ is_there: boolean }>(
+    `select to_regclass('schema_migration') is not null as is_there`,
+  )
+  const applied = rows[0]?.is_there === true ? await listApplied(pool) : []
+  return planMigrations(migrations, applied).map(({ name }) => name)
+}
+
 /** @throws Error as `migrate` says. */
 export function planMigrations(migrations: Migration[], applied: Applied[]): Migration[] {
   const newest = migrations.at(-1)?.number ?? 0
@@ -89,7 +102,11 @@ async function readApplied(client: Client): Promise<Applied[]> {
        applied_at timestamptz not null default now()
      )`,
   )
-  const { rows } = await client.query<Applied>(
+  return listApplied(client)
+}
+
+async function listApplied(db: Pick<Pool, "query">): Promise<Applied[]> {
+  const { rows } = await db.query<Applied>(
     "select number, name, checksum from schema_migration order by number",
   )
   return rows

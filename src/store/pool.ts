@@ -8,6 +8,10 @@ export interface PoolOptions {
   url: string
   /** Most connections at once; 10 unless said. */
   max?: number
+  /** How long an unused connection is kept, 10 s unless said; 0 keeps it. */
+  idleMs?: number
+  /** Age at which a connection is replaced once it is free; 0, or unsaid, never. Whole seconds. */
+  lifetimeMs?: number
   /** Seen in `pg_stat_activity`; `holdfast` unless said. */
   application_name?: string
   /**
@@ -30,6 +34,8 @@ const CANCEL_GRACE_MS = 500
 export function createPool({
   url,
   max = 10,
+  idleMs = 10_000,
+  lifetimeMs = 0,
   application_name = "holdfast",
   patienceMs,
   logger,
@@ -40,6 +46,8 @@ export function createPool({
     application_name,
     ...parseDatabaseUrl(url),
     max,
+    idleTimeoutMillis: idleMs,
+    maxLifetimeSeconds: Math.ceil(lifetimeMs / 1_000),
     keepAlive: true,
     connectionTimeoutMillis: patienceMs ?? CONNECT_TIMEOUT_MS,
     ...(patienceMs === undefined ? {} : boundStatements(patienceMs)),

@@ -1,9 +1,13 @@
-/** The worker of queue `holdfast`: the one workflow and the connectors, in one process so that both stay eager. */
+/**
+ * A worker of one queue: the one workflow, the connectors, or both. Both in one worker stay eager: a call that a
+ * workflow task asks for is handed over with that task's answer.
+ */
 import { getHeapStatistics } from "node:v8"
 import {
   type InjectedSinks,
   type NativeConnection,
   Worker,
+  type WorkerOptions,
   type WorkflowBundleOption,
 } from "@temporalio/worker"
 import { TASK_QUEUE } from "../contract/messages.ts"
@@ -13,12 +17,15 @@ import { builtWorkflowBundle, PAYLOAD_CONVERTER_PATH } from "./bundle.ts"
 export interface HoldfastWorkerOptions {
   connection: NativeConnection
   namespace: string
-  /** By activity type; from `createActivities`. */
-  activities: Record<string, (input: never) => Promise<unknown>>
-  mirror: { push(change: MirrorChange): void }
+  /** By activity type; from `createActivities`. Absent: it takes no calls. */
+  activities?: Record<string, (input: never) => Promise<unknown>>
+  /** Where the changes of workflows go. Absent: it runs no workflows. */
+  mirror?: { push(change: MirrorChange): void }
   identity?: string
   /** Runs kept in memory. 0 replays every workflow task. Default: a quarter of the heap. */
   maxCachedWorkflows?: number
+  /** Most calls under way at once; 200 unless said. */
+  maxConcurrentCalls?: number
   /** How long running calls may go on after a shutdown was asked for. */
   shutdownGraceMs?: number
   workflowBundle?: WorkflowBundleOption
@@ -29,6 +36,8 @@ export interface HoldfastWorker {
   /** Ends after `shutdown`; rejects when the worker dies. */
   run(): Promise<void>
   shutdown(): void
+  /** Whether it polls: false before `run`, after `shutdown` and when it died. */
+  isRunning(): boolean
 }
 
 type MirrorSinks = { mirror: { push(change: MirrorChange): void } }
@@ -37,22 +46,18 @@ type MirrorSinks = { mirror: { push(change: MirrorChange): void } }
 const BYTES_PER_RUN = 150 * 1024
 
 export async function createHoldfastWorker(options: HoldfastWorkerOptions): Promise<HoldfastWorker> {
-  const sinks: InjectedSinks<MirrorSinks> = {
-    mirror: { push: { fn: (_info, change) => options.mirror.push(change), callDuringReplay: false } },
-  }
+  const { activities, mirror } = options
   const worker = await Worker.create({
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue ?? TASK_QUEUE,
     ...(options.identity === undefined ? {} : { identity: options.identity }),
-    workflowBundle: options.workflowBundle ?? builtWorkflowBundle(),
-    activities: options.activities,
-    sinks,
+    ...(mirror === undefined ? {} : toWorkflowOptions(options, mirror)),
+    ...(activities === undefined ? {} : { activities }),
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
-    maxCachedWorkflows: options.maxCachedWorkflows ?? defaultCachedWorkflows(),
     maxEagerActivityReservationsPerWorkflowTask: 20,
     maxConcurrentWorkflowTaskExecutions: 100,
-    maxConcurrentActivityTaskExecutions: 200,
+    maxConcurrentActivityTaskExecutions: options.maxConcurrentCalls ?? 200,
     // The default of 10 s would hold every open run of a killed worker for that long.
     stickyQueueScheduleToStartTimeout: "2s",
     // A cancel reaches a running call with a heartbeat's answer.
@@ -67,6 +72,21 @@ export async function createHoldfastWorker(options: HoldfastWorkerOptions): Prom
       // Asking twice is legal for our callers and an error for the SDK.
       if (worker.getState() === "RUNNING" || worker.getState() === "INITIALIZED") worker.shutdown()
     },
+    isRunning: () => worker.getState() === "RUNNING",
+  }
+}
+
+function toWorkflowOptions(
+  { workflowBundle, maxCachedWorkflows }: HoldfastWorkerOptions,
+  mirror: MirrorSinks["mirror"],
+): Pick<WorkerOptions, "workflowBundle" | "sinks" | "maxCachedWorkflows"> {
+  const sinks: InjectedSinks<MirrorSinks> = {
+    mirror: { push: { fn: (_info, change) => mirror.push(change), callDuringReplay: false } },
+  }
+  return {
+    workflowBundle: workflowBundle ?? builtWorkflowBundle(),
+    sinks,
+    maxCachedWorkflows: maxCachedWorkflows ?? defaultCachedWorkflows(),
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Connection } from "../../src/contract/connections.ts"
+import type { Role } from "../../src/contract/roles.ts"
 import { findFreePort } from "../../src/local/free-port.ts"
 import { until } from "./until.ts"
 
@@ -16,9 +17,11 @@ export interface NodeTargets {
   namespace: string
   connections: Connection[]
   secrets?: Record<string, string>
+  /** All unless said. */
+  role?: Role
 }
 
-/** One `holdfast start` process: API, worker and sweeper, to be killed and started again. */
+/** One `holdfast start` process, to be killed and started again. */
 export interface HoldfastNode {
   readonly url: string
   start(): Promise<void>
@@ -50,22 +53,26 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
     url,
     async start() {
       output = ""
-      const started = spawn(process.execPath, [PROGRAM, "start", "--local"], {
-        cwd: directory,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          PATH: process.env.PATH,
-          HOME: directory,
-          DATABASE_URL: targets.databaseUrl,
-          TEMPORAL_ADDRESS: targets.temporalAddress,
-          TEMPORAL_NAMESPACE: targets.namespace,
-          HTTP_PORT: String(port),
-          HOLDFAST_STATE_DIR: path.join(directory, "state"),
-          HOLDFAST_CONNECTIONS: connectionsFile,
-          HOLDFAST_SECRETS: secretsFile,
-          LOG_LEVEL: "warn",
+      const started = spawn(
+        process.execPath,
+        [PROGRAM, "start", "--local", "--role", targets.role ?? "all"],
+        {
+          cwd: directory,
+          stdio: ["ignore", "pipe", "pipe"],
+          env: {
+            PATH: process.env.PATH,
+            HOME: directory,
+            DATABASE_URL: targets.databaseUrl,
+            TEMPORAL_ADDRESS: targets.temporalAddress,
+            TEMPORAL_NAMESPACE: targets.namespace,
+            HTTP_PORT: String(port),
+            HOLDFAST_STATE_DIR: path.join(directory, "state"),
+            HOLDFAST_CONNECTIONS: connectionsFile,
+            HOLDFAST_SECRETS: secretsFile,
+            LOG_LEVEL: "warn",
+          },
         },
-      })
+      )
       child = started
       for (const stream of [started.stdout, started.stderr])
         stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)))

@@ -57,7 +57,7 @@ describe("holdfast", () => {
   test("explains itself, with an example for each command", async () => {
     const { code, stdout } = await cli("--help")
     expect(code).toBe(0)
-    for (const command of ["start", "demo", "run", "get", "key", "mirror"])
+    for (const command of ["start", "demo", "run", "watch", "list", "exceptions", "key", "mirror", "doctor"])
       expect(stdout).toContain(`  ${command} `)
     expect((await cli("run", "--help")).stdout).toContain("Example:")
   })
@@ -106,6 +106,9 @@ describe("holdfast start", () => {
     ["", { TEMPORAL_PROFILE: "absent" }, "absent"],
     ["", { HOLDFAST_STATE_DIR: "broken.json/state" }, "HOLDFAST_STATE_DIR names another place"],
     ["", { HTTP_PORT: "http" }, "HTTP_PORT: expected a port number"],
+    ["--config broken.json", {}, "expected a file that ends in .toml"],
+    ["--role worker", {}, "--role: expected all, or some of api, flow-worker, task-worker, sweeper"],
+    ["--role api", {}, "roles api alone needs the servers of the other roles: set DATABASE_URL and TEMPORAL"],
     ["--prot 1", {}, "unknown option '--prot'"],
     ["now", {}, "too many arguments"],
   ])("refuses %j with %j before it starts any server", async (args, variables, reason) => {
@@ -183,6 +186,83 @@ describe("holdfast run and get", () => {
   })
 })
 
+describe("the commands about flows and decisions", () => {
+  test("publish a new version, park a transaction and repair it", async () => {
+    const file = path.join(cwd, "parks.yaml")
+    const call = { id: "call", task_name: "http", config: { url: "http://127.0.0.1:1/" } }
+    const write = async (description: string) =>
+      writeFile(
+        file,
+        JSON.stringify({
+          name: "cli_parks",
+          description,
+          tasks: [{ ...call, retry: { strategy: "manual" } }],
+        }),
+      )
+    await write("first")
+    expect((await cli("validate", file)).stdout).toMatch(/cli_parks {2}valid/)
+    expect((await cli("apply", file)).stdout).toMatch(/cli_parks {2}v1/)
+    expect((await cli("apply", file)).stdout).toMatch(/cli_parks {2}v1/)
+    expect(await cli("run", "cli_parks", "--id", "cli-park")).toMatchObject({ code: 0 })
+    const watched = await cli("watch", "cli-park", "-o", "yaml")
+    expect(watched).toMatchObject({ code: 1, stdout: expect.stringContaining("status: blocked") })
+    expect((await cli("list", "--status", "blocked")).stdout).toContain("cli-park")
+    const [open] = JSON.parse(
+      (await cli("exceptions", "list", "--transaction", "cli-park", "-o", "json")).stdout,
+    ) as { id: number }[]
+    expect(await cli("exceptions", "handle", String(open?.id), "--remark", "seen")).toMatchObject({ code: 0 })
+    expect((await cli("exceptions", "list", "--transaction", "cli-park")).stdout).not.toContain("cli-park")
+    expect(await cli("skip", "cli-park", "absent", "--reason", "r")).toMatchObject({ code: 1, stdout: "" })
+    const done = await cli(
+      "complete",
+      "cli-park",
+      "call",
+      "--result",
+      "7",
+      "--reason",
+      "by phone",
+      "--attest",
+      "executed",
+    )
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining("cli-park") })
+    expect(await cli("watch", "cli-park")).toMatchObject({ code: 0 })
+    expect(await cli("cancel", "cli-park")).toMatchObject({ code: 1, stdout: "" })
+    // Each command is a process of its own, which starts in seconds where the machine is busy.
+  }, 240_000)
+})
+
+describe("holdfast doctor", () => {
+  test("finds all of a running project well", async () => {
+    const { code, stdout } = await cli("doctor", "-o", "json")
+    // Ours: what `doctor` prints are its findings.
+    const findings = JSON.parse(stdout) as { check: string; verdict: string; found: string }[]
+    expect(findings.map(({ check, verdict }) => `${check} ${verdict}`)).toEqual([
+      "node ok",
+      "postgres ok",
+      "schema ok",
+      "clock ok",
+      "temporal ok",
+      "search attributes ok",
+      "flow-worker ok",
+      "task-worker ok",
+      expect.stringMatching(/^hand-over (ok|warning)$/),
+      "eager calls ok",
+    ])
+    expect(code).toBe(0)
+  })
+
+  test("ends with 1 when a server is away, and says what to do", async () => {
+    const run = runCli(["doctor"], {
+      cwd,
+      environment: { DATABASE_URL: "postgres://127.0.0.1:1/x", TEMPORAL_ADDRESS: "127.0.0.1:1" },
+    })
+    expect(await run.ended).toBe(1)
+    expect(run.stdout()).toMatch(
+      /postgres +bad[^]*temporal +bad[^]*check DATABASE_URL[^]*check TEMPORAL_ADDRESS/,
+    )
+  })
+})
+
 describe("holdfast beside a server that asks for keys", () => {
   test("says how to give one, ends with 4 without it, and finds the server by HOLDFAST_URL", async () => {
     const keys = runCli(["start", "--auth", "keys"], { cwd, environment: { ...environment, HTTP_PORT: "0" } })
@@ -198,6 +278,8 @@ describe("holdfast beside a server that asks for keys", () => {
       return { code: await run.ended, stderr: run.stderr() }
     }
     expect(await ask({})).toMatchObject({ code: 4, stderr: expect.stringContaining("HOLDFAST_API_KEY") })
+    const first = /first start: .* (hf_\S+)/.exec(keys.stderr())?.[1] ?? ""
+    expect(await ask({ HOLDFAST_API_KEY: first })).toMatchObject({ code: 3 })
     const made = runCli(["key", "create", "--name", "ci"], { cwd, environment: { HOLDFAST_URL: url } })
     expect(await made.ended).toBe(0)
     expect(await ask({ HOLDFAST_API_KEY: made.stdout().trim() })).toMatchObject({ code: 3 })

@@ -1,4 +1,4 @@
-/** Every route there is. What is not in this table does not answer. */
+/** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
 import { getOpenApi } from "./docs/openapi.ts"
 import { getDocsPage } from "./docs/page.ts"
@@ -43,10 +43,11 @@ import { resumeTransactionRoute } from "./transactions/resume.ts"
 import { retryTransactionRoute } from "./transactions/retry.ts"
 import { startTransactionRoute } from "./transactions/start.ts"
 
+/** What a process without the API answers too, so that it can be watched. */
+export const HEALTH_ROUTES: readonly ApiRoute[] = [...aliveRoutes, getReadiness, getVersion]
+
 export const ROUTES: readonly ApiRoute[] = [
-  ...aliveRoutes,
-  getReadiness,
-  getVersion,
+  ...HEALTH_ROUTES,
   getOpenApi,
   getDocsPage,
   getDocsScript,

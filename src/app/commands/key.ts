@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { outputOption } from "../../cli/output-option.ts"
+import { type OutputFormat, outputOption, printResult } from "../../cli/output-option.ts"
 import { UsageError } from "../../cli/exit-codes.ts"
 import { DEFAULT_TENANT } from "../../contract/messages.ts"
 import { SCOPES } from "../../api/scopes.ts"
@@ -10,7 +10,7 @@ interface KeyFlags {
   name: string
   scopes: string
   days: string
-  output: "table" | "json"
+  output: OutputFormat
 }
 
 export function addKeyCommand(program: Command, context: AppContext): void {
@@ -36,11 +36,8 @@ export function addKeyCommand(program: Command, context: AppContext): void {
       }
       const { withDatabase } = await import("../with-database.ts")
       const created = await withDatabase(context, (pool) => createApiKey(pool, key))
-      if (flags.output === "json") context.terminal.print(JSON.stringify(created))
-      else {
-        context.terminal.say(`"${created.name}" until ${created.expires_at}; keep it, it is not shown again:`)
-        context.terminal.print(created.key)
-      }
+      context.terminal.say(`"${created.name}" until ${created.expires_at}; keep it, it is not shown again:`)
+      printResult(context.terminal, flags, { value: created, show: ({ key }) => key })
     })
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander"
 import { EXIT } from "../../cli/exit-codes.ts"
-import { outputOption } from "../../cli/output-option.ts"
+import { type OutputFormat, outputOption, printResult } from "../../cli/output-option.ts"
 import { formatTable } from "../../cli/table.ts"
 import type { MirrorCheck } from "../../worker/mirror-check.ts"
 import type { AppContext } from "../app-context.ts"
@@ -16,11 +16,11 @@ export function addMirrorCommand(program: Command, context: AppContext): void {
     .option("--tenant <tenant>", "only this one")
     .addOption(outputOption())
     .addHelpText("after", "\nExit code 1 when there are differences.\nExample:\n  holdfast mirror check\n")
-    .action(async (flags: { tenant?: string; output: "table" | "json" }) => {
+    .action(async (flags: { tenant?: string; output: OutputFormat }) => {
       const { checkProject } = await import("../check-project.ts")
       const result = await checkProject(context, flags.tenant)
       const { terminal } = context
-      terminal.print(flags.output === "json" ? JSON.stringify(result) : show(result))
+      printResult(terminal, flags, { value: result, show })
       if (result.differences.length > 0) terminal.exit(EXIT.failed)
     })
 }

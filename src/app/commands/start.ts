@@ -5,6 +5,8 @@ import type { AppContext } from "../app-context.ts"
 import { live } from "../lifetime.ts"
 
 interface StartFlags {
+  config?: string
+  role?: string[]
   host?: string
   port?: string
   connections?: string
@@ -18,6 +20,12 @@ export function addStartCommand(program: Command, context: AppContext): void {
   program
     .command("start")
     .description("run Holdfast; starts a private Postgres and Temporal when none is given")
+    .option("--config <file>", "settings, TOML or YAML (CONFIG_PATH)")
+    .option(
+      "--role <role>",
+      "all, or some of api, flow-worker, task-worker, sweeper; may be repeated (HOLDFAST_ROLE, all)",
+      (role: string, before: string[] | undefined) => [...(before ?? []), role],
+    )
     .option("--host <address>", "where the API listens (HTTP_HOST, 127.0.0.1)")
     .option("--port <port>", "its port (HTTP_PORT, 8080)")
     .option("--connections <file>", "JSON list of downstream systems (HOLDFAST_CONNECTIONS)")
@@ -49,6 +57,8 @@ export function addStartCommand(program: Command, context: AppContext): void {
 /** Every flag has an environment twin. */
 function toTwins(flags: StartFlags): Record<string, string | undefined> {
   const twins = {
+    CONFIG_PATH: flags.config,
+    HOLDFAST_ROLE: flags.role?.join(","),
     HTTP_HOST: flags.host,
     HTTP_PORT: flags.port,
     HOLDFAST_CONNECTIONS: flags.connections,

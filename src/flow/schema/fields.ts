@@ -1,7 +1,7 @@
 /** Fields that several schemas share. */
 import { z } from "zod"
 import { KEY_HEADER } from "../../contract/names.ts"
-import { DurationError, parseDuration } from "../duration.ts"
+import { DurationError, parseDuration } from "../../contract/duration.ts"
 import { parseTemplate, TemplateError } from "../parse-template.ts"
 import { quote } from "../problem.ts"
 import { referencesOf } from "../references.ts"

@@ -1,0 +1,68 @@
+/** The workers of one process: workflows for a flow-worker, connectors with secrets for a task-worker. */
+import type { NativeConnection } from "@temporalio/worker"
+import { createActivities, createOutboundGuard } from "../activities/index.ts"
+import { toError } from "../contract/errors.ts"
+import type { MirrorWriter } from "../store/mirror/writer.ts"
+import { createHoldfastWorker } from "../worker/create-worker.ts"
+import { planWorkers } from "./plan-workers.ts"
+import type { HoldfastOptions } from "./start.ts"
+import type { StopList } from "./stop-list.ts"
+
+interface WorkerParts {
+  connection: NativeConnection
+  mirror: MirrorWriter
+  stops: StopList
+}
+
+export interface RunningWorkers {
+  /** Rejects when one of them dies; resolves when all were stopped, and never where there is none. */
+  ended: Promise<void>
+  areRunning: () => boolean
+}
+
+export async function startWorkers(options: HoldfastOptions, parts: WorkerParts): Promise<RunningWorkers> {
+  const { logger, temporal, workerConcurrency } = options
+  const { connection, mirror, stops } = parts
+  const plans = planWorkers(options.roles, options.queueNames)
+  const takesCalls = plans.some(({ polls }) => polls !== "workflows")
+  const activities = takesCalls ? startConnectors(options, parts) : undefined
+  const workers = await Promise.all(
+    plans.map(({ queue, polls }) =>
+      createHoldfastWorker({
+        connection,
+        namespace: temporal.namespace,
+        taskQueue: queue,
+        ...(polls === "calls" ? {} : { mirror }),
+        ...(polls === "workflows" || activities === undefined ? {} : { activities }),
+        maxConcurrentCalls: workerConcurrency,
+      }),
+    ),
+  )
+  const ends = workers.map((worker) => worker.run())
+  const ended = Promise.all(ends)
+  ended.catch((thrown: unknown) => logger.fatal({ error: toError(thrown).message }, "a worker died"))
+  stops.add("the workers", async () => {
+    for (const worker of workers) worker.shutdown()
+    // All of them drain, also when one of them had died.
+    const [failure] = (await Promise.allSettled(ends)).filter((end) => end.status === "rejected")
+    if (failure !== undefined) throw failure.reason
+  })
+  return {
+    ended: workers.length === 0 ? new Promise(() => {}) : ended.then(() => undefined),
+    areRunning: () => workers.every((worker) => worker.isRunning()),
+  }
+}
+
+function startConnectors(options: HoldfastOptions, { mirror, stops }: WorkerParts) {
+  const { logger, connections, secrets, mode } = options
+  const byName = new Map(connections.map((connection) => [connection.name, connection]))
+  const { activities, close } = createActivities({
+    connections: { find: (name) => byName.get(name) },
+    secrets: (name) => (Object.hasOwn(secrets, name) ? secrets[name] : undefined),
+    guard: createOutboundGuard({ allowLoopback: mode === "local" }),
+    recordAttempt: (row) => mirror.attempt(row),
+    logger,
+  })
+  stops.add("the connectors", () => close())
+  return activities
+}

@@ -1,0 +1,191 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { parse } from "yaml"
+import type { TransactionStatus } from "../contract/statuses.ts"
+import type { Decided, DecisionRequest, Transaction } from "../sdk/shapes.ts"
+import { runCommand } from "./commands.testsuite.ts"
+import { addDecisionCommands } from "./decisions.ts"
+import { addExceptionsCommands } from "./exceptions.ts"
+import { addFlowCommands } from "./flows.ts"
+import { addGetCommand } from "./get.ts"
+import { addListCommand } from "./list.ts"
+import { addWatchCommand } from "./watch.ts"
+
+const TRANSACTION: Transaction = {
+  instance_id: "订单-1",
+  flow_name: "order",
+  flow_version: 1,
+  workflow_id: "default/订单-1",
+  status: "running",
+  open_exceptions: 0,
+  ignored_messages: 0,
+  created_at: "2026-01-01T00:00:00.000Z",
+  completed_at: null,
+  output: null,
+  error: null,
+  tasks: [],
+}
+
+function writeFlow(name: string, content: string): string {
+  const directory = mkdtempSync(path.join(tmpdir(), "holdfast-flow-"))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const file = path.join(directory, name)
+  writeFileSync(file, content)
+  return file
+}
+
+describe("-o", () => {
+  test.each([
+    ["json", (text: string): unknown => JSON.parse(text)],
+    ["yaml", (text: string): unknown => parse(text)],
+  ])("%s prints the value and nothing else", async (format, read) => {
+    const { printed } = await runCommand(addGetCommand, ["get", "x", "-o", format], {
+      getTransaction: () => Promise.resolve(TRANSACTION),
+    })
+    expect(read(printed.join("\n"))).toEqual(TRANSACTION)
+  })
+})
+
+describe("holdfast apply", () => {
+  const apply = async (file: string): Promise<[string, string]> => {
+    const sent: [string, string][] = []
+    const seen = await runCommand(addFlowCommands, ["apply", file], {
+      applyFlow: (name, json) => {
+        sent.push([name, json])
+        return Promise.resolve({ id: "1", name, version: 3, plan_hash: "abcdef0123456789" })
+      },
+    })
+    if (seen.thrown !== undefined) throw seen.thrown
+    expect(seen.printed.join()).toContain("order  v3       abcdef012345")
+    return sent[0] ?? ["", ""]
+  }
+
+  test("sends a JSON file as it stands there", async () => {
+    const text = '{"name": "order",\n "tasks": [12345678901234567890]}'
+    expect(await apply(writeFlow("order.json", text))).toEqual(["order", text])
+  })
+
+  test("sends a YAML file as JSON, and finds the name within a definition", async () => {
+    const [name, json] = await apply(writeFlow("order.yaml", "definition:\n  name: order\n  tasks: []\n"))
+    expect([name, JSON.parse(json)]).toEqual(["order", { definition: { name: "order", tasks: [] } }])
+  })
+
+  test.each([
+    ["a.json", "{", "expected a flow as JSON"],
+    ["a.json", "[]", "expected a flow with a name"],
+    ["a.json", '{"definition": "{"}', "expected a flow"],
+    ["a.yaml", "a: [", "a.yaml: "],
+  ])("sends nothing of %s with %j", async (name, content, reason) => {
+    await expect(apply(writeFlow(name, content))).rejects.toMatchObject({
+      name: "UsageError",
+      message: expect.stringContaining(reason),
+    })
+  })
+})
+
+describe("decisions", () => {
+  const decided: Decided = {
+    instance_id: "t",
+    decision_id: "d",
+    action: "skip",
+    status: "running",
+    tasks: [],
+  }
+  const decide = async (...args: string[]) => {
+    const sent: DecisionRequest[] = []
+    const seen = await runCommand(addDecisionCommands, args, {
+      decide: (_id, decision) => {
+        sent.push(decision)
+        return Promise.resolve(decided)
+      },
+      retryTransaction: (instance_id) => Promise.resolve({ instance_id, status: "pending" }),
+    })
+    return { seen, sent: JSON.parse(JSON.stringify(sent)) as DecisionRequest[] }
+  }
+
+  test("send what was said and nothing else", async () => {
+    expect((await decide("skip", "t", "pay", "--reason", "r")).sent).toEqual([
+      { action: "skip", task: "pay", reason: "r" },
+    ])
+    const complete = ["complete", "t", "pay", "--reason", "r", "--attest", "executed"]
+    expect((await decide(...complete, "--result", '{"a": 1}')).sent).toEqual([
+      { action: "complete", task: "pay", reason: "r", attest: "executed", output: { a: 1 } },
+    ])
+    expect((await decide(...complete)).sent[0]).not.toHaveProperty("output")
+    expect((await decide("retry", "t", "--task", "pay", "--reason", "r")).sent).toEqual([
+      { action: "retry", task: "pay", reason: "r" },
+    ])
+  })
+
+  test("retry without a task takes all of them", async () => {
+    const { seen, sent } = await decide("retry", "t")
+    expect(sent).toEqual([])
+    expect(seen.printed).toEqual(["t  pending"])
+  })
+
+  test.each([
+    [["skip", "t", "pay"], "--reason"],
+    [["retry", "t", "--task", "pay"], "--task needs a --reason"],
+    [["retry", "t", "--attest", "executed"], "--attest is about one --task"],
+    [["complete", "t", "pay", "--reason", "r", "--result", "{"], "--result takes JSON"],
+    [["skip", "t", "pay", "--reason", "r", "--attest", "maybe"], "Allowed choices"],
+  ])("are not sent as %j", async (args, reason) => {
+    const { seen, sent } = await decide(...args)
+    expect(sent).toEqual([])
+    expect(String(seen.thrown)).toContain(reason)
+  })
+})
+
+describe("holdfast exceptions", () => {
+  test("asks for what nobody has handled, unless all are wanted", async () => {
+    const filters: unknown[] = []
+    const listExceptions = (filter: unknown) => {
+      filters.push(filter)
+      return Promise.resolve([])
+    }
+    await runCommand(addExceptionsCommands, ["exceptions", "list"], { listExceptions })
+    await runCommand(addExceptionsCommands, ["exceptions", "list", "--all"], { listExceptions })
+    expect(filters).toMatchObject([{ handled: false }, { handled: undefined }])
+  })
+
+  test("takes an exception's number only", async () => {
+    const { thrown } = await runCommand(addExceptionsCommands, ["exceptions", "retry", "1e1"], {})
+    expect(thrown).toMatchObject({ name: "UsageError" })
+  })
+})
+
+describe("holdfast list", () => {
+  test.each(["0", "201", "x"])("refuses --limit %s", async (limit) => {
+    const { thrown } = await runCommand(addListCommand, ["list", "--limit", limit], {})
+    expect(thrown).toMatchObject({ name: "UsageError" })
+  })
+})
+
+describe("holdfast watch", () => {
+  const watch = async (statuses: TransactionStatus[], ...more: string[]) => {
+    let look = 0
+    return runCommand(addWatchCommand, ["watch", "订单-1", ...more], {
+      getTransaction: () =>
+        Promise.resolve({
+          ...TRANSACTION,
+          status: statuses[Math.min(look++, statuses.length - 1)] ?? "running",
+        }),
+    })
+  }
+
+  test.each([
+    ["success", 0],
+    ["failed", 1],
+    ["blocked", 1],
+  ] as const)("says each change once, and ends with the verdict of %s", async (end, code) => {
+    const seen = await watch(["running", "running", end])
+    expect(seen.said).toEqual(["订单-1  running", `订单-1  running -> ${end}`])
+    expect(seen.code).toBe(code)
+  })
+
+  test("gives up in time with 124", async () => {
+    expect((await watch(["running"], "--timeout", "0.05")).code).toBe(124)
+  })
+})

@@ -1,0 +1,117 @@
+/** What a person decides about a transaction that stopped, or should. */
+import { type Command, Option } from "commander"
+import { ATTESTATIONS } from "../contract/statuses.ts"
+import type { Attestation } from "../contract/statuses.ts"
+import type { Decided } from "../sdk/shapes.ts"
+import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
+import { readJson } from "./read-value.ts"
+import { formatTable } from "./table.ts"
+import type { Terminal } from "./terminal.ts"
+
+interface DecisionFlags {
+  reason: string
+  attest?: Attestation
+  output: OutputFormat
+}
+
+const ATTEST = "what you found out about an effect that nobody knows of"
+const RECORDED = "recorded with your key's name"
+
+export function addDecisionCommands(program: Command, terminal: Terminal): void {
+  addRetry(program, terminal)
+  program
+    .command("skip")
+    .description("go on without a task that stopped")
+    .argument("<instance-id>", "the transaction's id")
+    .argument("<task>", "its path, such as pay")
+    .requiredOption("--reason <text>", RECORDED)
+    .addOption(new Option("--attest <fact>", ATTEST).choices(ATTESTATIONS))
+    .addOption(outputOption())
+    .addHelpText("after", '\nExample:\n  holdfast skip order-1 announce --reason "told them by phone"\n')
+    .action(async (instanceId: string, task: string, { reason, attest, output }: DecisionFlags) => {
+      const client = await terminal.client()
+      const value = await client.decide(instanceId, { action: "skip", task, reason, attest })
+      printResult(terminal, { output }, { value, show })
+    })
+  program
+    .command("complete")
+    .description("take a task that stopped for done, with an output you know")
+    .argument("<instance-id>", "the transaction's id")
+    .argument("<task>", "its path, such as pay")
+    .requiredOption("--reason <text>", RECORDED)
+    .option("--result <json>", "the task's output as JSON, or @file")
+    .addOption(new Option("--attest <fact>", ATTEST).choices(ATTESTATIONS))
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      '\nExample:\n  holdfast complete order-1 pay --result \'{"payment_id": "p-7"}\' --attest executed --reason "on the statement"\n',
+    )
+    .action(async (instanceId: string, task: string, flags: DecisionFlags & { result?: string }) => {
+      const { reason, attest } = flags
+      const result = flags.result === undefined ? undefined : await readJson("--result", flags.result)
+      const client = await terminal.client()
+      const value = await client.decide(instanceId, {
+        action: "complete",
+        task,
+        reason,
+        attest,
+        output: result,
+      })
+      printResult(terminal, flags, { value, show })
+    })
+  program
+    .command("cancel")
+    .description("start nothing new, and stop what runs; effects that happened stay")
+    .argument("<instance-id>", "the transaction's id")
+    .option("--reason <text>", RECORDED)
+    .addOption(outputOption())
+    .addHelpText("after", '\nExample:\n  holdfast cancel order-1 --reason "the customer changed her mind"\n')
+    .action(async (instanceId: string, { reason, output }: { reason?: string; output: OutputFormat }) => {
+      const client = await terminal.client()
+      const value = await client.cancelTransaction(instanceId, reason)
+      printResult(terminal, { output }, { value, show: showStatus })
+    })
+}
+
+interface RetryFlags {
+  task?: string
+  reason?: string
+  attest?: Attestation
+  output: OutputFormat
+}
+
+function addRetry(program: Command, terminal: Terminal): void {
+  program
+    .command("retry")
+    .description("run again what stopped; a failed transaction goes on from where it failed")
+    .argument("<instance-id>", "the transaction's id")
+    .option("--task <task>", "only this task, by its path; needs a --reason")
+    .option("--reason <text>", RECORDED)
+    .addOption(new Option("--attest <fact>", `${ATTEST}; with --task`).choices(ATTESTATIONS))
+    .addOption(outputOption())
+    .addHelpText("after", '\nExample:\n  holdfast retry order-1 --task ship --reason "the carrier is back"\n')
+    .action(async (instanceId: string, { task, reason, attest, output }: RetryFlags, command: Command) => {
+      if (task === undefined && attest !== undefined) command.error("error: --attest is about one --task")
+      if (task !== undefined && reason === undefined) command.error("error: --task needs a --reason")
+      const client = await terminal.client()
+      if (task === undefined || reason === undefined) {
+        const value = await client.retryTransaction(instanceId, reason)
+        printResult(terminal, { output }, { value, show: showStatus })
+      } else {
+        const value = await client.decide(instanceId, { action: "retry", task, reason, attest })
+        printResult(terminal, { output }, { value, show })
+      }
+    })
+}
+
+function show({ instance_id, status, tasks }: Decided): string {
+  const rows = tasks.map(({ path, status: now }) => [path, now])
+  return [
+    `${instance_id}  ${status}`,
+    ...(rows.length === 0 ? [] : [formatTable(["TASK", "STATUS"], rows)]),
+  ].join("\n")
+}
+
+function showStatus({ instance_id, status }: { instance_id: string; status: string }): string {
+  return `${instance_id}  ${status}`
+}

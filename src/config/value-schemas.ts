@@ -1,0 +1,81 @@
+/** How the text of a setting is read. Whatever its source, a value reaches these as text. */
+import { z } from "zod"
+import { DurationError, parseDuration } from "../contract/duration.ts"
+import { isRole, ROLES } from "../contract/roles.ts"
+import type { Role } from "../contract/roles.ts"
+
+type Refuse = (message: string) => never
+
+/** `read` gives the value, or says what was expected. */
+function readText<T>(read: (text: string, refuse: Refuse) => T): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const refuse = (message: string): never => {
+      context.issues.push({ code: "custom", message, input: text })
+      return z.NEVER
+    }
+    return read(text, refuse)
+  })
+}
+
+export function wholeNumber(
+  what: string,
+  { min, max }: { min: number; max: number },
+): z.ZodType<number, string> {
+  return readText((text, refuse) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max ? value : refuse(`expected ${what}, ${min} to ${max}`)
+  })
+}
+
+export function decimalNumber(
+  what: string,
+  { min, max }: { min: number; max: number },
+): z.ZodType<number, string> {
+  return readText((text, refuse) => {
+    const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max ? value : refuse(`expected ${what}, ${min} to ${max}`)
+  })
+}
+
+/** Node's timers end at 2^31 ms. */
+const MAX_TIMER_MS = 24 * 86_400_000
+
+/** In milliseconds, at most 24 days. */
+export function duration({ minMs }: { minMs: number }): z.ZodType<number, string> {
+  return readText((text, refuse) => {
+    try {
+      const ms = parseDuration(text)
+      return ms >= minMs && ms <= MAX_TIMER_MS ? ms : refuse(`expected ${minMs}ms to 24d`)
+    } catch (thrown) {
+      if (!(thrown instanceof DurationError)) throw thrown
+      return refuse('expected a duration such as "500ms", "10s" or "5m"')
+    }
+  })
+}
+
+/** Names between commas, each once. */
+export const nameList: z.ZodType<string[], string> = readText((text, refuse) => {
+  const names = splitList(text)
+  return names.length > 0 ? names : refuse("expected names between commas")
+})
+
+/** `all` means every role. In the order of `ROLES`, each once. */
+export const roleList: z.ZodType<Role[], string> = readText((text, refuse) => {
+  const words = splitList(text)
+  const unknown = words.filter((word) => word !== "all" && !isRole(word))
+  if (words.length === 0 || unknown.length > 0) return refuse(`expected all, or some of ${ROLES.join(", ")}`)
+  return ROLES.filter((role) => words.includes("all") || words.includes(role))
+})
+
+export function oneOf<const T extends string>(words: readonly T[]): z.ZodType<T, string> {
+  return readText(
+    (text, refuse) => words.find((word) => word === text) ?? refuse(`expected one of ${words.join(", ")}`),
+  )
+}
+
+export const anyText: z.ZodType<string, string> = z.string()
+
+function splitList(text: string): string[] {
+  const words = text.split(",").map((word) => word.trim())
+  return [...new Set(words.filter((word) => word !== ""))]
+}
