@@ -8,6 +8,12 @@ const found = (tasks: unknown[], params: unknown) =>
   checkInputs(compile(flow(tasks)), params).map(({ code, pointer }) => `${code} ${pointer}`)
 
 describe("checkInputs()", () => {
+  test("asks nothing for a task that may be skipped", () => {
+    const optional = { ...deduct(), when: "${ params.wanted }" }
+    expect(checkInputs(compile(flow([optional])), { wanted: false })).toEqual([])
+    expect(checkInputs(compile(flow([deduct()])), { wanted: false })).not.toEqual([])
+  })
+
   test("names every missing field where it should be", () => {
     expect(found([deduct()], {})).toEqual([
       "required /pay/user_id",

@@ -8,13 +8,24 @@ import { convertInput, type InputProblem } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import { createMeter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
+import { findOptional, type OptionalNode } from "./optional-tasks.ts"
 import { pointerTo, type Problem } from "./problem.ts"
 import { isObject } from "./read-object.ts"
 import { type Reference, referencesOf } from "./references.ts"
 
 /** Problems of all tasks, with pointers into the params, as near to what is wrong as can be told. */
 export function checkInputs({ tasks }: Plan, params: unknown): Problem[] {
-  return tasks.flatMap((task) => (task.fields === undefined ? [] : checkTask(task, task.fields, params)))
+  if (tasks.every(({ fields }) => fields === undefined)) return []
+  // Whether these run is not known yet.
+  const optional = findOptional(tasks.map(({ deps, ...task }) => ({ deps, skips: skipsOf(task) })))
+  return tasks.flatMap((task, position) =>
+    task.fields === undefined || optional.has(position) ? [] : checkTask(task, task.fields, params),
+  )
+}
+
+function skipsOf({ when, on_skip }: Pick<PlanTask, "when" | "on_skip">): OptionalNode["skips"] {
+  if (when === undefined) return undefined
+  return on_skip === "prune" ? "followers" : "itself"
 }
 
 type Fields = NonNullable<PlanTask["fields"]>

@@ -1,6 +1,7 @@
 /** The tasks' dependencies: resolved, without cycles, and who comes before whom. */
 import { FLOW_LIMITS } from "./limits.ts"
 import type { FindNearest } from "../contract/nearest.ts"
+import { findOptional, type OptionalNode } from "./optional-tasks.ts"
 import { pointerTo, quote, type Report } from "./problem.ts"
 
 /** A task as far as the graph is concerned; wrong parts are missing. */
@@ -10,8 +11,7 @@ export interface Node {
   id?: string | undefined
   /** As written; undefined when the field is wrong in itself. */
   dependsOn: readonly string[] | undefined
-  /** What is left undone when the task is not wanted: itself alone, or what depends on it alone as well. */
-  skips?: "itself" | "followers" | undefined
+  skips?: OptionalNode["skips"]
 }
 
 export interface Graph {
@@ -59,7 +59,9 @@ export function readGraph(nodes: readonly Node[], report: Report, nearest: FindN
   }
   reportCycles(nodes, deps, report)
   const isAncestor = createAncestry(deps)
-  const optional = findOptional(nodes, deps)
+  const optional = findOptional(
+    deps.map((before, position) => ({ deps: before, skips: nodes[position]?.skips })),
+  )
   return {
     positionOf: (id) => positions.get(id),
     ids: () => positions.keys(),
@@ -85,28 +87,6 @@ function readIds(nodes: readonly Node[], report: Report): Map<string, number> {
     }
   }
   return positions
-}
-
-function findOptional(nodes: readonly Node[], deps: readonly number[][]): Set<number> {
-  const optional = new Set<number>()
-  const pruning: number[] = []
-  for (const [position, { skips }] of nodes.entries()) {
-    if (skips === undefined) continue
-    optional.add(position)
-    if (skips === "followers") pruning.push(position)
-  }
-  if (pruning.length === 0) return optional
-  const prunes = new Set(pruning)
-  const followers = nodes.map((): number[] => [])
-  for (const [position, before] of deps.entries()) for (const dep of before) followers[dep]?.push(position)
-  for (let next = pruning.pop(); next !== undefined; next = pruning.pop())
-    for (const follower of followers[next] ?? []) {
-      if (prunes.has(follower) || !deps[follower]?.every((dep) => prunes.has(dep))) continue
-      prunes.add(follower)
-      optional.add(follower)
-      pruning.push(follower)
-    }
-  return optional
 }
 
 /** Answers are worked out per task when first asked for. */
