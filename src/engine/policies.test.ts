@@ -134,6 +134,22 @@ describe("fail_fast", () => {
   })
 })
 
+describe("resume of what was parked as executed", () => {
+  test("parks it again, with its exception open", () => {
+    const read = { deps: ["big"], reads: ["big"] }
+    const run = drive(planOf([{ id: "big" }, { id: "reader", ...read }]))
+    run.apply(started)
+    run.done("big", "x".repeat(1_100_000))
+    expect(run.row("big")).toMatchObject({ status: "parked", outcome: "executed" })
+    run.decide({ action: "abort" })
+    expect(run.view().transaction).toMatchObject({ status: "failed", open_exceptions: 0 })
+    const next = run.restart({ resume: { id: "again", action: "retry", actor: "ann" } })
+    next.apply(started)
+    expect(next.row("big")).toMatchObject({ status: "parked", outcome: "executed" })
+    expect(next.view().transaction).toMatchObject({ status: "blocked", open_exceptions: 1 })
+  })
+})
+
 describe("policy.timeout", () => {
   const plan = planOf([{ id: "a" }, { id: "b", deps: ["a"] }], { timeout_ms: 60_000 })
   const timerOf = (commands: { kind: string }[]) => commands.find(({ kind }) => kind === "timer")

@@ -2,7 +2,7 @@ import type { Decision } from "../contract/messages.ts"
 import { mayRetry } from "./refuse.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { edgeOf, recountEdges } from "./edges.ts"
-import { closeException, TRANSACTION } from "./exceptions.ts"
+import { closeException, reopenException, TRANSACTION } from "./exceptions.ts"
 import { type MachineState, outcomeOf, setStatus, statusOf, touchTransaction } from "./state.ts"
 
 /**
@@ -20,6 +20,7 @@ export function resumeFailed(state: MachineState, decision: Decision): void {
     state.tasks.endedAt[task] = 0
     if (!mayRetry(state, task)) {
       setStatus(state, task, "parked")
+      reopenException(state, task)
       continue
     }
     setStatus(state, task, "pending")
