@@ -176,9 +176,9 @@ describe("every answer", () => {
   test("to an unknown route is a 404 in the envelope", async () => {
     for (const [method, path] of [
       ["GET", "/nowhere"],
-      ["GET", "/api/v1/stats/overview"],
+      ["GET", "/api/v1/stats/nothing"],
       ["PATCH", "/api/v1/flows"],
-      ["DELETE", "/api/v1/flows/x"],
+      ["DELETE", "/api/v1/transactions/x"],
     ] as const) {
       const answer = await rig.call(method, path)
       expect(answer.json).toMatchObject({ code: 404, data: null, error: "route_not_found" })
