@@ -1,5 +1,5 @@
 /** What a column holds must come out the same for every reader, and with all its digits. */
-import { type FieldPacket, Types } from "mysql2"
+import mysql, { type FieldPacket } from "mysql2"
 import { parseExactJson } from "../../../expression/exact-json.ts"
 
 /**
@@ -10,14 +10,14 @@ import { parseExactJson } from "../../../expression/exact-json.ts"
 export function toColumnValue(value: unknown, column: FieldPacket): unknown {
   if (value === null) return null
   if (isJson(column)) return typeof value === "string" ? parseExactJson(value) : value
-  if (column.columnType === Types.FLOAT && typeof value === "number") return shortestFloat(value)
-  if (column.columnType === Types.BIT && Buffer.isBuffer(value)) return toNumber(value)
+  if (column.columnType === mysql.Types.FLOAT && typeof value === "number") return shortestFloat(value)
+  if (column.columnType === mysql.Types.BIT && Buffer.isBuffer(value)) return toNumber(value)
   return value
 }
 
 /** MariaDB's JSON is a text with a mark. */
 function isJson(column: FieldPacket & { extendedFormat?: string }): boolean {
-  return column.columnType === Types.JSON || column.extendedFormat === "json"
+  return column.columnType === mysql.Types.JSON || column.extendedFormat === "json"
 }
 
 /** The shortest decimal that is this 32-bit float: nine digits always do. */

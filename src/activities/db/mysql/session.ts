@@ -1,4 +1,4 @@
-import { type Connection, type FieldPacket, type ResultSetHeader, TypedParameter } from "mysql2"
+import mysql, { type Connection, type FieldPacket, type ResultSetHeader } from "mysql2"
 import { abortable } from "../../abortable.ts"
 import type { RowSet, Session } from "../database.ts"
 import type { Scalar } from "../statement.ts"
@@ -118,5 +118,5 @@ function toRow(values: readonly unknown[], columns: readonly FieldPacket[]): Rec
 
 /** The library sends every number as a double; one that is whole must meet a BIGINT as what it is. */
 function toParameter(value: Scalar): unknown {
-  return Number.isSafeInteger(value) ? TypedParameter.BIGINT(value) : value
+  return Number.isSafeInteger(value) ? mysql.TypedParameter.BIGINT(value) : value
 }
