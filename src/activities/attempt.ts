@@ -5,6 +5,7 @@
  * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran.
  * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
+ * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
  */
 import type { Info } from "@temporalio/activity"
 import type { ApplicationFailure } from "@temporalio/common"
@@ -72,7 +73,13 @@ export async function runAttempt(
   if (verdict.class === "done") return { output: verdict.output, ended_at: endedAt }
   if (outcome === "not_executed") context.heartbeat({ attempt: identity.attempt, clean: true })
   throw toApplicationFailure(
-    { ...verdict, message: frame.secrets.redactText(verdict.message), outcome, endedAt },
+    {
+      ...verdict,
+      code: frame.secrets.redactText(verdict.code),
+      message: frame.secrets.redactText(verdict.message),
+      outcome,
+      endedAt,
+    },
     input,
   )
 }
@@ -90,7 +97,9 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   const watch = watchAttempt(attempt.context)
   try {
     const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
-    return verdict.class === "done" ? settle(verdict, input) : verdict
+    if (verdict.class !== "done") return verdict
+    // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
+    return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
   } catch (thrown) {
     return toVerdict(thrown, frame, attempt.identity)
   } finally {

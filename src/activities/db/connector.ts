@@ -57,6 +57,7 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
   const databases = createClientPool(
     (connection: PostgresConnection) => createDatabase(connection, guard, secrets),
     (database) => database.close(),
+    secrets.stampOf,
   )
   return {
     async call(request) {

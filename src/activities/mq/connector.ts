@@ -28,6 +28,7 @@ export function createMqConnector({ connections, secrets, guard }: MqConnectorDe
   const links = createClientPool(
     (connection: MqttConnection) => createMqttLink(connection, guard, secrets),
     (link) => link.close(),
+    secrets.stampOf,
   )
 
   const getLink = async (connection: MqttConnection): Promise<MqttLink> => {
