@@ -13,6 +13,7 @@ import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activitie
 import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
+import { abortable } from "./abortable.ts"
 import { toAttemptRow } from "./attempt-row.ts"
 import { attemptBudgetMs } from "./attempt-time.ts"
 import { AttemptAborted, type CallRequest, type Connector, Misconfigured, type Verdict } from "./call.ts"
@@ -36,6 +37,8 @@ export interface AttemptFrame {
   kind: TaskKind
   connector: Connector
   secrets: SecretStore
+  /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
+  prepare?: () => Promise<void>
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
 }
@@ -96,6 +99,8 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
   const watch = watchAttempt(attempt.context)
   try {
+    const unprepared = await prepare(frame, watch.signal)
+    if (unprepared) return unprepared
     const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
@@ -104,6 +109,18 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
     return toVerdict(thrown, frame, attempt.identity)
   } finally {
     watch.stop()
+  }
+}
+
+async function prepare(frame: AttemptFrame, signal: AbortSignal): Promise<Verdict | undefined> {
+  if (frame.prepare === undefined) return undefined
+  try {
+    await abortable(frame.prepare(), signal)
+    return undefined
+  } catch (thrown) {
+    const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
+    const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
+    return { class: "not_executed", code, message, evidence: {} }
   }
 }
 

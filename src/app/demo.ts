@@ -1,12 +1,15 @@
 /** Three orders against four real services, each effect checked where it should have happened. */
+import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { createMask } from "../activities/index.ts"
 import { formatTable } from "../cli/table.ts"
 import type { LocalContext } from "../local/context.ts"
 import { findFreePort } from "../local/free-port.ts"
 import { startPostgres } from "../local/postgres.ts"
 import { startTemporal } from "../local/temporal.ts"
 import { createClient } from "../sdk/client.ts"
+import { parseMasterKeys } from "../store/secrets/master-keys.ts"
 import { announce } from "./running.ts"
 import { checkEffects } from "./demo-checks.ts"
 import { runOrders } from "./demo-orders.ts"
@@ -81,7 +84,9 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
   const shop = await startShop(postgres.url)
   stops.add("the shop", shop.stop)
   say("payment (gRPC), inventory (Postgres), events (MQTT) and shipping (HTTP) are up")
-  const logger = createLogger({ level: "info", file: path.join(stateDir, "logs", "demo.log") })
+  const mask = createMask()
+  const file = path.join(stateDir, "logs", "demo.log")
+  const logger = createLogger({ level: "info", file, mask: mask.text })
   installTemporalRuntime(logger)
   const target = { connection: { address: temporal.address }, namespace: DEFAULT_NAMESPACE }
   const holdfast = await startHoldfast({
@@ -91,6 +96,8 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
     auth: { mode: "off" },
     connections: shop.connections,
     secrets: shop.secrets,
+    mask,
+    masterKeys: parseMasterKeys(randomBytes(32).toString("base64")),
     mode: "local",
     logger,
   })

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { expect, onTestFinished, test } from "vitest"
+import { createMask } from "../activities/index.ts"
 import { createLogger } from "./logger.ts"
 
 test("createLogger() shows errors, and leaves what is already text as it is", async () => {
@@ -15,5 +16,23 @@ test("createLogger() shows errors, and leaves what is already text as it is", as
   expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
     { error: { type: "TypeError", message: "bad start: no plan" } },
     { error: "connection lost" },
+  ])
+})
+
+test("createLogger() masks whole lines, and a line stays JSON", async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-log-"))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  const file = path.join(directory, "demo.log")
+  const mask = createMask()
+  for (const secret of ['sp"ace', "12345678"]) mask.learn(secret)
+  const logger = createLogger({ level: "info", file, mask: mask.text })
+  logger.warn({ error: new Error('refused sp"ace'), deep: { a: ['sp"ace'] } }, 'with sp"ace')
+  logger.warn({ pin: 12345678 }, "a number")
+  const text = await readFile(file, "utf8")
+  expect(text).not.toMatch(/ace|12345678/)
+  const lines = text.trim().split("\n")
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { error: { message: "refused [redacted]" }, msg: "with [redacted]" },
+    { msg: expect.stringContaining("a number") },
   ])
 })

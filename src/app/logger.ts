@@ -8,15 +8,34 @@ export interface LoggerOptions {
   level: Logger["level"]
   /** Absent: stdout. */
   file?: string
+  /** Takes secrets out of whole lines, whoever wrote them. */
+  mask?: (line: string) => string
 }
 
 /** JSON lines. */
-export function createLogger({ level, file }: LoggerOptions): Logger {
+export function createLogger({ level, file, mask }: LoggerOptions): Logger {
   // The SDK logs errors under this name, of which JSON alone would show nothing.
-  const options = { level, timestamp: stdTimeFunctions.isoTime, serializers: { error: stdSerializers.err } }
+  const options: pino.LoggerOptions = {
+    level,
+    timestamp: stdTimeFunctions.isoTime,
+    serializers: { error: stdSerializers.err },
+    ...(mask === undefined ? {} : { hooks: { streamWrite: (line: string) => maskLine(line, mask) } }),
+  }
   if (file === undefined) return pino(options, destination({ dest: 1, sync: true }))
   mkdirSync(path.dirname(file), { recursive: true })
   return pino(options, destination({ dest: file, sync: true }))
+}
+
+/** A line stays one JSON object, also when what was taken out had held it together. */
+function maskLine(line: string, mask: (line: string) => string): string {
+  const masked = mask(line)
+  if (masked === line) return line
+  try {
+    JSON.parse(masked)
+    return masked
+  } catch {
+    return `${JSON.stringify({ msg: masked.trim() })}\n`
+  }
 }
 
 /**

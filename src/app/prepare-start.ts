@@ -8,6 +8,7 @@ import type { Connection } from "../contract/connections.ts"
 import { findListenProblem } from "../local/free-port.ts"
 import { parseDatabaseUrl } from "../store/parse-database-url.ts"
 import type { AppContext } from "./app-context.ts"
+import { parseGiven } from "./master-keys.ts"
 import { findConfiguredTemporal } from "./servers.ts"
 
 export interface PreparedStart {
@@ -24,6 +25,7 @@ export async function prepareStart(
 ): Promise<PreparedStart> {
   refuseOpenDoors(settings, mode)
   if (settings.databaseUrl !== undefined) parseDatabaseUrl(settings.databaseUrl)
+  if (settings.masterKey !== undefined) parseGiven(settings.masterKey)
   findConfiguredTemporal(environment)
   const targets = await loadTargets(settings, terminal.say)
   return { ...targets, port: await choosePort(settings, terminal.say) }
@@ -50,7 +52,10 @@ async function loadTargets(
       ? { secrets: {}, warnings: [] }
       : await loadSecrets(settings.secretsFile)
   const missing = listSecretNames(connections).filter((name) => !Object.hasOwn(secrets, name))
-  if (missing.length > 0) warnings.push(`no secret named ${missing.join(", ")}: tasks that need it will park`)
+  if (missing.length > 0)
+    warnings.push(
+      `no secret named ${missing.join(", ")} in the file: tasks that need it park unless it is stored (holdfast secret set)`,
+    )
   for (const warning of warnings) say(`warning: ${warning}`)
   return { connections, secrets }
 }

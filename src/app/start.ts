@@ -1,17 +1,20 @@
 /** One process that does everything: API, worker, connectors, mirror, sweeper. */
 import type { NativeConnection } from "@temporalio/worker"
+import type { Pool } from "pg"
 import type { Logger } from "pino"
-import { createActivities, createOutboundGuard } from "../activities/index.ts"
+import { createActivities, createOutboundGuard, createTargets } from "../activities/index.ts"
 import { createApp } from "../api/app.ts"
 import type { AuthMode } from "../api/dependencies.ts"
 import { startApi } from "../api/main.ts"
 import type { Connection } from "../contract/connections.ts"
+import type { Mask } from "../activities/index.ts"
 import { toError } from "../contract/errors.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import { migrate } from "../store/migrate.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
+import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import { createHoldfastWorker } from "../worker/create-worker.ts"
 import { createSweeper } from "../worker/sweeper.ts"
 import { connectTemporal } from "./connect-temporal.ts"
@@ -28,6 +31,10 @@ export interface HoldfastOptions {
   auth: AuthMode
   connections: Connection[]
   secrets: Record<string, string>
+  /** Absent: secrets come from the file only. */
+  masterKeys?: MasterKeys | undefined
+  /** Learns every secret that is read; the logger's lines go through it. */
+  mask?: Mask
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
   logger: Logger
@@ -65,7 +72,7 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     })
     stops.add("the API's database pool", () => requestPool.end())
     const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart: true })
-    const { ended } = await startWorker(options, { connection, mirror, stops })
+    const { ended } = await startWorker(options, { connection, pool, mirror, stops })
     const sweeper = createSweeper({ pool, client, dispatcher, writer: mirror, logger })
     stops.add("the sweeper", () => sweeper.stop())
     sweeper.start()
@@ -87,16 +94,17 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
 
 interface WorkerParts {
   connection: NativeConnection
+  pool: Pool
   mirror: MirrorWriter
   stops: StopList
 }
 
 async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promise<{ ended: Promise<void> }> {
-  const { logger, connections, secrets, temporal, mode } = options
-  const byName = new Map(connections.map((connection) => [connection.name, connection]))
+  const { logger, connections, secrets, masterKeys, mask, temporal, mode } = options
+  const { pool } = parts
   const activities = createActivities({
-    connections: { find: (name) => byName.get(name) },
-    secrets: (name) => (Object.hasOwn(secrets, name) ? secrets[name] : undefined),
+    targets: createTargets({ pool, masterKeys, files: { connections, secrets }, logger }),
+    ...(mask === undefined ? {} : { mask }),
     guard: createOutboundGuard({ allowLoopback: mode === "local" }),
     recordAttempt: (row) => parts.mirror.attempt(row),
     logger,

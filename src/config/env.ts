@@ -16,6 +16,7 @@ const SETTINGS = {
   DATABASE_URL: z.string().optional(),
   HOLDFAST_CONNECTIONS: z.string().optional(),
   HOLDFAST_SECRETS: z.string().optional(),
+  HOLDFAST_MASTER_KEY: z.string().optional(),
   HOLDFAST_AUTH: z.enum(["off", "keys"], 'expected "off" or "keys"').optional(),
   HOLDFAST_STATE_DIR: z.string().default(".holdfast"),
   LOG_LEVEL: z
@@ -30,7 +31,7 @@ const SETTINGS = {
 const settingsSchema = z.object(SETTINGS)
 
 /** Names that may also be given as `<NAME>_FILE`: a file that holds the value. */
-const SECRET_SETTINGS = ["DATABASE_URL", "HOLDFAST_API_KEY"] as const
+const SECRET_SETTINGS = ["DATABASE_URL", "HOLDFAST_API_KEY", "HOLDFAST_MASTER_KEY"] as const
 /** Read by the tests and by continuous integration, not by us. */
 const FOREIGN = ["HOLDFAST_REQUIRE_SERVERS", "HOLDFAST_SOAK"]
 
@@ -42,6 +43,8 @@ export interface Settings {
   databaseUrl?: string
   connectionsFile?: string
   secretsFile?: string
+  /** Base64, the newest first. Absent: local mode makes one in the state directory. */
+  masterKey?: string
   /** Absent: off in local mode, keys elsewhere. */
   auth?: "off" | "keys"
   stateDir: string
@@ -75,6 +78,7 @@ export function parseSettings(environment: Environment): Settings {
       databaseUrl: values.DATABASE_URL,
       connectionsFile: values.HOLDFAST_CONNECTIONS,
       secretsFile: values.HOLDFAST_SECRETS,
+      masterKey: values.HOLDFAST_MASTER_KEY,
       auth: values.HOLDFAST_AUTH,
       apiUrl: values.HOLDFAST_URL,
       apiKey: values.HOLDFAST_API_KEY,
@@ -86,6 +90,7 @@ export function parseSettings(environment: Environment): Settings {
 export function printSettings(settings: Settings): string {
   const shown = { ...settings }
   if (shown.apiKey !== undefined) shown.apiKey = "***"
+  if (shown.masterKey !== undefined) shown.masterKey = "***"
   if (shown.databaseUrl !== undefined) shown.databaseUrl = redactDatabase(shown.databaseUrl)
   return JSON.stringify(shown, null, 2)
 }
