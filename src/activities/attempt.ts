@@ -99,7 +99,7 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
   const watch = watchAttempt(attempt.context)
   try {
-    const unprepared = await prepare(frame, watch.signal)
+    const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
     const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
     if (verdict.class !== "done") return verdict
@@ -112,10 +112,9 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   }
 }
 
-async function prepare(frame: AttemptFrame, signal: AbortSignal): Promise<Verdict | undefined> {
-  if (frame.prepare === undefined) return undefined
+async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<Verdict | undefined> {
   try {
-    await abortable(frame.prepare(), signal)
+    await abortable(work(), signal)
     return undefined
   } catch (thrown) {
     const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"

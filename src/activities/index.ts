@@ -1,6 +1,7 @@
 /** The connectors as Temporal activities. A worker registers `activities` and calls `close` when it has drained. */
 import { Context } from "@temporalio/activity"
 import type { CallAnswer, CallInput } from "../contract/activities.ts"
+import type { ConnectionTest } from "../contract/connections.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { type ActivityLogger, runAttempt } from "./attempt.ts"
@@ -14,6 +15,7 @@ import { identifyCall } from "./identity.ts"
 import { createRpcConnector } from "./rpc/connector.ts"
 import { createMask, type Mask } from "./mask.ts"
 import { createSecretStore, type SecretStore } from "./secrets.ts"
+import { testConnection } from "./test-connection.ts"
 import type { TenantTargets } from "./targets.ts"
 
 export type { ActivityLogger } from "./attempt.ts"
@@ -39,6 +41,8 @@ export type CallActivity = (input: CallInput) => Promise<CallAnswer>
 export interface Activities {
   /** By activity type, which is the task's kind. Each throws nothing but `ApplicationFailure`. */
   activities: Record<TaskKind, CallActivity>
+  /** Tries a tenant's connection without calling anything. Never rejects. */
+  testConnection: (tenant: string, name: string) => Promise<ConnectionTest>
   /** Ends every client. Throws an `AggregateError` with what went wrong, after all were tried. */
   close: () => Promise<void>
 }
@@ -88,6 +92,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       mq: activityOf("mq"),
       db: activityOf("db"),
     },
+    testConnection: (tenant, name) => testConnection({ ...callsOf(tenant), guard }, name),
     async close() {
       const ends = await Promise.allSettled([
         ...[...tenants.values()].flatMap(({ connectors }) =>

@@ -10,12 +10,12 @@ export const MIN_MASKED_LENGTH = 4
 
 export interface Mask {
   /** From now on the value is taken out. */
-  learn(value: string): void
-  text(text: string): string
+  learn: (value: string) => void
+  text: (text: string) => string
   /** A copy without secret values; the same value where there are none. */
-  values(value: unknown): unknown
+  values: (value: unknown) => unknown
   /** A copy without secret values and without members whose name says that they hold one. */
-  valuesAndNames(value: unknown): unknown
+  valuesAndNames: (value: unknown) => unknown
 }
 
 /** @param wider is taught the same: a tenant's mask teaches that of the process, never another tenant's. */

@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises"
 import { isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
+import type { ConnectionInfo } from "../flow/connection.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
 import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
@@ -22,7 +23,10 @@ export interface CompiledFlow {
 
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
-  { connections, allowLoopbackTargets }: Pick<ApiServices, "connections" | "allowLoopbackTargets">,
+  {
+    connections,
+    allowLoopbackTargets,
+  }: Pick<ApiServices, "allowLoopbackTargets"> & { connections: readonly ConnectionInfo[] },
   definition: Definition,
 ): Promise<CompiledFlow> {
   const steps = validateInSteps(definition.value, { connections })

@@ -15,6 +15,7 @@ export function createOpenApiDocument(app: OpenAPIHono<ApiEnv>, version: string)
       { name: "flows", description: "What runs: published as JSON, versioned, immutable per version." },
       { name: "transactions", description: "Runs of flows." },
       { name: "exceptions", description: "What waits for a person." },
+      { name: "connections", description: "Downstream systems, and the secrets they are reached with." },
       { name: "access", description: "API keys." },
       { name: "health", description: "Of this process." },
       { name: "docs", description: "This document." },

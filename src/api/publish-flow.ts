@@ -9,7 +9,9 @@ import type { ApiServices, Identity } from "./dependencies.ts"
 import { toEtag } from "./flow-view.ts"
 import { createFlowId } from "./flow-id.ts"
 import { ApiProblem } from "./problem.ts"
-import { type PublishBody, readDefinition } from "./read-definition.ts"
+import { assertMatch } from "./if-match.ts"
+import { type Definition, type PublishBody, readDefinition } from "./read-definition.ts"
+import { listTenantConnections } from "./tenant-connections.ts"
 
 interface CreateRequest {
   identity: Identity
@@ -30,8 +32,8 @@ export async function createFlow(
   { identity, body, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
-  const compiled = await compileFlow(services, definition)
   const { tenant, actor } = identity
+  const compiled = await compileFor(services, tenant, definition)
   const name = compiled.plan.flow
   if (dryRun) {
     const existing = await findFlow(services.pool, { tenant, flow: name })
@@ -75,7 +77,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const compiled = await compileFlow(services, definition)
+  const compiled = await compileFor(services, tenant, definition)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const stored = await updateFlow(services.pool, {
@@ -105,6 +107,16 @@ export async function getFlow(
   return flow
 }
 
+async function compileFor(
+  services: ApiServices,
+  tenant: string,
+  definition: Definition,
+): Promise<CompiledFlow> {
+  const found = await listTenantConnections(services, tenant)
+  const connections = found.map(({ settings }) => settings)
+  return compileFlow({ connections, allowLoopbackTargets: services.allowLoopbackTargets }, definition)
+}
+
 /** The plan says what runs, the schema what it may be started with. */
 function isSame(flow: FlowRow, version: NewFlowVersion): boolean {
   return (
@@ -122,9 +134,7 @@ function assertSame(flow: FlowRow, version: NewFlowVersion): void {
 }
 
 function assertEtag(flow: FlowRow, expected: string | undefined): void {
-  if (expected === undefined || expected === "*") return
-  const wanted = expected.split(",").map((etag) => etag.trim())
-  if (!wanted.includes(toEtag(flow))) throw new ApiProblem("precondition_failed")
+  assertMatch(toEtag(flow), expected)
 }
 
 function assertName(flow: FlowRow, name: string): void {

@@ -7,7 +7,7 @@ import { createApp } from "../api/app.ts"
 import type { AuthMode } from "../api/dependencies.ts"
 import { startApi } from "../api/main.ts"
 import type { Connection } from "../contract/connections.ts"
-import type { Mask } from "../activities/index.ts"
+import type { Activities, Mask } from "../activities/index.ts"
 import { toError } from "../contract/errors.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import { migrate } from "../store/migrate.ts"
@@ -72,7 +72,7 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     })
     stops.add("the API's database pool", () => requestPool.end())
     const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart: true })
-    const { ended } = await startWorker(options, { connection, pool, mirror, stops })
+    const { ended, testConnection } = await startWorker(options, { connection, pool, mirror, stops })
     const sweeper = createSweeper({ pool, client, dispatcher, writer: mirror, logger })
     stops.add("the sweeper", () => sweeper.stop())
     sweeper.start()
@@ -81,6 +81,9 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       client,
       dispatcher,
       connections,
+      fileSecrets: Object.keys(options.secrets),
+      masterKeys: options.masterKeys,
+      testConnection,
       auth,
       logger,
       version: VERSION,
@@ -92,6 +95,11 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
   })
 }
 
+interface StartedWorker {
+  ended: Promise<void>
+  testConnection: Activities["testConnection"]
+}
+
 interface WorkerParts {
   connection: NativeConnection
   pool: Pool
@@ -99,7 +107,7 @@ interface WorkerParts {
   stops: StopList
 }
 
-async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promise<{ ended: Promise<void> }> {
+async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promise<StartedWorker> {
   const { logger, connections, secrets, masterKeys, mask, temporal, mode } = options
   const { pool } = parts
   const activities = createActivities({
@@ -122,7 +130,7 @@ async function startWorker(options: HoldfastOptions, parts: WorkerParts): Promis
     worker.shutdown()
     await ended
   })
-  return { ended }
+  return { ended, testConnection: activities.testConnection }
 }
 
 /** Says which of the servers it was: their errors do not. */

@@ -79,3 +79,12 @@ export const CONNECTION_KINDS_OF_TASK = {
   mq: ["mqtt"],
   db: ["postgres"],
 } as const
+
+/** What came of trying a connection: the host was dialled, and where the protocol has one, the login was made. */
+export interface ConnectionTest {
+  ok: boolean
+  /** Of what went wrong; null when nothing did. */
+  code: string | null
+  message: string
+  duration_ms: number
+}

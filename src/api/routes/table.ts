@@ -1,5 +1,11 @@
 /** Every route there is. What is not in this table does not answer. */
 import type { ApiRoute } from "../route.ts"
+import { createConnectionRoute } from "./connections/create.ts"
+import { deleteConnectionRoute } from "./connections/delete.ts"
+import { getConnectionRoute } from "./connections/get.ts"
+import { listConnectionsRoute } from "./connections/list.ts"
+import { replaceConnectionRoute } from "./connections/replace.ts"
+import { testConnectionRoute } from "./connections/test.ts"
 import { getOpenApi } from "./docs/openapi.ts"
 import { getDocsPage } from "./docs/page.ts"
 import { getDocsScript } from "./docs/script.ts"
@@ -18,6 +24,9 @@ import { getVersion } from "./health/version.ts"
 import { createKeyRoute } from "./keys/create.ts"
 import { listKeysRoute } from "./keys/list.ts"
 import { revokeKeyRoute } from "./keys/revoke.ts"
+import { deleteSecretRoute } from "./secrets/delete.ts"
+import { listSecretsRoute } from "./secrets/list.ts"
+import { saveSecretRoute } from "./secrets/save.ts"
 import { cancelTransactionRoute } from "./transactions/cancel.ts"
 import { decideTransactionRoute } from "./transactions/decide.ts"
 import { getTransactionRoute } from "./transactions/get.ts"
@@ -54,6 +63,17 @@ export const ROUTES: readonly ApiRoute[] = [
   getExceptionRoute,
   handleExceptionRoute,
   retryExceptionRoute,
+
+  createConnectionRoute,
+  listConnectionsRoute,
+  getConnectionRoute,
+  replaceConnectionRoute,
+  deleteConnectionRoute,
+  testConnectionRoute,
+
+  saveSecretRoute,
+  listSecretsRoute,
+  deleteSecretRoute,
 
   createKeyRoute,
   listKeysRoute,
