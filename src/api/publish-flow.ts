@@ -4,14 +4,14 @@ import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
 import { insertFlow, type NewFlowVersion } from "../store/queries/insert-flow.ts"
 import { updateFlow } from "../store/queries/update-flow.ts"
-import { compileFlow, type CompiledFlow } from "./compile-flow.ts"
+import type { CompiledFlow } from "./compile-flow.ts"
+import { compileForTenant } from "./compile-for-tenant.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
 import { toEtag } from "./flow-view.ts"
 import { createFlowId } from "./flow-id.ts"
 import { ApiProblem } from "./problem.ts"
 import { assertMatch } from "./if-match.ts"
-import { type Definition, type PublishBody, readDefinition } from "./read-definition.ts"
-import { listTenantConnections } from "./tenant-connections.ts"
+import { type PublishBody, readDefinition } from "./read-definition.ts"
 
 interface CreateRequest {
   identity: Identity
@@ -33,7 +33,7 @@ export async function createFlow(
 ): Promise<Published> {
   const definition = readDefinition(body)
   const { tenant, actor } = identity
-  const compiled = await compileFor(services, tenant, definition)
+  const compiled = await compileForTenant(services, tenant, definition)
   const name = compiled.plan.flow
   if (dryRun) {
     const existing = await findFlow(services.pool, { tenant, flow: name })
@@ -77,7 +77,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const compiled = await compileFor(services, tenant, definition)
+  const compiled = await compileForTenant(services, tenant, definition)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const stored = await updateFlow(services.pool, {
@@ -105,16 +105,6 @@ export async function getFlow(
   const flow = await findFlow(services.pool, key)
   if (flow === undefined) throw new ApiProblem("flow_not_found")
   return flow
-}
-
-async function compileFor(
-  services: ApiServices,
-  tenant: string,
-  definition: Definition,
-): Promise<CompiledFlow> {
-  const found = await listTenantConnections(services, tenant)
-  const connections = found.map(({ settings }) => settings)
-  return compileFlow({ connections, allowLoopbackTargets: services.allowLoopbackTargets }, definition)
 }
 
 /** The plan says what runs, the schema what it may be started with. */

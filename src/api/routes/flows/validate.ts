@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi"
-import { compileFlow, type CompiledFlow } from "../../compile-flow.ts"
+import type { CompiledFlow } from "../../compile-flow.ts"
+import { compileForTenant } from "../../compile-for-tenant.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Warning } from "../../flow-view.ts"
 import { asSent, PublishBody, readDefinition } from "../../read-definition.ts"
@@ -26,7 +27,8 @@ export const validateFlowRoute = defineRoute({
     responses: { 200: successOf("The flow could be published.", Verdict), ...problemsOf(422) },
   }),
   handler: (services) => async (c) => {
-    const compiled = await compileFlow(services, readDefinition(asSent(c.get("body"))))
+    const definition = readDefinition(asSent(c.get("body")))
+    const compiled = await compileForTenant(services, c.get("identity").tenant, definition)
     return c.json(success(toVerdict(compiled)), 200)
   },
 })
