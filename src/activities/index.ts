@@ -47,6 +47,11 @@ export interface Activities {
   close: () => Promise<void>
 }
 
+function connectionNameOf({ config }: CallInput): string | undefined {
+  const name = config["connection"] ?? config["service"]
+  return typeof name === "string" ? name : undefined
+}
+
 /** What one tenant's calls share. Tenants share no client: names of connections are their own. */
 interface TenantCalls {
   targets: TenantTargets
@@ -83,7 +88,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       // Without an identity nothing is called: the frame says so.
       const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
       const frame = { kind, connector: connectors[kind], secrets, recordAttempt, logger }
-      return runAttempt({ ...frame, prepare: targets.refresh }, context, input)
+      return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
     }
   return {
     activities: {

@@ -28,7 +28,7 @@ export function createSecretStore(
     if (value === undefined)
       throw new Misconfigured(
         "secret_missing",
-        `there is no secret named "${name}": set it with holdfast secret set ${name}`,
+        `there is no secret named "${name}": store it with POST /api/v1/secrets, or add it to the secrets file`,
       )
     mask.learn(value)
     return value

@@ -13,13 +13,17 @@ import { openSecret, SecretUnreadable } from "../store/secrets/envelope.ts"
 import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import { Misconfigured } from "./call.ts"
 import type { ConnectionSource } from "./connection-source.ts"
+import { secretNamesOf } from "./secrets.ts"
 
 export interface TenantTargets {
   connections: ConnectionSource
   /** Throws `Misconfigured` (`secret_unreadable`) for one that is stored and cannot be opened. */
   secrets: (name: string) => string | undefined
-  /** Brings both up to date. Rejects when nothing is known yet and nothing can be read. */
-  refresh: () => Promise<void>
+  /**
+   * Brings both up to date, at once for a connection that is not known with all its secrets: what was just added can
+   * be called. Rejects when nothing is known yet and nothing can be read.
+   */
+  refresh: (connection?: string) => Promise<void>
 }
 
 /** What `--connections` and `--secrets` gave. */
@@ -86,8 +90,18 @@ function createTenantTargets(
     return reading
   }
 
+  const find = (name: string): Connection | undefined => fromFile.get(name) ?? stored?.connections.get(name)
+
+  const isComplete = (name: string | undefined): boolean => {
+    if (name === undefined) return true
+    const connection = find(name)
+    const isKnown = (secret: string): boolean =>
+      Object.hasOwn(given.secrets, secret) || stored?.secrets.has(secret) === true
+    return connection !== undefined && secretNamesOf(connection).every(isKnown)
+  }
+
   return {
-    connections: { find: (name) => fromFile.get(name) ?? stored?.connections.get(name) },
+    connections: { find },
     secrets(name) {
       if (Object.hasOwn(given.secrets, name)) return given.secrets[name]
       const row = stored?.secrets.get(name)
@@ -98,9 +112,13 @@ function createTenantTargets(
       opened.set(name, { ciphertext: row.ciphertext, value })
       return value
     },
-    async refresh() {
-      if (stored !== undefined && performance.now() - readAt < FRESH_MS) return
-      const done = startReading()
+    async refresh(name) {
+      if (stored !== undefined && performance.now() - readAt < FRESH_MS && isComplete(name)) return
+      // A reading that is on its way may have begun before the connection was added.
+      const done =
+        reading === undefined
+          ? startReading()
+          : reading.then(() => (isComplete(name) ? undefined : startReading()))
       if (stored === undefined) return done
       await withinPatience(done).catch((thrown: unknown) => {
         readAt = performance.now()

@@ -33,7 +33,7 @@ export async function testConnection(
     duration_ms: Math.round(performance.now() - startedAt),
   })
   try {
-    await targets.refresh()
+    await targets.refresh(name)
     const connection = targets.connections.find(name)
     if (!connection) throw new Misconfigured("connection_unknown", `there is no connection named "${name}"`)
     for (const secret of secretNamesOf(connection)) secrets.read(secret)

@@ -54,7 +54,7 @@ async function loadTargets(
   const missing = listSecretNames(connections).filter((name) => !Object.hasOwn(secrets, name))
   if (missing.length > 0)
     warnings.push(
-      `no secret named ${missing.join(", ")} in the file: tasks that need it park unless it is stored (holdfast secret set)`,
+      `no secret named ${missing.join(", ")} in the file: tasks that need it park unless it is stored`,
     )
   for (const warning of warnings) say(`warning: ${warning}`)
   return { connections, secrets }

@@ -41,20 +41,23 @@ const secrets = Array.from({ length: 50 }, (_none, n) => ({
 /** As targets spell them, written here anew: what the code under test believes is no measure. */
 function spell(value: string): string[] {
   const base64 = Buffer.from(value).toString("base64")
-  const basic = Buffer.from(`me:${value}`).toString("base64")
   const form = new URLSearchParams({ v: value }).toString().slice(2)
   return [
     value,
     base64,
     base64.replace(/=+$/, ""),
     Buffer.from(value).toString("base64url"),
-    // What neighbours share bits with is left out at both ends.
-    basic.slice(4, -4),
     encodeURIComponent(value),
     form,
     JSON.stringify(value).slice(1, -1),
     JSON.stringify(JSON.stringify(value)).slice(3, -3),
   ]
+}
+
+/** As a `Basic` credential; its middle, whose characters hold bits of the secret alone, is what must be gone. */
+function toBasic(value: string): { whole: string; middle: string } {
+  const whole = Buffer.from(`me:${value}`).toString("base64")
+  return { whole, middle: whole.slice(4, -4) }
 }
 
 let stops: (() => Promise<unknown>)[] = []
@@ -68,7 +71,7 @@ let given = 0
 function echo(value: string): object {
   given++
   return {
-    forms: spell(value),
+    forms: [...spell(value), toBasic(value).whole],
     number: /^\d{1,15}$/.test(value) ? Number(value) : 0,
     [value]: 1,
     token: "keep",
@@ -313,7 +316,7 @@ test("none of 50 secrets is found in logs, rows, histories or answers", { timeou
   expect(places.histories).toContain("keep")
   const found = Object.entries(places).flatMap(([place, text]) =>
     secrets.flatMap(({ name, value, way }) =>
-      spell(value).flatMap((form, n) =>
+      [...spell(value), toBasic(value).middle].flatMap((form, n) =>
         text.includes(form) ? [`${place}: ${name} over ${way}, spelling ${n}`] : [],
       ),
     ),
