@@ -20,7 +20,6 @@ import type { TenantTargets } from "./targets.ts"
 
 export type { ActivityLogger } from "./attempt.ts"
 export { installBarrier } from "./barrier/schema.ts"
-export type { ConnectionSource } from "./connection-source.ts"
 export { createMask, type Mask } from "./mask.ts"
 export { createOutboundGuard, type OutboundGuard } from "./outbound/guard.ts"
 export { createTargets, type TenantTargets } from "./targets.ts"

@@ -15,7 +15,7 @@ export interface SecretStore {
   /** A reply as later tasks may see it: without secret values, whatever its members are named. */
   mask(value: unknown): unknown
   /** Changes when a secret does that the settings name. */
-  stampOf(settings: object): string
+  stampOf: (settings: object) => string
 }
 
 /** @param find may throw `Misconfigured` for a secret that is there and cannot be read. */

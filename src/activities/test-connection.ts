@@ -3,8 +3,8 @@ import { type Connection, type ConnectionTest } from "../contract/connections.ts
 import { toError } from "../contract/errors.ts"
 import { cutText } from "./attempt-row.ts"
 import { Misconfigured } from "./call.ts"
-import { createDatabase } from "./db/database.ts"
-import { createMqttLink } from "./mq/mqtt-link.ts"
+import { createDatabase, type Database } from "./db/database.ts"
+import { createMqttLink, type MqttLink } from "./mq/mqtt-link.ts"
 import { dialOnce } from "./outbound/dial.ts"
 import type { OutboundGuard } from "./outbound/guard.ts"
 import { codeOf } from "./outbound/transport-error.ts"
@@ -48,32 +48,30 @@ async function reach(
   connection: Connection,
   { secrets, guard }: Pick<ConnectionTestDeps, "secrets" | "guard">,
 ): Promise<string> {
-  switch (connection.kind) {
-    case "postgres": {
-      const database = createDatabase(connection, guard, secrets)
-      try {
-        const client = await database.connectFresh(PATIENCE_MS)
-        await client.end()
-        return "logged in"
-      } finally {
-        await database.close()
-      }
-    }
-    case "mqtt": {
-      const link = createMqttLink(connection, guard, secrets)
-      try {
-        await link.ready(AbortSignal.timeout(PATIENCE_MS))
-        return "logged in"
-      } finally {
-        await link.close()
-      }
-    }
-    default: {
-      const { host, port, tls, ca } = addressOf(connection)
-      const protocols = connection.kind === "grpc" ? ["h2"] : ["http/1.1"]
-      await dialOnce(guard, { host, port, ...(tls ? { tls: { ca, protocols } } : {}) }, PATIENCE_MS)
-      return tls ? "reached, with TLS; nothing was called" : "reached; nothing was called"
-    }
+  if (connection.kind === "postgres") return logInToDatabase(createDatabase(connection, guard, secrets))
+  if (connection.kind === "mqtt") return logInToBroker(createMqttLink(connection, guard, secrets))
+  const { host, port, tls, ca } = addressOf(connection)
+  const protocols = connection.kind === "grpc" ? ["h2"] : ["http/1.1"]
+  await dialOnce(guard, { host, port, ...(tls ? { tls: { ca, protocols } } : {}) }, PATIENCE_MS)
+  return tls ? "reached, with TLS; nothing was called" : "reached; nothing was called"
+}
+
+async function logInToDatabase(database: Database): Promise<string> {
+  try {
+    const client = await database.connectFresh(PATIENCE_MS)
+    await client.end()
+    return "logged in"
+  } finally {
+    await database.close()
+  }
+}
+
+async function logInToBroker(link: MqttLink): Promise<string> {
+  try {
+    await link.ready(AbortSignal.timeout(PATIENCE_MS))
+    return "logged in"
+  } finally {
+    await link.close()
   }
 }
 

@@ -24,7 +24,7 @@ const SHAPES = [
   (tail: string) => `pl4in${tail}`,
   (tail: string) => `sp"ace '${tail}' \\ end`,
   (tail: string) => `a/b+c=d&e?f#${tail}%2F`,
-  (tail: string) => `{"k":"${tail}"},[${"`"}$&$1]`,
+  (tail: string) => `{"k":"${tail}"},[\`$&$1]`,
   (tail: string) => `(.*)|^${tail}$+?<b>&amp;`,
   (tail: string) => `${BigInt(`0x${tail}`)}`,
   (tail: string) => `\\u00e9\\n${tail}\\\\`,
