@@ -11,6 +11,7 @@ import { createHttpConnector } from "./http/connector.ts"
 import { createMqConnector } from "./mq/connector.ts"
 import type { OutboundGuard } from "./outbound/guard.ts"
 import { createHttpClient } from "./outbound/http-client.ts"
+import { createPulse } from "./pulse.ts"
 import { createRpcConnector } from "./rpc/connector.ts"
 import { createSecretStore } from "./secrets.ts"
 
@@ -42,6 +43,7 @@ export function createActivities(deps: ActivityDeps): Activities {
   const { connections, guard, recordAttempt, logger } = deps
   const secrets = createSecretStore(deps.secrets)
   const client = createHttpClient(guard)
+  const pulse = createPulse()
   const connectors: Record<TaskKind, Connector> = {
     http: createHttpConnector({ connections, secrets, client }),
     rpc: createRpcConnector({ connections, secrets, guard, client }),
@@ -52,7 +54,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     (kind: TaskKind): CallActivity =>
     (input) =>
       runAttempt(
-        { kind, connector: connectors[kind], secrets, recordAttempt, logger },
+        { kind, connector: connectors[kind], secrets, pulse, recordAttempt, logger },
         Context.current(),
         input,
       )
