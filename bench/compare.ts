@@ -96,7 +96,7 @@ async function openSubject(stage: Stage, { workload, subject: kind, bundlePath }
   }
   const product = await startProduct(stage, profiling)
   const apiUrl = product.node.url
-  await callApi(apiUrl, "POST", "/flows", { definition: toFlow(WORKLOADS[workload]) })
+  await callApi(apiUrl, "/flows", { body: { definition: toFlow(WORKLOADS[workload]) } })
   const subject = await startSubject({ ...setup, apiUrl })
   stage.stops.add("the subject", subject.stop)
   const pids: Partial<Record<Part, number>> = {

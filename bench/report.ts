@@ -1,6 +1,7 @@
 /** What was measured, as Markdown. */
 import { isDeepStrictEqual } from "node:util"
 import type { Comparison, Measured } from "./compare.ts"
+import type { Finding } from "./scenarios/scenario.ts"
 import { type Spread, toSpread } from "./statistics.ts"
 import { PARTS, type SubjectKind } from "./subject.ts"
 import { WORKLOADS } from "./workloads.ts"
@@ -99,7 +100,14 @@ function sameEvents(ours: Record<string, number>, theirs: Record<string, number>
     .join(", ")
 }
 
-export function toTable(head: string[], rows: string[][]): string {
+export function reportScenario({ title, findings }: { title: string; findings: Finding[] }): string {
+  return toTable(
+    [title, "measured"],
+    findings.map(({ what, measured }) => [what, measured]),
+  )
+}
+
+function toTable(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(" | ")} |`
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")
 }
@@ -111,7 +119,7 @@ function showSpread({ median, min, max }: Spread, digits?: number): string {
 }
 
 /** Three digits that mean something, unless said how many come after the point. */
-export function show(value: number, digits = value >= 100 ? 0 : value >= 10 ? 1 : 2): string {
+function show(value: number, digits = value >= 100 ? 0 : value >= 10 ? 1 : 2): string {
   return value.toFixed(digits)
 }
 

@@ -1,40 +1,38 @@
 // What all tasks call: a server in a process of its own that answers at once, or as its path says.
 //
-//   POST /do/<name>            answers at once
-//   POST /slow/<ms>/<name>     answers after so many milliseconds
-//   POST /repaired/<name>      refuses the first request of a transaction, takes the others
-//   GET  /stats                how many requests are open now, and were at most since the last time
+//   POST /do/<name>         answers at once
+//   POST /repaired/<name>   refuses the first request of a transaction, takes the others
+//   POST /held/<name>       answers when somebody lets it go
+//   GET  /held              how many of those wait
+//   POST /release           lets them go
 import { createServer } from "node:http"
 
 const refused = new Set()
-let open = 0
-let peak = 0
+const held = []
 
 const server = createServer((request, response) => {
-  const [, door, argument] = request.url.split("/")
+  const [, door, name] = request.url.split("/")
   request.resume()
   request.on("end", () => {
-    if (door === "stats") {
-      answer(response, 200, { open, peak })
-      peak = open
-    } else if (door === "slow") answerLater(response, Number(argument))
+    if (door === "held" && name === undefined) answer(response, 200, { held: held.length })
+    else if (door === "held") held.push(response)
+    else if (door === "release") release(response)
     else if (door === "repaired" && isFirst(request)) answer(response, 422, { error: "refused" })
-    else answer(response, 200, { ok: true, name: argument })
+    else answer(response, 200, { ok: true, name })
   })
 })
 
-function answerLater(response, ms) {
-  open++
-  peak = Math.max(peak, open)
-  setTimeout(() => {
-    open--
-    answer(response, 200, { ok: true })
-  }, ms)
+function release(response) {
+  const waiting = held.splice(0)
+  for (const one of waiting) answer(one, 200, { ok: true })
+  answer(response, 200, { released: waiting.length })
 }
 
 function isFirst(request) {
-  const key = request.headers["x-holdfast-transaction"]
-  return !refused.delete(key) && refused.add(key).has(key)
+  const transaction = request.headers["x-holdfast-transaction"]
+  if (refused.delete(transaction)) return false
+  refused.add(transaction)
+  return true
 }
 
 function answer(response, status, body) {

@@ -4,7 +4,8 @@ import { cpus, release } from "node:os"
 import { compare } from "../compare.ts"
 import { parseOptions, USAGE } from "../options.ts"
 import { readLoad } from "../processes.ts"
-import { reportComparison } from "../report.ts"
+import { reportComparison, reportScenario } from "../report.ts"
+import { runScenario } from "../scenarios/run-scenario.ts"
 
 const options = parseOptions(process.argv.slice(2))
 if (options === "help") {
@@ -24,5 +25,11 @@ console.log(
 )
 const comparison = options.workloads.length > 0 ? await compare(options) : undefined
 if (comparison !== undefined) console.log(reportComparison(comparison))
+const scenarios = []
+for (const name of options.scenarios) {
+  const scenario = await runScenario(name, options)
+  console.log(`\n${reportScenario(scenario)}`)
+  scenarios.push({ name, ...scenario })
+}
 if (options.jsonFile !== undefined)
-  await writeFile(options.jsonFile, JSON.stringify({ machine, options, comparison }, null, 2))
+  await writeFile(options.jsonFile, JSON.stringify({ machine, options, comparison, scenarios }, null, 2))
