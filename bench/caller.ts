@@ -1,7 +1,7 @@
 /** Carries out one workload's transactions, each from its start to its end. */
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { WorkflowHandle } from "@temporalio/client"
+import { type WorkflowHandle, WorkflowNotFoundError } from "@temporalio/client"
 import { connectTemporal } from "../src/app/connect-temporal.ts"
 import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
 import { DEFAULT_TENANT } from "../src/contract/messages.ts"
@@ -39,7 +39,7 @@ export async function openCaller(setup: SubjectSetup): Promise<Caller> {
       await starter.start(instanceId)
       const handle = client.workflow.getHandle(toWorkflowId(DEFAULT_TENANT, instanceId))
       if (workload.needsPerson) await decide(handle)
-      assertSuccess(await handle.result())
+      assertSuccess(await whenStarted(() => handle.result()))
       return handle
     },
     async stop() {
@@ -69,10 +69,25 @@ async function createStarter(
   }
 }
 
+interface Answer {
+  transaction: { status: string }
+}
+
+/** The API accepts a transaction for which Temporal has no time yet: then there is no workflow for a while. */
+async function whenStarted<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await ask()
+    } catch (thrown) {
+      if (!(thrown instanceof WorkflowNotFoundError)) throw thrown
+      await sleep(20)
+    }
+}
+
 /** A person looks until it waits for somebody, then says `retry`. */
 async function decide(handle: WorkflowHandle): Promise<void> {
   for (;;) {
-    const { transaction } = await handle.query<{ transaction: { status: string } }>("state")
+    const { transaction } = await whenStarted(() => handle.query<Answer>("state"))
     if (transaction.status === "blocked") break
     await sleep(5)
   }

@@ -26,6 +26,7 @@ export const USAGE = `npm run bench -- [options]
   --only W1,parked   only these, of ${[...WORKLOAD_NAMES, ...SCENARIO_NAMES].join(", ")}
   --subjects by_hand,api   only these, of ${SUBJECT_KINDS.join(", ")}
   --concurrency 1,50
+  --window 8         seconds that a cell is measured for, longer where less ends
   --rounds 5         how often each subject has its turn
   --parked 10000     transactions that wait for a person, in the scenario of that name
   --json FILE        everything measured, as JSON
@@ -42,6 +43,7 @@ export function parseOptions(args: string[]): Options | "help" {
       subjects: { type: "string", default: SUBJECT_KINDS.join(",") },
       concurrency: { type: "string", default: "1,50" },
       rounds: { type: "string" },
+      window: { type: "string" },
       parked: { type: "string" },
       json: { type: "string" },
       profile: { type: "string" },
@@ -52,8 +54,8 @@ export function parseOptions(args: string[]): Options | "help" {
   const all = [...WORKLOAD_NAMES, ...SCENARIO_NAMES]
   const chosen = readList("--only", values.only ?? all.join(","), all)
   const size = values.quick
-    ? { rounds: "2", warmUpMs: 2_000, windowMs: 3_000, parked: "500" }
-    : { rounds: "5", warmUpMs: 4_000, windowMs: 8_000, parked: "10000" }
+    ? { rounds: "2", warmUpMs: 2_000, window: "3", parked: "500" }
+    : { rounds: "5", warmUpMs: 4_000, window: "8", parked: "10000" }
   return {
     workloads: WORKLOAD_NAMES.filter((name) => chosen.includes(name)),
     scenarios: SCENARIO_NAMES.filter((name) => chosen.includes(name)),
@@ -61,7 +63,7 @@ export function parseOptions(args: string[]): Options | "help" {
     concurrencies: values.concurrency.split(",").map((text) => readCount("--concurrency", text)),
     rounds: readCount("--rounds", values.rounds ?? size.rounds),
     warmUpMs: size.warmUpMs,
-    windowMs: size.windowMs,
+    windowMs: readCount("--window", values.window ?? size.window) * 1_000,
     parked: readCount("--parked", values.parked ?? size.parked),
     jsonFile: values.json,
     profileDir: values.profile,
