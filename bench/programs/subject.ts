@@ -1,5 +1,5 @@
 /** One subject: answers the messages of `subject.ts`, and ends with the process that started it. */
-import { toError } from "../../src/contract/errors.ts"
+import { inspect } from "node:util"
 import { runClosedLoop } from "../closed-loop.ts"
 import { readHistory } from "../history.ts"
 import { type Caller, openCaller } from "../caller.ts"
@@ -19,7 +19,7 @@ let caller: Caller | undefined
 process.on("message", (message: SubjectMessage) => {
   answer(message).then(
     (body) => send({ body }),
-    (thrown: unknown) => send({ error: toError(thrown).stack ?? toError(thrown).message }),
+    (thrown: unknown) => send({ error: inspect(thrown) }),
   )
 })
 process.on("disconnect", () => {
