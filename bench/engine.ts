@@ -32,7 +32,6 @@ export async function startEngine({ connection, client, workload, targetUrl }: O
     plan_hash: planHash(plan),
     params: {},
     business_key: null,
-    is_dispatched: false,
   }
   return {
     async start(instanceId) {
