@@ -18,14 +18,14 @@ export interface LoopResult {
   latencies: number[]
 }
 
-/** A window in which not every caller ended twice says little; it is made longer, up to so many times. */
-const MOST_STRETCH = 4
+/** A window in which not every caller ended twice says little, and is made longer. */
 const ROUNDS = 2
+const LONGEST_MS = 180_000
 
 /**
  * Counts what ends between two moments of a loop that runs before and after them, so that neither its start nor
  * its end is part of the result.
- * @throws the first error of a transaction.
+ * @throws the first error of a transaction, or when none ends.
  */
 export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
   const { concurrency, warmUpMs, windowMs, once, onEdge } = options
@@ -53,11 +53,11 @@ export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
         const began = performance.now()
         const look = () => {
           const elapsed = performance.now() - began
-          if (elapsed >= ms * MOST_STRETCH || (elapsed >= ms && isEnough())) resolve()
+          if (elapsed >= LONGEST_MS || (elapsed >= ms && isEnough())) resolve()
         }
         onEnded = look
         setTimeout(look, ms)
-        setTimeout(look, ms * MOST_STRETCH).unref()
+        setTimeout(look, LONGEST_MS).unref()
       }),
     ])
 
@@ -68,6 +68,7 @@ export async function runClosedLoop(options: LoopOptions): Promise<LoopResult> {
   await pass(windowMs, () => latencies.length >= enough)
   isCounting = false
   const ended = latencies.length
+  if (ended === 0) throw new Error(`no transaction ended within ${LONGEST_MS / 1_000} s`)
   const lasted = performance.now() - began
   onEdge("end")
   over.abort()
