@@ -95,7 +95,7 @@ async function openSubject(stage: Stage, { workload, subject: kind, bundlePath }
     return { subject, pids }
   }
   const product = await startProduct(stage, profiling)
-  const apiUrl = product.node.url
+  const { apiUrl } = product
   await callApi(apiUrl, "/flows", { body: { definition: toFlow(WORKLOADS[workload]) } })
   const subject = await startSubject({ ...setup, apiUrl })
   stage.stops.add("the subject", subject.stop)

@@ -1,13 +1,18 @@
 /** The servers of one turn: private, fresh, and gone at its end. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { mkdtemp, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { createStopList, type StopList } from "../src/app/stop-list.ts"
+import { startChild } from "../src/local/children.ts"
 import type { LocalContext } from "../src/local/context.ts"
+import { findFreePort } from "../src/local/free-port.ts"
 import { startPostgres } from "../src/local/postgres.ts"
 import { startTemporal } from "../src/local/temporal.ts"
-import { createNode, type HoldfastNode } from "../test/helpers/holdfast-node.ts"
+import { until } from "../test/helpers/until.ts"
 import { toConnections } from "./workloads.ts"
 
 export interface Stage {
@@ -27,7 +32,7 @@ export async function openStage(): Promise<Stage> {
 }
 
 export interface Product {
-  node: HoldfastNode
+  apiUrl: string
   pid: number
   postgresPid: number
   databaseUrl: string
@@ -35,25 +40,51 @@ export interface Product {
 
 /** `holdfast start` as users run it, on a fresh Postgres. */
 export async function startProduct(stage: Stage, execArgv: string[] = []): Promise<Product> {
-  const postgres = await startPostgres({ ...localContext(), state: "throwaway" })
+  const local = localContext()
+  const postgres = await startPostgres({ ...local, state: "throwaway" })
   stage.stops.add("Postgres", postgres.stop)
-  const node = await createNode({
-    databaseUrl: postgres.url,
-    temporalAddress: stage.temporal.address,
-    namespace: "default",
-    connections: toConnections(stage.targetUrl),
-    execArgv,
+  const home = await mkdtemp(path.join(tmpdir(), "holdfast-bench-"))
+  const connections = path.join(home, "connections.json")
+  await writeFile(connections, JSON.stringify(toConnections(stage.targetUrl)))
+  const port = await findFreePort()
+  const logFile = path.join(local.stateDir, "logs", "bench.log")
+  const child = await startChild({
+    name: "holdfast",
+    stateDir: local.stateDir,
+    command: process.execPath,
+    args: [...execArgv, inPackage("bin/holdfast.js"), "start", "--local"],
+    cwd: home,
+    environment: {
+      PATH: process.env.PATH,
+      HOME: home,
+      DATABASE_URL: postgres.url,
+      TEMPORAL_ADDRESS: stage.temporal.address,
+      HTTP_PORT: String(port),
+      HOLDFAST_CONNECTIONS: connections,
+      LOG_LEVEL: "warn",
+    },
+    logFile,
+    stopSignal: "TERM",
+    scratch: home,
   })
-  await node.start()
-  stage.stops.add("Holdfast", () => node.stop())
-  const { pid } = node
-  if (pid === undefined) throw new Error("expected Holdfast to run, it has no process")
-  return { node, pid, postgresPid: postgres.pid, databaseUrl: postgres.url }
+  stage.stops.add("Holdfast", child.stop)
+  const apiUrl = `http://127.0.0.1:${port}`
+  const isReady = async () => {
+    if (child.hasEnded()) throw new Error(`holdfast start ended, see ${logFile}`)
+    return fetch(`${apiUrl}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  }
+  await until(isReady, (ready) => ready, { timeoutMs: 60_000 })
+  return { apiUrl, pid: child.pid, postgresPid: postgres.pid, databaseUrl: postgres.url }
 }
 
-export function localContext(): LocalContext {
+const inPackage = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url))
+
+function localContext(): LocalContext {
   return {
-    stateDir: fileURLToPath(new URL("../.holdfast", import.meta.url)),
+    stateDir: inPackage(".holdfast"),
     environment: process.env,
     say: (line) => console.error(line),
   }

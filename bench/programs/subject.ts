@@ -14,6 +14,8 @@ import {
   type SubjectMessage,
 } from "../subject.ts"
 
+const STOP_PATIENCE_MS = 5_000
+
 let caller: Caller | undefined
 
 process.on("message", (message: SubjectMessage) => {
@@ -24,6 +26,8 @@ process.on("message", (message: SubjectMessage) => {
 })
 process.on("disconnect", () => {
   const ending = caller?.stop() ?? Promise.resolve()
+  // Calls that are open when our parent was killed may never end.
+  setTimeout(() => process.exit(1), STOP_PATIENCE_MS)
   // Nobody is left to hear of an error.
   ending.finally(() => process.exit()).catch(() => undefined)
 })

@@ -24,7 +24,7 @@ export async function runScenario(
     const product = await startProduct(stage)
     const pool = createPool({ url: product.databaseUrl, max: 2, application_name: "bench" })
     stage.stops.add("the benchmark's own connections", () => pool.end())
-    return { title, findings: await run({ stage, product, apiUrl: product.node.url, pool, options }) }
+    return { title, findings: await run({ stage, product, apiUrl: product.apiUrl, pool, options }) }
   } finally {
     await stage.stops.stop()
   }

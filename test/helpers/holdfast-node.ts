@@ -16,15 +16,11 @@ export interface NodeTargets {
   namespace: string
   connections: Connection[]
   secrets?: Record<string, string>
-  /** Options of Node. */
-  execArgv?: string[]
 }
 
 /** One `holdfast start` process: API, worker and sweeper, to be killed and started again. */
 export interface HoldfastNode {
   readonly url: string
-  /** Undefined while it does not run. */
-  readonly pid: number | undefined
   start(): Promise<void>
   /** SIGKILL; returns when the process is gone. */
   kill(): Promise<void>
@@ -52,12 +48,9 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
 
   return {
     url,
-    get pid() {
-      return child?.pid
-    },
     async start() {
       output = ""
-      const started = spawn(process.execPath, [...(targets.execArgv ?? []), PROGRAM, "start", "--local"], {
+      const started = spawn(process.execPath, [PROGRAM, "start", "--local"], {
         cwd: directory,
         stdio: ["ignore", "pipe", "pipe"],
         env: {
