@@ -35,7 +35,7 @@ export function toAttemptRow(facts: AttemptFacts, secrets: SecretStore): Attempt
     attempt: identity.attempt,
     class: verdict.class === "ongoing" ? "unknown" : verdict.class,
     outcome,
-    code: verdict.class === "done" ? null : verdict.code,
+    code: verdict.class === "done" ? null : secrets.redactText(verdict.code),
     message: message === undefined ? null : cutText(secrets.redactText(message), MAX_MESSAGE),
     request: keep(evidence.request, secrets),
     response: keep(evidence.response, secrets),

@@ -5,6 +5,7 @@
  * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran.
  * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
+ * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
  */
 import type { Info } from "@temporalio/activity"
 import type { ApplicationFailure } from "@temporalio/common"
@@ -12,6 +13,7 @@ import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activitie
 import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
+import { abortable } from "./abortable.ts"
 import { toAttemptRow } from "./attempt-row.ts"
 import { attemptBudgetMs } from "./attempt-time.ts"
 import { AttemptAborted, type CallRequest, type Connector, Misconfigured, type Verdict } from "./call.ts"
@@ -35,6 +37,8 @@ export interface AttemptFrame {
   kind: TaskKind
   connector: Connector
   secrets: SecretStore
+  /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
+  prepare?: () => Promise<void>
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
 }
@@ -72,7 +76,13 @@ export async function runAttempt(
   if (verdict.class === "done") return { output: verdict.output, ended_at: endedAt }
   if (outcome === "not_executed") context.heartbeat({ attempt: identity.attempt, clean: true })
   throw toApplicationFailure(
-    { ...verdict, message: frame.secrets.redactText(verdict.message), outcome, endedAt },
+    {
+      ...verdict,
+      code: frame.secrets.redactText(verdict.code),
+      message: frame.secrets.redactText(verdict.message),
+      outcome,
+      endedAt,
+    },
     input,
   )
 }
@@ -89,12 +99,27 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
   const watch = watchAttempt(attempt.context)
   try {
+    const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
+    if (unprepared) return unprepared
     const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
-    return verdict.class === "done" ? settle(verdict, input) : verdict
+    if (verdict.class !== "done") return verdict
+    // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
+    return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
   } catch (thrown) {
     return toVerdict(thrown, frame, attempt.identity)
   } finally {
     watch.stop()
+  }
+}
+
+async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<Verdict | undefined> {
+  try {
+    await abortable(work(), signal)
+    return undefined
+  } catch (thrown) {
+    const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
+    const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
+    return { class: "not_executed", code, message, evidence: {} }
   }
 }
 

@@ -7,10 +7,14 @@ export interface ClientPool<Settings extends { name: string }, Client> {
   close(): Promise<void>
 }
 
-/** @param close never rejects. */
+/**
+ * @param close never rejects.
+ * @param stampOf of what a client is built with beside its settings, such as the secrets they name.
+ */
 export function createClientPool<Settings extends { name: string }, Client>(
   build: (settings: Settings) => Client,
   close: (client: Client) => Promise<void>,
+  stampOf: (settings: Settings) => string = () => "",
 ): ClientPool<Settings, Client> {
   const entries = new Map<string, { client: Client; settings: string }>()
 
@@ -23,7 +27,7 @@ export function createClientPool<Settings extends { name: string }, Client>(
 
   return {
     get(settings) {
-      const wanted = JSON.stringify(settings)
+      const wanted = JSON.stringify(settings) + stampOf(settings)
       const entry = entries.get(settings.name)
       if (entry?.settings === wanted) return entry.client
       // Never rejects; what is on its way over the old client ends there.

@@ -41,14 +41,14 @@ test("createActivities() serves every kind, and close() leaves no socket", async
   if (address === null || typeof address === "string") throw new Error("no port")
   const at = { host: "127.0.0.1" }
   const rows: AttemptRow[] = []
+  const connections = connectionsOf(
+    { name: "shipping", kind: "http", base_url: `http://127.0.0.1:${http.port}` },
+    { name: "payment", kind: "grpc", ...at, port: grpc.port },
+    { name: "events", kind: "mqtt", protocol: "3.1.1", ...at, port: address.port },
+    { name: "inventory", kind: "postgres", ...at, port: await closedPort(), database: "d", user: "u" },
+  )
   const { activities, close } = createActivities({
-    connections: connectionsOf(
-      { name: "shipping", kind: "http", base_url: `http://127.0.0.1:${http.port}` },
-      { name: "payment", kind: "grpc", ...at, port: grpc.port },
-      { name: "events", kind: "mqtt", protocol: "3.1.1", ...at, port: address.port },
-      { name: "inventory", kind: "postgres", ...at, port: await closedPort(), database: "d", user: "u" },
-    ),
-    secrets: () => undefined,
+    targets: () => ({ connections, secrets: () => undefined, refresh: () => Promise.resolve() }),
     guard: localGuard,
     recordAttempt: (row) => void rows.push(row),
     logger: { info: () => {}, warn: () => {}, error: () => {} },

@@ -1,28 +1,34 @@
 /** The connectors as Temporal activities. A worker registers `activities` and calls `close` when it has drained. */
 import { Context } from "@temporalio/activity"
 import type { CallAnswer, CallInput } from "../contract/activities.ts"
+import type { ConnectionTest } from "../contract/connections.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { type ActivityLogger, runAttempt } from "./attempt.ts"
 import type { Connector } from "./call.ts"
-import type { ConnectionSource } from "./connection-source.ts"
 import { createDbConnector } from "./db/connector.ts"
 import { createHttpConnector } from "./http/connector.ts"
 import { createMqConnector } from "./mq/connector.ts"
 import type { OutboundGuard } from "./outbound/guard.ts"
 import { createHttpClient } from "./outbound/http-client.ts"
+import { identifyCall } from "./identity.ts"
 import { createRpcConnector } from "./rpc/connector.ts"
-import { createSecretStore } from "./secrets.ts"
+import { createMask, type Mask } from "./mask.ts"
+import { createSecretStore, type SecretStore } from "./secrets.ts"
+import { testConnection } from "./test-connection.ts"
+import type { TenantTargets } from "./targets.ts"
 
 export type { ActivityLogger } from "./attempt.ts"
 export { installPostgresBarrier } from "./barrier/install-postgres.ts"
-export type { ConnectionSource } from "./connection-source.ts"
+export { createMask, type Mask } from "./mask.ts"
 export { createOutboundGuard, type OutboundGuard } from "./outbound/guard.ts"
+export { createTargets, type TenantTargets } from "./targets.ts"
 
 export interface ActivityDeps {
-  /** Asked anew for every attempt: a changed connection gets a new client. */
-  connections: ConnectionSource
-  secrets: (name: string) => string | undefined
+  /** Refreshed before every attempt: a changed connection gets a new client. The same value for the same tenant. */
+  targets: (tenant: string) => TenantTargets
+  /** Of the process: learns what the masks of all tenants learn, for log lines. */
+  mask?: Mask
   guard: OutboundGuard
   /** Called once for each attempt. What it throws is logged and changes nothing. */
   recordAttempt: (row: AttemptRow) => void
@@ -34,28 +40,55 @@ export type CallActivity = (input: CallInput) => Promise<CallAnswer>
 export interface Activities {
   /** By activity type, which is the task's kind. Each throws nothing but `ApplicationFailure`. */
   activities: Record<TaskKind, CallActivity>
+  /** Tries a tenant's connection without calling anything. Never rejects. */
+  testConnection: (tenant: string, name: string) => Promise<ConnectionTest>
   /** Ends every client. Throws an `AggregateError` with what went wrong, after all were tried. */
   close: () => Promise<void>
 }
 
+function connectionNameOf({ config }: CallInput): string | undefined {
+  const name = config["connection"] ?? config["service"]
+  return typeof name === "string" ? name : undefined
+}
+
+/** What one tenant's calls share. Tenants share no client: names of connections are their own. */
+interface TenantCalls {
+  targets: TenantTargets
+  secrets: SecretStore
+  connectors: Record<TaskKind, Connector>
+}
+
 export function createActivities(deps: ActivityDeps): Activities {
-  const { connections, guard, recordAttempt, logger } = deps
-  const secrets = createSecretStore(deps.secrets)
+  const { guard, recordAttempt, logger } = deps
   const client = createHttpClient(guard)
-  const connectors: Record<TaskKind, Connector> = {
-    http: createHttpConnector({ connections, secrets, client }),
-    rpc: createRpcConnector({ connections, secrets, guard, client }),
-    mq: createMqConnector({ connections, secrets, guard }),
-    db: createDbConnector({ connections, secrets, guard }),
+  const tenants = new Map<string, TenantCalls>()
+
+  const callsOf = (tenant: string): TenantCalls => {
+    const known = tenants.get(tenant)
+    if (known) return known
+    const targets = deps.targets(tenant)
+    const { connections } = targets
+    const secrets = createSecretStore(targets.secrets, createMask(deps.mask))
+    const connectors = {
+      http: createHttpConnector({ connections, secrets, client }),
+      rpc: createRpcConnector({ connections, secrets, guard, client }),
+      mq: createMqConnector({ connections, secrets, guard }),
+      db: createDbConnector({ connections, secrets, guard }),
+    }
+    const calls = { targets, secrets, connectors }
+    tenants.set(tenant, calls)
+    return calls
   }
+
   const activityOf =
     (kind: TaskKind): CallActivity =>
-    (input) =>
-      runAttempt(
-        { kind, connector: connectors[kind], secrets, recordAttempt, logger },
-        Context.current(),
-        input,
-      )
+    (input) => {
+      const context = Context.current()
+      // Without an identity nothing is called: the frame says so.
+      const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
+      const frame = { kind, connector: connectors[kind], secrets, recordAttempt, logger }
+      return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
+    }
   return {
     activities: {
       http: activityOf("http"),
@@ -63,9 +96,12 @@ export function createActivities(deps: ActivityDeps): Activities {
       mq: activityOf("mq"),
       db: activityOf("db"),
     },
+    testConnection: (tenant, name) => testConnection({ ...callsOf(tenant), guard }, name),
     async close() {
       const ends = await Promise.allSettled([
-        ...TASK_KINDS.map((kind) => connectors[kind].close()),
+        ...[...tenants.values()].flatMap(({ connectors }) =>
+          TASK_KINDS.map((kind) => connectors[kind].close()),
+        ),
         client.close(),
       ])
       const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { Misconfigured } from "./call.ts"
-import { createSecretStore, isSecretName, REDACTED } from "./secrets.ts"
+import { isSecretName, REDACTED } from "../contract/secret-names.ts"
+import { createSecretStore } from "./secrets.ts"
 
 const secret = 'sp"ace +&key/ü?>?>'
 const base64 = Buffer.from(secret).toString("base64")

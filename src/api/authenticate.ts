@@ -9,6 +9,7 @@ import { touchApiKey } from "../store/queries/touch-api-key.ts"
 import type { Logger } from "../store/logger.ts"
 import type { ApiDependencies, Identity } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
+import { isRole, SCOPES_OF_ROLE } from "./roles.ts"
 import { isScope, type Scope, SCOPES } from "./scopes.ts"
 
 /** @throws {ApiProblem} `unauthenticated`, or `forbidden` when the key lacks the scope. */
@@ -23,20 +24,34 @@ export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Aut
   if (auth.mode === "off") return () => Promise.resolve(LOCAL)
   const findKey = createKeyReader(pool, logger)
   return async (authorization, scope) => {
-    const token = parseApiKeyToken(/^bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? "")
-    if (token === undefined) throw unauthenticated("Send Authorization: Bearer with an API key.")
+    if (authorization === undefined || authorization === "")
+      throw unauthenticated("Send Authorization: Bearer with an API key.")
+    const [, sent] = /^bearer +(\S+)$/i.exec(authorization) ?? []
+    if (sent === undefined)
+      throw unauthenticated("The Authorization header is not valid: expected Bearer, a space and an API key.")
+    const token = parseApiKeyToken(sent)
+    if (token === undefined)
+      throw unauthenticated(
+        "The API key is not valid: it is not whole, or was not made by Holdfast. Expected hf_<id>_<secret>_<checksum>.",
+      )
     const key = await findKey(token.id)
     if (key === undefined || !timingSafeEqual(key.secret_hash, token.secretHash)) {
-      throw unauthenticated("The API key is unknown, expired or revoked.")
+      throw unauthenticated("The API key is not valid: it is unknown, expired or revoked.")
     }
-    const scopes = new Set(key.scopes.filter(isScope))
+    const scopes = scopesOf(key)
     if (!scopes.has(scope)) {
       throw new ApiProblem("forbidden", {
-        detail: `This needs the scope ${scope}, which the API key does not have.`,
+        detail: `This needs the scope ${scope}, which the API key${key.role === null ? "" : ` of role ${key.role}`} does not have.`,
       })
     }
     return { tenant: key.tenant_id, actor: key.name, scopes }
   }
+}
+
+function scopesOf({ role, scopes }: ApiKeyRow): ReadonlySet<Scope> {
+  if (role === null) return new Set(scopes.filter(isScope))
+  // A role that this build does not know gives nothing.
+  return new Set(isRole(role) ? SCOPES_OF_ROLE[role] : [])
 }
 
 /** Reads keys by id; those it found it remembers for a moment. */

@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises"
 import { isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
+import type { ConnectionInfo } from "../flow/connection.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
 import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
@@ -23,7 +24,9 @@ export interface CompiledFlow {
 
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
-  services: Pick<ApiServices, "connections" | "allowLoopbackTargets" | "retryDefaults">,
+  services: Pick<ApiServices, "allowLoopbackTargets" | "retryDefaults"> & {
+    connections: readonly ConnectionInfo[]
+  },
   { definition, definitions }: { definition: Definition; definitions: readonly TaskDefinition[] },
 ): Promise<CompiledFlow> {
   const { connections, allowLoopbackTargets, retryDefaults } = services

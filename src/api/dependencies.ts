@@ -1,10 +1,11 @@
 /** What the API is given. Everything below `main.ts` takes values. */
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
-import type { ConnectionInfo } from "../flow/connection.ts"
+import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { Logger } from "../store/logger.ts"
+import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import type { FlowVersions } from "./flow-versions.ts"
 import type { Scope } from "./scopes.ts"
 
@@ -15,7 +16,14 @@ export interface ApiDependencies {
   pool: Pool
   client: Client
   dispatcher: Dispatcher
-  connections: ConnectionInfo[]
+  /** Those of the file: they belong to the default tenant, and win over stored ones. */
+  connections: readonly Connection[]
+  /** Names of the file's secrets, which win too. */
+  fileSecrets?: readonly string[]
+  /** Absent: secrets can be neither stored nor read. */
+  masterKeys?: MasterKeys | undefined
+  /** Tries a connection from where the calls are made. Absent where no worker is. */
+  testConnection?: (tenant: string, name: string) => Promise<ConnectionTest>
   /** For tasks that do not say; the flow language's own unless given. */
   retryDefaults?: RetryDefaults
   auth: AuthMode

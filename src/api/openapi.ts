@@ -17,6 +17,7 @@ export function createOpenApiDocument(app: OpenAPIHono<ApiEnv>, version: string)
       { name: "transactions", description: "Runs of flows." },
       { name: "exceptions", description: "What waits for a person." },
       { name: "statistics", description: "Figures over transactions and exceptions." },
+      { name: "connections", description: "Downstream systems, and the secrets they are reached with." },
       { name: "access", description: "API keys." },
       { name: "health", description: "Of this process." },
       { name: "docs", description: "This document." },

@@ -3,13 +3,14 @@ import { canonicalJson } from "../flow/plan-bytes.ts"
 import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
 import { insertFlow, type NewFlowVersion } from "../store/queries/insert-flow.ts"
-import { listTaskDefinitions } from "../store/queries/list-task-definitions.ts"
 import { updateFlow } from "../store/queries/update-flow.ts"
-import { compileFlow, type CompiledFlow } from "./compile-flow.ts"
+import type { CompiledFlow } from "./compile-flow.ts"
+import { compileForTenant } from "./compile-for-tenant.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
 import { toEtag } from "./flow-view.ts"
 import { createFlowId } from "./flow-id.ts"
 import { ApiProblem } from "./problem.ts"
+import { assertMatch } from "./if-match.ts"
 import { type PublishBody, readDefinition } from "./read-definition.ts"
 
 interface CreateRequest {
@@ -32,8 +33,7 @@ export async function createFlow(
 ): Promise<Published> {
   const definition = readDefinition(body)
   const { tenant, actor } = identity
-  const definitions = await listTaskDefinitions(services.pool, tenant)
-  const compiled = await compileFlow(services, { definition, definitions })
+  const compiled = await compileForTenant(services, tenant, definition)
   const name = compiled.plan.flow
   if (dryRun) {
     const existing = await findFlow(services.pool, { tenant, flow: name })
@@ -77,8 +77,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const definitions = await listTaskDefinitions(services.pool, tenant)
-  const compiled = await compileFlow(services, { definition, definitions })
+  const compiled = await compileForTenant(services, tenant, definition)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const stored = await updateFlow(services.pool, {
@@ -125,9 +124,7 @@ function assertSame(flow: FlowRow, version: NewFlowVersion): void {
 }
 
 function assertEtag(flow: FlowRow, expected: string | undefined): void {
-  if (expected === undefined || expected === "*") return
-  const wanted = expected.split(",").map((etag) => etag.trim())
-  if (!wanted.includes(toEtag(flow))) throw new ApiProblem("precondition_failed")
+  assertMatch(toEtag(flow), expected)
 }
 
 function assertName(flow: FlowRow, name: string): void {

@@ -6,6 +6,11 @@ export const SCOPES = [
   "transactions:write",
   "exceptions:read",
   "exceptions:write",
+  "connections:read",
+  "connections:test",
+  "connections:write",
+  "secrets:read",
+  "secrets:write",
   "keys:admin",
 ] as const
 export type Scope = (typeof SCOPES)[number]

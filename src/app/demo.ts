@@ -1,6 +1,8 @@
 /** Three orders against four real services, each effect checked where it should have happened. */
+import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import path from "node:path"
+import { createMask } from "../activities/index.ts"
 import { TASK_QUEUE } from "../contract/messages.ts"
 import { ROLES } from "../contract/roles.ts"
 import { formatTable } from "../cli/table.ts"
@@ -9,6 +11,7 @@ import { findFreePort } from "../local/free-port.ts"
 import { startPostgres } from "../local/postgres.ts"
 import { startTemporal } from "../local/temporal.ts"
 import { createClient } from "../sdk/client.ts"
+import { parseMasterKeys } from "../store/secrets/master-keys.ts"
 import { announce } from "./running.ts"
 import { checkEffects } from "./demo-checks.ts"
 import { runOrders } from "./demo-orders.ts"
@@ -83,7 +86,9 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
   const shop = await startShop(postgres.url)
   stops.add("the shop", shop.stop)
   say("payment (gRPC), inventory (Postgres), events (MQTT) and shipping (HTTP) are up")
-  const logger = createLogger({ level: "info", output: path.join(stateDir, "logs", "demo.log") })
+  const mask = createMask()
+  const output = path.join(stateDir, "logs", "demo.log")
+  const logger = createLogger({ level: "info", output, mask: mask.text })
   installTemporalRuntime(logger)
   const target = { connection: { address: temporal.address }, namespace: DEFAULT_NAMESPACE }
   const holdfast = await startHoldfast({
@@ -96,6 +101,8 @@ async function startWorld(options: DemoOptions, say: (line: string) => void): Pr
     workerConcurrency: 50,
     connections: shop.connections,
     secrets: shop.secrets,
+    mask,
+    masterKeys: parseMasterKeys(randomBytes(32).toString("base64")),
     mode: "local",
     logger,
   })

@@ -9,6 +9,7 @@ import { ROLES } from "../contract/roles.ts"
 import { findListenProblem } from "../local/free-port.ts"
 import { parseDatabaseUrl } from "../store/parse-database-url.ts"
 import type { AppContext } from "./app-context.ts"
+import { parseGiven } from "./master-keys.ts"
 import { findConfiguredTemporal } from "./servers.ts"
 
 export interface PreparedStart {
@@ -25,6 +26,7 @@ export async function prepareStart(
 ): Promise<PreparedStart> {
   refuseOpenDoors(settings, mode)
   if (settings.databaseUrl !== undefined) parseDatabaseUrl(settings.databaseUrl)
+  if (settings.masterKey !== undefined) parseGiven(settings.masterKey)
   const temporal = findConfiguredTemporal(environment)
   if (settings.roles.length < ROLES.length && (settings.databaseUrl === undefined || temporal === undefined))
     throw new Error(
@@ -56,7 +58,10 @@ async function loadTargets(
   const { secrets, warnings } =
     secretsFile === undefined ? { secrets: {}, warnings: [] } : await loadSecrets(secretsFile)
   const missing = listSecretNames(connections).filter((name) => !Object.hasOwn(secrets, name))
-  if (missing.length > 0) warnings.push(`no secret named ${missing.join(", ")}: tasks that need it will park`)
+  if (missing.length > 0)
+    warnings.push(
+      `no secret named ${missing.join(", ")} in the file: tasks that need it park unless it is stored`,
+    )
   for (const warning of warnings) say(`warning: ${warning}`)
   return { connections, secrets }
 }

@@ -1,10 +1,12 @@
 /** What `holdfast start` does. */
+import { createMask } from "../activities/index.ts"
 import { isLoopback } from "../api/main.ts"
 import type { Settings } from "../config/env.ts"
 import { toLocalContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
 import type { Life } from "./lifetime.ts"
 import { createLogger, installTemporalRuntime } from "./logger.ts"
+import { resolveMasterKeys, warnOfForeignKeys } from "./master-keys.ts"
 import { prepareStart } from "./prepare-start.ts"
 import { announce } from "./running.ts"
 import { resolveServers } from "./servers.ts"
@@ -23,14 +25,18 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   const { say } = context.terminal
   const { connections, secrets, port } = await prepareStart(context, options)
   const local = toLocalContext(context, settings)
+  const mask = createMask()
   const logger = createLogger({
     level: settings.logLevel,
     format: settings.logFormat,
     output: settings.logOutput,
+    mask: mask.text,
   })
   installTemporalRuntime(logger)
   const servers = await resolveServers(settings, local, stops)
   const isLocal = isLoopback(settings.httpHost) && (servers.origin === "started" || options.mode === "local")
+  const mode = isLocal ? "local" : "server"
+  const masterKeys = await resolveMasterKeys({ settings, stateDir: local.stateDir, mode, say })
   const auth = { mode: settings.auth ?? (isLocal ? "off" : "keys") } as const
   const holdfast = await startHoldfast({
     databaseUrl: servers.databaseUrl,
@@ -40,10 +46,13 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
     ...toTuning(settings),
     connections,
     secrets,
-    mode: isLocal ? "local" : "server",
+    masterKeys,
+    mask,
+    mode,
     logger,
   })
   stops.add("Holdfast", holdfast.stop)
+  await warnOfForeignKeys(servers.databaseUrl, masterKeys, say)
   const { connection, namespace, uiUrl } = servers.temporal
   if (isLocal) say("local mode: tasks may call loopback addresses")
   if (settings.roles.includes("api")) {

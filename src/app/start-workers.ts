@@ -1,6 +1,7 @@
 /** The workers of one process: workflows for a flow-worker, connectors with secrets for a task-worker. */
 import type { NativeConnection } from "@temporalio/worker"
-import { createActivities, createOutboundGuard } from "../activities/index.ts"
+import type { Pool } from "pg"
+import { type Activities, createActivities, createOutboundGuard, createTargets } from "../activities/index.ts"
 import { toError } from "../contract/errors.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createHoldfastWorker } from "../worker/create-worker.ts"
@@ -10,6 +11,8 @@ import type { StopList } from "./stop-list.ts"
 
 interface WorkerParts {
   connection: NativeConnection
+  /** Where stored connections and secrets are read. */
+  pool: Pool
   mirror: MirrorWriter
   stops: StopList
 }
@@ -18,6 +21,8 @@ export interface RunningWorkers {
   /** Rejects when one of them dies; resolves when all were stopped, and never where there is none. */
   ended: Promise<void>
   areRunning: () => boolean
+  /** From where calls are made; undefined where none are. */
+  testConnection: Activities["testConnection"] | undefined
 }
 
 export async function startWorkers(options: HoldfastOptions, parts: WorkerParts): Promise<RunningWorkers> {
@@ -25,7 +30,7 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
   const { connection, mirror, stops } = parts
   const plans = planWorkers(options.roles, options.queueNames)
   const takesCalls = plans.some(({ polls }) => polls !== "workflows")
-  const activities = takesCalls ? startConnectors(options, parts) : undefined
+  const connectors = takesCalls ? startConnectors(options, parts) : undefined
   const workers = await Promise.all(
     plans.map(({ queue, polls }) =>
       createHoldfastWorker({
@@ -33,7 +38,7 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
         namespace: temporal.namespace,
         taskQueue: queue,
         ...(polls === "calls" ? {} : { mirror }),
-        ...(polls === "workflows" || activities === undefined ? {} : { activities }),
+        ...(polls === "workflows" || connectors === undefined ? {} : { activities: connectors.activities }),
         maxConcurrentCalls: workerConcurrency,
       }),
     ),
@@ -50,19 +55,19 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
   return {
     ended: workers.length === 0 ? new Promise(() => {}) : ended.then(() => undefined),
     areRunning: () => workers.every((worker) => worker.isRunning()),
+    testConnection: connectors?.testConnection,
   }
 }
 
-function startConnectors(options: HoldfastOptions, { mirror, stops }: WorkerParts) {
-  const { logger, connections, secrets, mode } = options
-  const byName = new Map(connections.map((connection) => [connection.name, connection]))
-  const { activities, close } = createActivities({
-    connections: { find: (name) => byName.get(name) },
-    secrets: (name) => (Object.hasOwn(secrets, name) ? secrets[name] : undefined),
+function startConnectors(options: HoldfastOptions, { pool, mirror, stops }: WorkerParts): Activities {
+  const { logger, connections, secrets, masterKeys, mask, mode } = options
+  const connectors = createActivities({
+    targets: createTargets({ pool, masterKeys, files: { connections, secrets }, logger }),
+    ...(mask === undefined ? {} : { mask }),
     guard: createOutboundGuard({ allowLoopback: mode === "local" }),
     recordAttempt: (row) => mirror.attempt(row),
     logger,
   })
-  stops.add("the connectors", () => close())
-  return activities
+  stops.add("the connectors", () => connectors.close())
+  return connectors
 }

@@ -2,6 +2,7 @@
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
 import type { Logger } from "pino"
+import type { Activities, Mask } from "../activities/index.ts"
 import { createApp } from "../api/app.ts"
 import type { AuthMode } from "../api/dependencies.ts"
 import { startApi } from "../api/main.ts"
@@ -18,6 +19,7 @@ import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
 import type { PoolOptions } from "../store/pool.ts"
 import { createFirstApiKey } from "../store/queries/create-first-api-key.ts"
+import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import { createSweeper } from "../worker/sweeper.ts"
 import { connectTemporal } from "./connect-temporal.ts"
 import { describeError } from "./describe-error.ts"
@@ -42,6 +44,10 @@ export interface HoldfastOptions {
   auth: AuthMode
   connections: Connection[]
   secrets: Record<string, string>
+  /** Absent: secrets come from the file only. */
+  masterKeys?: MasterKeys | undefined
+  /** Learns every secret that is read; the logger's lines go through it. */
+  mask?: Mask
   retryDefaults?: RetryDefaults
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
@@ -87,10 +93,15 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     // Only a worker on the same connection can be handed a first workflow task with the start's answer.
     const requestEagerStart = roles.includes("flow-worker")
     const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart })
-    const { ended, areRunning } = await startWorkers(options, { connection, mirror, stops })
+    const { ended, areRunning, testConnection } = await startWorkers(options, {
+      connection,
+      pool,
+      mirror,
+      stops,
+    })
     if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
     const firstKey = await makeFirstKey(options, pool)
-    const serving = { pool: requestPool, client, dispatcher, areRunning }
+    const serving = { pool: requestPool, client, dispatcher, areRunning, testConnection }
     const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
     return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
@@ -121,14 +132,21 @@ interface Serving {
   client: Client
   dispatcher: Dispatcher
   areRunning: () => boolean
+  testConnection: Activities["testConnection"] | undefined
 }
 
-function serveHttp(options: HoldfastOptions, { areRunning, ...parts }: Serving): ReturnType<typeof startApi> {
+function serveHttp(
+  options: HoldfastOptions,
+  { areRunning, testConnection, ...parts }: Serving,
+): ReturnType<typeof startApi> {
   const { roles, auth, connections, retryDefaults, logger, mode, http } = options
   const works = roles.includes("flow-worker") || roles.includes("task-worker")
   const dependencies = {
     ...parts,
     connections,
+    fileSecrets: Object.keys(options.secrets),
+    masterKeys: options.masterKeys,
+    ...(testConnection === undefined ? {} : { testConnection }),
     ...(retryDefaults === undefined ? {} : { retryDefaults }),
     auth,
     logger,

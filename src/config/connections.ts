@@ -29,7 +29,8 @@ const headers = z
   })
   .optional()
 
-const connection = z.discriminatedUnion("kind", [
+/** What a connection may say, in a file and in the API. */
+export const connectionSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     ...base,
     kind: z.literal("http"),
@@ -125,7 +126,7 @@ const connection = z.discriminatedUnion("kind", [
  * @throws ConfigError with every problem at once.
  */
 export function parseConnections(text: string, source: string): Connection[] {
-  const parsed = z.array(connection).safeParse(parseJson(text, source))
+  const parsed = z.array(connectionSchema).safeParse(parseJson(text, source))
   if (!parsed.success) throw new ConfigError(source, describeIssues(parsed.error))
   const problems = [...findRepeatedNames(parsed.data), ...findRepeatedDefaults(parsed.data)]
   if (problems.length > 0) throw new ConfigError(source, problems)

@@ -121,6 +121,13 @@ export const SETTINGS = {
     schema: anyText,
     does: "JSON object of secrets by name; read by `task-worker` alone",
   },
+  masterKey: {
+    name: "HOLDFAST_MASTER_KEY",
+    secret: true,
+    absent: "local mode makes one in the state directory; elsewhere no secret can be stored",
+    schema: anyText,
+    does: "32 bytes in base64, under which stored secrets are encrypted; several, the newest first, by commas; for `api` and `task-worker`",
+  },
   stateDir: {
     name: "HOLDFAST_STATE_DIR",
     default: ".holdfast",

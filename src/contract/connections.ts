@@ -115,14 +115,9 @@ export interface DbConnection extends ConnectionBase {
   pool_size?: number | undefined
 }
 
-export type Connection =
-  | HttpConnection
-  | RpcOverHttpConnection
-  | GrpcConnection
-  | MqttConnection
-  | RabbitmqConnection
-  | NatsConnection
-  | DbConnection
+export type MqConnection = MqttConnection | RabbitmqConnection | NatsConnection
+
+export type Connection = HttpConnection | RpcOverHttpConnection | GrpcConnection | MqConnection | DbConnection
 
 /** Which connection kinds serve which task kind. */
 export const CONNECTION_KINDS_OF_TASK = {
@@ -131,3 +126,12 @@ export const CONNECTION_KINDS_OF_TASK = {
   mq: ["mqtt", "rabbitmq", "nats"],
   db: ["postgres", "mysql"],
 } as const
+
+/** What came of trying a connection: the host was dialled, and where the protocol has one, the login was made. */
+export interface ConnectionTest {
+  ok: boolean
+  /** Of what went wrong; null when nothing did. */
+  code: string | null
+  message: string
+  duration_ms: number
+}

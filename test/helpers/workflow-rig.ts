@@ -74,8 +74,11 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
   const changes: MirrorChange[] = []
   const attempts: AttemptRow[] = []
   const connectors = createActivities({
-    connections: { find: (name) => connections.find((found) => found.name === name) },
-    secrets: () => undefined,
+    targets: () => ({
+      connections: { find: (name) => connections.find((found) => found.name === name) },
+      secrets: () => undefined,
+      refresh: () => Promise.resolve(),
+    }),
     guard: createOutboundGuard({ allowLoopback: true }),
     recordAttempt: (row) => void attempts.push(row),
     logger: { info: () => {}, warn: () => {}, error: () => {} },

@@ -28,18 +28,24 @@ const definition = (name: string) => ({
 })
 const isEmpty = (answer: Answer) => expect(answer.data).toMatchObject({ list: [], pagination: { total: 0 } })
 
+const shop = { name: "shop", kind: "http", base_url: "https://shop.example" }
+
+/** The definition names a connection of ours. */
+const knowsNoConnection = (answer: Answer) =>
+  expect(answer.json).toMatchObject({ status: 422, errors: [{ code: "unknown_connection" }] })
+
 /** A route without a line here fails the test. */
 const CASES: Record<string, Case> = {
   "create-flow": {
     good: ["/flows", { body: { definition: definition("fresh") } }],
     invalid: ["/flows", { body: { name: 7 } }],
-    sees: (answer) => expect(answer.status).toBeLessThan(300),
+    sees: knowsNoConnection,
   },
   "list-flows": { good: ["/flows"], invalid: ["/flows?page_size=0"], sees: isEmpty },
   "validate-flow": {
     good: ["/flows/validate", { body: definition("checked") }],
     invalid: ["/flows/validate", { body: {} }],
-    sees: (answer) => expect(answer.status).toBe(200),
+    sees: knowsNoConnection,
   },
   "get-flow": {
     good: ["/flows/ours"],
@@ -219,6 +225,48 @@ const CASES: Record<string, Case> = {
     unknown: ["/stats/flows/nowhere"],
     foreign: ["/stats/flows/ours"],
   },
+  "create-connection": {
+    good: ["/connections", { body: { ...shop, name: "fresh" } }],
+    invalid: ["/connections", { body: { ...shop, kind: "http", base_url: "ftp://x" } }],
+    sees: (answer) => expect(answer.status).toBeLessThan(300),
+  },
+  "list-connections": { good: ["/connections"], invalid: ["/connections?limit=x"], sees: isEmpty },
+  "get-connection": {
+    good: ["/connections/shop"],
+    invalid: ["/connections/a%20b"],
+    unknown: ["/connections/nowhere"],
+    foreign: ["/connections/shop"],
+  },
+  "replace-connection": {
+    good: ["/connections/shop", { body: shop }],
+    invalid: ["/connections/shop", { body: { ...shop, port: 1 } }],
+    unknown: ["/connections/nowhere", { body: { ...shop, name: "nowhere" } }],
+    foreign: ["/connections/shop", { body: shop }],
+  },
+  "delete-connection": {
+    good: ["/connections/spare"],
+    invalid: ["/connections/a%20b"],
+    unknown: ["/connections/nowhere"],
+    foreign: ["/connections/shop"],
+  },
+  "test-connection": {
+    good: ["/connections/shop/test"],
+    invalid: ["/connections/a%20b/test"],
+    unknown: ["/connections/nowhere/test"],
+    foreign: ["/connections/shop/test"],
+  },
+  "save-secret": {
+    good: ["/secrets", { body: { name: "fresh", value: "long-enough" } }],
+    invalid: ["/secrets", { body: { name: "fresh", value: "short" } }],
+    sees: (answer) => expect(answer.status).toBe(201),
+  },
+  "list-secrets": { good: ["/secrets"], invalid: ["/secrets?page=0"], sees: isEmpty },
+  "delete-secret": {
+    good: ["/secrets/spare"],
+    invalid: ["/secrets/a%20b"],
+    unknown: ["/secrets/nowhere"],
+    foreign: ["/secrets/planted"],
+  },
   "create-key": {
     good: ["/keys", { body: { name: "ci", scopes: ["flows:read"] } }],
     invalid: ["/keys", { body: { name: "ci", scopes: ["everything"] } }],
@@ -246,8 +294,11 @@ let ours: string
 const theirsKeys: Record<string, string> = {}
 
 beforeAll(async () => {
-  rig = await startApiRig({ auth: "keys", connections: [{ name: "shop", kind: "http" }] })
+  rig = await startApiRig({ auth: "keys" })
   ours = await rig.key({ tenant: "ours" })
+  for (const name of ["shop", "spare"]) await ask("POST", "/connections", { body: { ...shop, name } })
+  for (const name of ["planted", "spare"])
+    await ask("POST", "/secrets", { body: { name, value: "planted-value" } })
   await ask("POST", "/flows", { body: { definition: definition("ours") } })
   for (const name of ["deletable", "idle"])
     await ask("POST", "/flows", { body: { definition: definition(name) } })

@@ -60,6 +60,7 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
   const databases = createClientPool(
     (connection: DbConnection) => createDatabase(connection, guard, secrets),
     (database) => database.close(),
+    secrets.stampOf,
   )
   return {
     async call(request) {

@@ -6,7 +6,7 @@ import type { CallRequest, Evidence, Verdict } from "../call.ts"
 import type { HttpBreak, HttpClient, HttpReply } from "../outbound/http-client.ts"
 import { headerOf, isJson, readBody } from "../outbound/reply-body.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
-import { isSecretName, REDACTED } from "../secrets.ts"
+import { isSecretName, REDACTED } from "../../contract/secret-names.ts"
 import { classifyStatus } from "./classify.ts"
 import { parseRetryAfter } from "./retry-after.ts"
 

@@ -5,6 +5,7 @@
  * P1 a message that was handed to a link is never sent again by it, and a link that lost one is not used again.
  * P2 a link that leaves the pool ends only after what is on its way over it has ended.
  */
+import type { MqConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
 import { AttemptAborted, type CallRequest, type Evidence, type Failed, type Verdict } from "../call.ts"
@@ -29,7 +30,7 @@ export interface Publisher<Settings> {
 
 const SILENCE = new Set(["attempt_timeout", "ack_timeout"])
 
-export function createPublisher<Settings extends { name: string }, Message extends MqMessage>(
+export function createPublisher<Settings extends MqConnection, Message extends MqMessage>(
   driver: MqDriver<Settings, Message>,
   deps: LinkDeps,
 ): Publisher<Settings> {
@@ -37,6 +38,7 @@ export function createPublisher<Settings extends { name: string }, Message exten
   const links = createClientPool(
     (settings: Settings) => driver.open(settings, deps),
     (link) => leases.retire(link),
+    deps.secrets.stampOf,
   )
 
   const getLink = (settings: Settings): MqLink<Message> => {

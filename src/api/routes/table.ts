@@ -1,5 +1,11 @@
 /** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
+import { createConnectionRoute } from "./connections/create.ts"
+import { deleteConnectionRoute } from "./connections/delete.ts"
+import { getConnectionRoute } from "./connections/get.ts"
+import { listConnectionsRoute } from "./connections/list.ts"
+import { replaceConnectionRoute } from "./connections/replace.ts"
+import { testConnectionRoute } from "./connections/test.ts"
 import { getOpenApi } from "./docs/openapi.ts"
 import { getDocsPage } from "./docs/page.ts"
 import { getDocsScript } from "./docs/script.ts"
@@ -30,6 +36,9 @@ import { deleteTaskDefinitionRoute } from "./task-definitions/delete.ts"
 import { getTaskDefinitionRoute } from "./task-definitions/get.ts"
 import { listTaskDefinitionsRoute } from "./task-definitions/list.ts"
 import { replaceTaskDefinitionRoute } from "./task-definitions/replace.ts"
+import { deleteSecretRoute } from "./secrets/delete.ts"
+import { listSecretsRoute } from "./secrets/list.ts"
+import { saveSecretRoute } from "./secrets/save.ts"
 import { cancelTransactionRoute } from "./transactions/cancel.ts"
 import { decideTransactionRoute } from "./transactions/decide.ts"
 import { getTimelineRoute } from "./transactions/get-timeline.ts"
@@ -89,6 +98,16 @@ export const ROUTES: readonly ApiRoute[] = [
 
   overviewStatisticsRoute,
   flowStatisticsRoute,
+  createConnectionRoute,
+  listConnectionsRoute,
+  getConnectionRoute,
+  replaceConnectionRoute,
+  deleteConnectionRoute,
+  testConnectionRoute,
+
+  saveSecretRoute,
+  listSecretsRoute,
+  deleteSecretRoute,
 
   createKeyRoute,
   listKeysRoute,

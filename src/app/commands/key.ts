@@ -1,14 +1,16 @@
-import type { Command } from "commander"
+import { type Command, Option } from "commander"
 import { type OutputFormat, outputOption, printResult } from "../../cli/output-option.ts"
 import { UsageError } from "../../cli/exit-codes.ts"
 import { DEFAULT_TENANT } from "../../contract/messages.ts"
+import { ROLES } from "../../api/roles.ts"
 import { SCOPES } from "../../api/scopes.ts"
 import type { AppContext } from "../app-context.ts"
 import { createApiKey, MAX_API_KEY_DAYS } from "../../store/queries/create-api-key.ts"
 
 interface KeyFlags {
   name: string
-  scopes: string
+  role?: string
+  scopes?: string
   days: string
   output: OutputFormat
 }
@@ -20,18 +22,20 @@ export function addKeyCommand(program: Command, context: AppContext): void {
     .command("create")
     .description("create an API key; it is shown this once")
     .requiredOption("--name <name>", "whom it is for; recorded with everything done with it")
-    .option("--scopes <list>", `comma-separated: ${SCOPES.join(", ")}`, "all")
+    .addOption(new Option("--role <role>", "what it may do; default admin").choices(ROLES))
+    .addOption(
+      new Option("--scopes <list>", `instead of a role, comma-separated: ${SCOPES.join(", ")}`).conflicts(
+        "role",
+      ),
+    )
     .option("--days <days>", `how long it lives, 1 to ${MAX_API_KEY_DAYS}`, "90")
     .addOption(outputOption())
-    .addHelpText(
-      "after",
-      "\nExample:\n  holdfast key create --name ci --scopes flows:write,transactions:write\n",
-    )
+    .addHelpText("after", "\nExample:\n  holdfast key create --name ci --role editor\n")
     .action(async (flags: KeyFlags) => {
       const key = {
         tenant: DEFAULT_TENANT,
         name: flags.name,
-        scopes: readScopes(flags.scopes),
+        ...readRights(flags),
         days: readDays(flags.days),
       }
       const { withDatabase } = await import("../with-database.ts")
@@ -39,6 +43,10 @@ export function addKeyCommand(program: Command, context: AppContext): void {
       context.terminal.say(`"${created.name}" until ${created.expires_at}; keep it, it is not shown again:`)
       printResult(context.terminal, flags, { value: created, show: ({ key }) => key })
     })
+}
+
+function readRights({ role = "admin", scopes }: KeyFlags): { role?: string; scopes: string[] } {
+  return scopes === undefined ? { role, scopes: [] } : { scopes: readScopes(scopes) }
 }
 
 function readScopes(text: string): string[] {

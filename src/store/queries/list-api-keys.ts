@@ -7,6 +7,7 @@ const Row = z.object({
   id: z.string(),
   name: z.string(),
   scopes: z.array(z.string()),
+  role: z.string().nullable(),
   created_at: timestamp,
   expires_at: timestamp,
   last_used_at: timestamp.nullable(),
@@ -17,7 +18,7 @@ const Row = z.object({
 /** A tenant's keys, newest first, the revoked and the expired ones too. */
 export async function listApiKeys(db: Queryable, tenant: string, { limit, offset, after }: Slice) {
   const { rows } = await db.query(
-    `select id, name, scopes, created_at, expires_at, last_used_at, revoked_at,
+    `select id, name, scopes, role, created_at, expires_at, last_used_at, revoked_at,
             (extract(epoch from created_at) * 1000000)::bigint::text as created_us
      from api_key
      where tenant_id = $1

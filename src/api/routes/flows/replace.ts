@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Flow, toEtag, toFlow } from "../../flow-view.ts"
+import { ifMatchHeaders } from "../../if-match.ts"
 import { replaceFlow } from "../../publish-flow.ts"
 import { asSent, PublishBody } from "../../read-definition.ts"
 import { defineRoute } from "../../route.ts"
@@ -17,9 +18,7 @@ export const replaceFlowRoute = defineRoute({
     description: "Running transactions keep the version they have. The same plan adds no version.",
     request: {
       params: z.object({ id: FlowReference }),
-      headers: z.object({
-        "if-match": z.string().max(1_000).optional().openapi({ description: "ETag of the version you saw." }),
-      }),
+      headers: ifMatchHeaders,
       body: { required: true, content: { "application/json": { schema: PublishBody } } },
     },
     responses: { 200: successOf("The flow with its active version.", Flow), ...problemsOf(404, 412, 422) },

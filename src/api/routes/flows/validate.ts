@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi"
-import { listTaskDefinitions } from "../../../store/queries/list-task-definitions.ts"
-import { compileFlow, type CompiledFlow } from "../../compile-flow.ts"
+import type { CompiledFlow } from "../../compile-flow.ts"
+import { compileForTenant } from "../../compile-for-tenant.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Warning } from "../../flow-view.ts"
 import { asSent, PublishBody, readDefinition } from "../../read-definition.ts"
@@ -28,8 +28,7 @@ export const validateFlowRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const definition = readDefinition(asSent(c.get("body")))
-    const definitions = await listTaskDefinitions(services.pool, c.get("identity").tenant)
-    const compiled = await compileFlow(services, { definition, definitions })
+    const compiled = await compileForTenant(services, c.get("identity").tenant, definition)
     return c.json(success(toVerdict(compiled)), 200)
   },
 })

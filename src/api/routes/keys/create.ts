@@ -3,14 +3,20 @@ import { createApiKey, MAX_API_KEY_DAYS } from "../../../store/queries/create-ap
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
 import { defineRoute } from "../../route.ts"
+import { ROLES, SCOPES_OF_ROLE } from "../../roles.ts"
 import { SCOPES } from "../../scopes.ts"
 import { sentence } from "../../texts.ts"
 
 const NewKey = z
   .strictObject({
     name: sentence(100).openapi({ description: "Recorded as the actor of what is done with the key." }),
-    scopes: z.array(z.enum(SCOPES)).min(1),
+    role: z.enum(ROLES).optional().openapi({ description: "Either a role or scopes." }),
+    scopes: z.array(z.enum(SCOPES)).min(1).optional(),
     days: z.int().min(1).max(MAX_API_KEY_DAYS).default(90).openapi({ description: "How long it lives." }),
+  })
+  .refine(({ role, scopes }) => (role === undefined) !== (scopes === undefined), {
+    error: "give either a role or scopes",
+    path: ["role"],
   })
   .openapi("NewApiKey")
 
@@ -19,6 +25,7 @@ const CreatedKey = z
     id: z.string(),
     key: z.string().nullable().openapi({ description: "Shown once; null in a repeat of the answer." }),
     name: z.string(),
+    role: z.string().nullable(),
     scopes: z.array(z.string()),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
@@ -45,14 +52,15 @@ export const createKeyRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const { tenant, scopes: held } = c.get("identity")
-    const { name, scopes, days } = c.req.valid("json")
+    const { name, role, scopes: asked = [], days } = c.req.valid("json")
+    const scopes = role === undefined ? [...new Set(asked)] : [...SCOPES_OF_ROLE[role]]
     const missing = scopes.filter((scope) => !held.has(scope))
     if (missing.length > 0) {
       throw new ApiProblem("forbidden", {
         detail: `A key can hand on only what it has; it lacks ${missing.join(", ")}.`,
       })
     }
-    const created = await createApiKey(services.pool, { tenant, name, scopes: [...new Set(scopes)], days })
+    const created = await createApiKey(services.pool, { tenant, name, scopes, role, days })
     return c.json(success(created), 201, { location: `/api/v1/keys/${created.id}` })
   },
 })

@@ -1,0 +1,155 @@
+/**
+ * A tenant's connections and secrets, as its activities see them: those of the files, which belong to the default
+ * tenant and win, and those of Postgres, read again when they are older than two seconds. While Postgres is away
+ * what was read last stays in use.
+ */
+import type { Pool } from "pg"
+import type { Connection } from "../contract/connections.ts"
+import { toError } from "../contract/errors.ts"
+import { DEFAULT_TENANT } from "../contract/messages.ts"
+import { listConnections } from "../store/queries/list-connections.ts"
+import { listSealedSecrets, type SealedSecretRow } from "../store/queries/list-sealed-secrets.ts"
+import { openSecret, SecretUnreadable } from "../store/secrets/envelope.ts"
+import type { MasterKeys } from "../store/secrets/master-keys.ts"
+import { Misconfigured } from "./call.ts"
+import type { ConnectionSource } from "./connection-source.ts"
+import { secretNamesOf } from "./secrets.ts"
+
+export interface TenantTargets {
+  connections: ConnectionSource
+  /** Throws `Misconfigured` (`secret_unreadable`) for one that is stored and cannot be opened. */
+  secrets: (name: string) => string | undefined
+  /**
+   * Brings both up to date, at once for a connection that is not known with all its secrets: what was just added can
+   * be called. Rejects when nothing is known yet and nothing can be read.
+   */
+  refresh: (connection?: string) => Promise<void>
+}
+
+/** What `--connections` and `--secrets` gave. */
+export interface FileTargets {
+  connections: readonly Connection[]
+  secrets: Readonly<Record<string, string>>
+}
+
+export interface TargetsOptions {
+  pool: Pool
+  masterKeys: MasterKeys | undefined
+  files: FileTargets
+  logger: { warn(fields: object, message: string): void }
+}
+
+const FRESH_MS = 2_000
+/** A call waits no longer for a Postgres that stands still, when there is something to go on with. */
+const PATIENCE_MS = 1_000
+
+/** The same value for the same tenant: its clients live as long as the worker. */
+export function createTargets(options: TargetsOptions): (tenant: string) => TenantTargets {
+  const tenants = new Map<string, TenantTargets>()
+  return (tenant) => {
+    const known = tenants.get(tenant) ?? createTenantTargets(tenant, options)
+    tenants.set(tenant, known)
+    return known
+  }
+}
+
+interface Stored {
+  connections: Map<string, Connection>
+  secrets: Map<string, SealedSecretRow>
+}
+
+function createTenantTargets(
+  tenant: string,
+  { pool, masterKeys, files, logger }: TargetsOptions,
+): TenantTargets {
+  const given = tenant === DEFAULT_TENANT ? files : { connections: [], secrets: {} }
+  const fromFile = new Map(given.connections.map((connection) => [connection.name, connection]))
+  let stored: Stored | undefined
+  let readAt = -Infinity
+  let reading: Promise<void> | undefined
+  /** By the row's bytes: opening is cheap, but not for every header of every call. */
+  const opened = new Map<string, { ciphertext: Uint8Array; value: string }>()
+
+  const read = async (): Promise<void> => {
+    const [connections, secrets] = await Promise.all([
+      listConnections(pool, tenant),
+      listSealedSecrets(pool, tenant),
+    ])
+    stored = {
+      connections: new Map(connections.map(({ name, settings }) => [name, settings])),
+      secrets: new Map(secrets.map((row) => [row.name, row])),
+    }
+    for (const name of opened.keys()) if (!stored.secrets.has(name)) opened.delete(name)
+  }
+
+  const startReading = (): Promise<void> => {
+    reading ??= read().finally(() => {
+      readAt = performance.now()
+      reading = undefined
+    })
+    return reading
+  }
+
+  const find = (name: string): Connection | undefined => fromFile.get(name) ?? stored?.connections.get(name)
+
+  const isComplete = (name: string | undefined): boolean => {
+    if (name === undefined) return true
+    const connection = find(name)
+    const isKnown = (secret: string): boolean =>
+      Object.hasOwn(given.secrets, secret) || stored?.secrets.has(secret) === true
+    return connection !== undefined && secretNamesOf(connection).every(isKnown)
+  }
+
+  return {
+    connections: { find },
+    secrets(name) {
+      if (Object.hasOwn(given.secrets, name)) return given.secrets[name]
+      const row = stored?.secrets.get(name)
+      if (row === undefined) return undefined
+      const before = opened.get(name)
+      if (before && Buffer.from(before.ciphertext).equals(row.ciphertext)) return before.value
+      const value = open(masterKeys, { tenant, row })
+      opened.set(name, { ciphertext: row.ciphertext, value })
+      return value
+    },
+    async refresh(name) {
+      if (stored !== undefined && performance.now() - readAt < FRESH_MS && isComplete(name)) return
+      // A reading that is on its way may have begun before the connection was added.
+      const done =
+        reading === undefined
+          ? startReading()
+          : reading.then(() => (isComplete(name) ? undefined : startReading()))
+      if (stored === undefined) return done
+      await withinPatience(done).catch((thrown: unknown) => {
+        readAt = performance.now()
+        logger.warn(
+          { tenant, error: toError(thrown).message },
+          "connections and secrets are as they were last read",
+        )
+      })
+    },
+  }
+}
+
+function open(
+  keys: MasterKeys | undefined,
+  { tenant, row }: { tenant: string; row: SealedSecretRow },
+): string {
+  try {
+    return openSecret(keys, { tenant, name: row.name, version: row.version }, row)
+  } catch (thrown) {
+    if (thrown instanceof SecretUnreadable)
+      throw new Misconfigured("secret_unreadable", thrown.message, { cause: thrown })
+    throw thrown
+  }
+}
+
+async function withinPatience(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS)
+  })
+  // It goes on after we left; then nobody hears that it failed, and the next call tries again.
+  work.catch(() => undefined)
+  await Promise.race([work, tooLate]).finally(() => clearTimeout(timer))
+}

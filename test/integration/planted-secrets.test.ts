@@ -1,0 +1,330 @@
+/** 50 secrets, over every kind of connection, at targets that give them back: none may be found afterwards. */
+import { randomBytes, randomUUID } from "node:crypto"
+import { once } from "node:events"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { createServer } from "node:http"
+import { type AddressInfo, createServer as createTcpServer } from "node:net"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { Connection as TemporalConnection, Client } from "@temporalio/client"
+import { Aedes } from "aedes"
+import pg from "pg"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { TASK_QUEUE } from "../../src/contract/messages.ts"
+import { ROLES } from "../../src/contract/roles.ts"
+import { createMask } from "../../src/activities/index.ts"
+import { createLogger, installTemporalRuntime } from "../../src/app/logger.ts"
+import { type Holdfast, startHoldfast } from "../../src/app/start.ts"
+import { isEndStatus } from "../../src/contract/statuses.ts"
+import { createClient } from "../../src/sdk/client.ts"
+import { parseMasterKeys } from "../../src/store/secrets/master-keys.ts"
+import { createTestDatabase } from "../helpers/database.ts"
+import { testTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+
+const SHAPES = [
+  (tail: string) => `pl4in${tail}`,
+  (tail: string) => `sp"ace '${tail}' \\ end`,
+  (tail: string) => `a/b+c=d&e?f#${tail}%2F`,
+  (tail: string) => `{"k":"${tail}"},[\`$&$1]`,
+  (tail: string) => `(.*)|^${tail}$+?<b>&amp;`,
+  (tail: string) => `${BigInt(`0x${tail}`)}`,
+  (tail: string) => `\\u00e9\\n${tail}\\\\`,
+  (tail: string) => Buffer.from(tail).toString("base64"),
+  (tail: string) => `é£ÿ-${tail}`,
+  (tail: string) => `~${tail}!'()*`,
+]
+const secrets = Array.from({ length: 50 }, (_none, n) => ({
+  name: `planted-${n}`,
+  value: SHAPES[n % SHAPES.length]?.(randomBytes(6).toString("hex")) ?? "",
+  way: (["http", "http-fails", "rpc", "postgres", "mqtt"] as const)[Math.floor(n / SHAPES.length)] ?? "http",
+}))
+
+/** As targets spell them, written here anew: what the code under test believes is no measure. */
+function spell(value: string): string[] {
+  const base64 = Buffer.from(value).toString("base64")
+  const form = new URLSearchParams({ v: value }).toString().slice(2)
+  return [
+    value,
+    base64,
+    base64.replace(/=+$/, ""),
+    Buffer.from(value).toString("base64url"),
+    encodeURIComponent(value),
+    form,
+    JSON.stringify(value).slice(1, -1),
+    JSON.stringify(JSON.stringify(value)).slice(3, -3),
+  ]
+}
+
+/** As a `Basic` credential; its middle, whose characters hold bits of the secret alone, is what must be gone. */
+function toBasic(value: string): { whole: string; middle: string } {
+  const whole = Buffer.from(`me:${value}`).toString("base64")
+  return { whole, middle: whole.slice(4, -4) }
+}
+
+let stops: (() => Promise<unknown>)[] = []
+let holdfast: Holdfast
+let logFile: string
+let databaseUrl: string
+let temporal: Client
+let given = 0
+
+/** The reply of a target that tells everything it was told. */
+function echo(value: string): object {
+  given++
+  return {
+    forms: [...spell(value), toBasic(value).whole],
+    number: /^\d{1,15}$/.test(value) ? Number(value) : 0,
+    [value]: 1,
+    token: "keep",
+  }
+}
+
+beforeAll(async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), "holdfast-planted-"))
+  stops.push(() => rm(directory, { recursive: true }))
+  logFile = path.join(directory, "log")
+  const database = await createTestDatabase()
+  stops.push(() => database.drop())
+  databaseUrl = database.url
+  const { address, namespace } = await testTemporal()
+  const connection = await TemporalConnection.connect({ address })
+  stops.push(() => connection.close())
+  temporal = new Client({ connection, namespace })
+  const mask = createMask()
+  const logger = createLogger({ level: "debug", output: logFile, mask: mask.text })
+  installTemporalRuntime(logger)
+  holdfast = await startHoldfast({
+    databaseUrl,
+    temporal: { connection: { address }, namespace },
+    http: { host: "127.0.0.1", port: 0 },
+    auth: { mode: "off" },
+    roles: ROLES,
+    queueNames: [TASK_QUEUE],
+    workerConcurrency: 50,
+    connections: [],
+    secrets: {},
+    masterKeys: parseMasterKeys(randomBytes(32).toString("base64")),
+    mask,
+    mode: "local",
+    logger,
+  })
+  stops.push(() => holdfast.stop())
+  // The worker has read them all by the time they count: what a log line says of a secret is what was learnt.
+  logger.info("ready")
+})
+afterAll(async () => {
+  for (const stop of stops.toReversed()) await stop()
+  stops = []
+})
+
+async function startEcho(): Promise<number> {
+  const server = createServer((request, response) => {
+    request.resume()
+    request.on("end", () => {
+      // Node gives header bytes as latin1, which is what undici sent.
+      const value = String(request.headers["x-api-key"])
+      const fails = request.url?.includes("fail") === true
+      response.writeHead(fails ? 418 : 200, {
+        "content-type": "application/json",
+        "x-echo": encodeURIComponent(value),
+      })
+      response.end(JSON.stringify(echo(value)))
+    })
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  stops.push(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+async function startBroker(): Promise<number> {
+  const broker = await Aedes.createBroker({
+    authenticate: (_client, _user, password, done) => {
+      given++
+      done(
+        null,
+        secrets.some(({ value }) => value === password?.toString()),
+      )
+    },
+  })
+  const server = createTcpServer(broker.handle)
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  stops.push(async () => {
+    await new Promise<void>((resolve) => broker.close(resolve))
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** A database whose users have the secrets as passwords, and which keeps them in a table. */
+async function startVault(): Promise<URL> {
+  const database = await createTestDatabase("empty")
+  const admin = new pg.Client(database.url)
+  await admin.connect()
+  await admin.query("create table vault (name text, plain text, spelled json)")
+  await admin.query("grant select on vault to public")
+  const roles: string[] = []
+  const prefix = `p_${randomBytes(4).toString("hex")}_`
+  for (const { name, value, way } of secrets) {
+    if (way !== "postgres") continue
+    const role = prefix + name.replace("-", "_")
+    roles.push(role)
+    await admin.query(`create role ${role} login password ${pg.escapeLiteral(value)}`)
+    await admin.query("insert into vault values ($1, $2, $3)", [name, value, JSON.stringify(echo(value))])
+  }
+  stops.push(async () => {
+    await admin.query(`drop owned by ${roles.join(", ")}`)
+    await admin.query(`drop role ${roles.join(", ")}`)
+    await admin.end()
+    await database.drop()
+  })
+  const url = new URL(database.url)
+  url.username = prefix
+  return url
+}
+
+async function ask(method: string, target: string, body?: object): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${holdfast.apiUrl}/api/v1${target}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  })
+  return { status: response.status, text: await response.text() }
+}
+
+async function dumpTables(): Promise<string> {
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    const { rows: tables } = await client.query<{ name: string }>(
+      `select quote_ident(table_name) as name from information_schema.tables where table_schema = 'public'`,
+    )
+    const parts: string[] = []
+    for (const { name } of tables) {
+      const { rows } = await client.query<{ line: string }>(
+        `select to_jsonb(t)::text as line, t::text as plain from ${name} t`,
+      )
+      parts.push(name, JSON.stringify(rows), ...rows.flatMap((row) => Object.values(row)))
+    }
+    return parts.join("\n")
+  } finally {
+    await client.end()
+  }
+}
+
+/** Every payload as text, beside the export itself. */
+function textsOf(value: unknown): string[] {
+  if (value instanceof Uint8Array)
+    return [Buffer.from(value).toString("utf8"), Buffer.from(value).toString("base64")]
+  if (typeof value === "string") return [value]
+  if (typeof value !== "object" || value === null) return []
+  return Object.entries(value).flatMap(([name, member]) => [name, ...textsOf(member)])
+}
+
+test("none of 50 secrets is found in logs, rows, histories or answers", { timeout: 240_000 }, async () => {
+  const [echoPort, brokerPort, vault] = await Promise.all([startEcho(), startBroker(), startVault()])
+  const answers: string[] = []
+  const at = { host: "127.0.0.1" }
+  const headers = (name: string) => ({ "x-api-key": { secret: name } })
+  const client = createClient({ baseUrl: holdfast.apiUrl })
+  const runs: string[] = []
+  for (const { name, value, way } of secrets) {
+    const saved = await ask("POST", "/secrets", { name, value })
+    expect(saved.status, saved.text).toBe(201)
+    answers.push(saved.text)
+    const settings = {
+      http: { kind: "http", base_url: `http://127.0.0.1:${echoPort}`, headers: headers(name) },
+      "http-fails": { kind: "http", base_url: `http://127.0.0.1:${echoPort}`, headers: headers(name) },
+      rpc: { kind: "http-rpc", ...at, port: echoPort, path: "/{method}", headers: headers(name) },
+      postgres: {
+        kind: "postgres",
+        ...at,
+        port: Number(vault.port),
+        database: vault.pathname.slice(1),
+        user: vault.username + name.replace("-", "_"),
+        password_secret: name,
+      },
+      mqtt: {
+        kind: "mqtt",
+        ...at,
+        port: brokerPort,
+        protocol: "3.1.1",
+        username: "me",
+        password_secret: name,
+      },
+    }[way]
+    const created = await ask("POST", "/connections", { name, ...settings })
+    expect(created.status, created.text).toBe(201)
+    answers.push(created.text)
+    const task = {
+      http: { task_name: "http", config: { connection: name, url: "/ok", method: "POST" } },
+      "http-fails": { task_name: "http", config: { connection: name, url: "/fail", method: "POST" } },
+      rpc: {
+        task_name: "rpc",
+        config: { service: name, method: Number(name.slice(8)) % 2 === 0 ? "fail" : "ok" },
+      },
+      postgres: {
+        task_name: "db",
+        effect: "read",
+        config: { connection: name, sql: "select * from vault where name = $1", args: [name] },
+      },
+      mqtt: { task_name: "mq", config: { connection: name, topic: "planted" } },
+    }[way]
+    const flow = name.replace("-", "_")
+    await client.publishFlow({
+      name: flow,
+      output: "${ tasks.t.output }",
+      tasks: [{ id: "t", retry: { strategy: "no_retry" }, ...task }],
+    })
+    const instance_id = `${name}-${randomUUID()}`
+    await client.startTransaction({ instance_id, flow_id: flow, params: {} })
+    runs.push(instance_id)
+  }
+  for (const run of runs)
+    await until(
+      () => client.getTransaction(run),
+      ({ status }) => status === "blocked" || isEndStatus(status),
+      { timeoutMs: 60_000 },
+    )
+  for (const { name } of secrets) answers.push((await ask("POST", `/connections/${name}/test`)).text)
+  for (const run of runs)
+    answers.push(
+      (await ask("GET", `/transactions/${run}?fresh=true`)).text,
+      (await ask("GET", `/transactions/${run}/tasks`)).text,
+      (await ask("GET", `/transactions/${run}/tasks/t/attempts`)).text,
+    )
+  for (const list of ["/exceptions", "/connections", "/secrets", "/flows"])
+    answers.push((await ask("GET", `${list}?page_size=200`)).text)
+  const histories: string[] = []
+  for (const run of runs) {
+    const history = await temporal.workflow.getHandle(`default/${run}`).fetchHistory()
+    histories.push(...textsOf(history), JSON.stringify(history))
+  }
+  const rows = await until(dumpTables, (text) => runs.every((run) => text.includes(run)), {
+    timeoutMs: 30_000,
+  })
+  const places = {
+    logs: await readFile(logFile, "utf8"),
+    rows,
+    histories: histories.join("\n"),
+    answers: answers.join("\n"),
+  }
+  // They were all sent, and what came back was kept but for the secrets.
+  expect(given).toBeGreaterThanOrEqual(50)
+  for (const place of ["rows", "histories", "answers"] as const) expect(places[place]).toContain("[redacted]")
+  expect(places.histories).toContain("keep")
+  const found = Object.entries(places).flatMap(([place, text]) =>
+    secrets.flatMap(({ name, value, way }) =>
+      [...spell(value), toBasic(value).middle].flatMap((form, n) =>
+        text.includes(form) ? [`${place}: ${name} over ${way}, spelling ${n}`] : [],
+      ),
+    ),
+  )
+  expect(found).toEqual([])
+})
