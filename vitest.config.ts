@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     projects: [
       ...(process.env.HOLDFAST_TEST_NAMESPACE === "1" ? [namespace] : []),
-      { test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 20_000 } },
+      { test: { name: "unit", include: ["{src,bench}/**/*.test.ts"], testTimeout: 20_000 } },
       {
         test: {
           name: "integration",

@@ -2,9 +2,10 @@ import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
 import type { AttemptRow } from "../contract/rows.ts"
-import { type AttemptContext, HEARTBEAT_INTERVAL_MS, runAttempt } from "./attempt.ts"
+import { type AttemptContext, runAttempt } from "./attempt.ts"
 import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
 import { idempotencyKey } from "./idempotency-key.ts"
+import { createPulse, HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
 import { createSecretStore } from "./secrets.ts"
 
 const NOW = 1_000_000
@@ -48,6 +49,7 @@ function createTrial(
             close: () => Promise.resolve(),
           },
           secrets,
+          pulse: createPulse(),
           recordAttempt: (row) => void rows.push(row),
           logger: { info: log, warn: log, error: log },
         },

@@ -21,11 +21,9 @@ import { toApplicationFailure } from "./failure.ts"
 import { findMarker, foldOutcome, outcomeBefore } from "./fold-outcome.ts"
 import { fingerprintOf, idempotencyKey } from "./idempotency-key.ts"
 import { type CallIdentity, identifyCall } from "./identity.ts"
+import type { Pulse } from "./pulse.ts"
 import type { SecretStore } from "./secrets.ts"
 import { settle } from "./settle.ts"
-
-/** Cancellation reaches an activity through its heartbeats only. */
-export const HEARTBEAT_INTERVAL_MS = 2_000
 
 export interface ActivityLogger {
   info(fields: object, message: string): void
@@ -39,6 +37,7 @@ export interface AttemptFrame {
   secrets: SecretStore
   /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
   prepare?: () => Promise<void>
+  pulse: Pulse
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
 }
@@ -54,6 +53,7 @@ export interface AttemptContext {
     | "currentAttemptScheduledTimestampMs"
     | "heartbeatDetails"
     | "startToCloseTimeoutMs"
+    | "heartbeatTimeoutMs"
   >
   readonly cancellationSignal: AbortSignal
   heartbeat(details?: AttemptMarker): void
@@ -97,7 +97,7 @@ interface Attempt {
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   const { input, before } = attempt
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
-  const watch = watchAttempt(attempt.context)
+  const watch = watchAttempt(attempt.context, frame.pulse)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
@@ -142,7 +142,10 @@ function toRequest(
   }
 }
 
-function watchAttempt(context: AttemptContext): Pick<CallRequest, "budgetMs" | "signal"> & { stop(): void } {
+function watchAttempt(
+  context: AttemptContext,
+  pulse: Pulse,
+): Pick<CallRequest, "budgetMs" | "signal"> & { stop(): void } {
   const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
   const controller = new AbortController()
   const onCancel = () =>
@@ -157,7 +160,7 @@ function watchAttempt(context: AttemptContext): Pick<CallRequest, "budgetMs" | "
   const inherited = isStale ? { attempt: context.info.attempt, clean: false } : marker
   // After an activity reset the count starts again: an old marker would come to count once more.
   if (isStale) context.heartbeat(inherited)
-  const heartbeats = setInterval(() => context.heartbeat(inherited), HEARTBEAT_INTERVAL_MS)
+  const stopHeartbeats = pulse.start(() => context.heartbeat(inherited), context.info.heartbeatTimeoutMs)
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
@@ -165,7 +168,7 @@ function watchAttempt(context: AttemptContext): Pick<CallRequest, "budgetMs" | "
     signal: controller.signal,
     stop() {
       clearTimeout(timer)
-      clearInterval(heartbeats)
+      stopHeartbeats()
       context.cancellationSignal.removeEventListener("abort", onCancel)
     },
   }

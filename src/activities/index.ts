@@ -12,6 +12,7 @@ import { createMqConnector } from "./mq/connector.ts"
 import type { OutboundGuard } from "./outbound/guard.ts"
 import { createHttpClient } from "./outbound/http-client.ts"
 import { identifyCall } from "./identity.ts"
+import { createPulse } from "./pulse.ts"
 import { createRpcConnector } from "./rpc/connector.ts"
 import { createMask, type Mask } from "./mask.ts"
 import { createSecretStore, type SecretStore } from "./secrets.ts"
@@ -61,6 +62,7 @@ interface TenantCalls {
 export function createActivities(deps: ActivityDeps): Activities {
   const { guard, recordAttempt, logger } = deps
   const client = createHttpClient(guard)
+  const pulse = createPulse()
   const tenants = new Map<string, TenantCalls>()
 
   const callsOf = (tenant: string): TenantCalls => {
@@ -86,7 +88,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       const context = Context.current()
       // Without an identity nothing is called: the frame says so.
       const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
-      const frame = { kind, connector: connectors[kind], secrets, recordAttempt, logger }
+      const frame = { kind, connector: connectors[kind], secrets, pulse, recordAttempt, logger }
       return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
     }
   return {

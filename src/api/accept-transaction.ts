@@ -3,7 +3,6 @@
  * Whatever happens between the two, the sweeper starts it.
  */
 import { createHash } from "node:crypto"
-import { setTimeout as sleep } from "node:timers/promises"
 import { toError } from "../contract/errors.ts"
 import { toWorkflowId } from "../contract/names.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
@@ -12,8 +11,7 @@ import { checkInputs } from "../flow/check-inputs.ts"
 import { findInputTooLarge, MAX_INPUT_BYTES } from "../flow/input-limit.ts"
 import { LabelError, renderLabels } from "../flow/labels.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
-import { findFlow } from "../store/queries/find-flow.ts"
-import type { FlowRow } from "../store/queries/flow-row.ts"
+import { type ActiveVersionRow, findActiveVersion } from "../store/queries/find-active-version.ts"
 import { findTransaction } from "../store/queries/find-transaction.ts"
 import { insertTransaction, type NewTransaction } from "../store/queries/insert-transaction.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
@@ -75,7 +73,7 @@ export async function acceptTransaction(services: ApiServices, request: StartReq
 /** The row to be stored, or why there can be none. */
 async function prepare(services: ApiServices, request: StartRequest): Promise<NewTransaction | ApiProblem> {
   const { tenant, actor } = request.identity
-  const flow = await findFlow(services.pool, { tenant, flow: request.flow_id })
+  const flow = await findActiveVersion(services.pool, { tenant, flow: request.flow_id })
   if (flow === undefined) return new ApiProblem("flow_not_found")
   if (!flow.is_active) return new ApiProblem("flow_inactive")
   const version = await services.flowVersions.get({ tenant, flow_id: flow.id, version: flow.version })
@@ -98,7 +96,7 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   }
 }
 
-function toFlowColumns(flow: FlowRow) {
+function toFlowColumns(flow: ActiveVersionRow) {
   return { flow_id: flow.id, flow_name: flow.name, flow_version: flow.version, plan_hash: flow.plan_hash }
 }
 
@@ -172,20 +170,15 @@ function hashRequest(flowId: string, params: unknown): string {
     .digest("hex")
 }
 
-async function dispatch(
-  { dispatcher, logger }: ApiServices,
-  { tenant, instance_id }: NewTransaction,
-): Promise<void> {
-  const waiting = new AbortController()
-  const started = dispatcher
-    .dispatch(tenant, instance_id)
-    .catch((error: unknown) => {
-      logger.warn({ tenant, instance_id, error: toError(error).message }, "accepted, but not started yet")
-    })
-    .finally(() => waiting.abort())
-  // The sleep rejects when the start is done first.
-  await Promise.race([
-    started,
-    sleep(DISPATCH_PATIENCE_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
-  ])
+async function dispatch({ dispatcher, logger }: ApiServices, transaction: NewTransaction): Promise<void> {
+  const { tenant, instance_id } = transaction
+  const started = dispatcher.dispatchNew(transaction).catch((error: unknown) => {
+    logger.warn({ tenant, instance_id, error: toError(error).message }, "accepted, but not started yet")
+  })
+  let timer: NodeJS.Timeout | undefined
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, DISPATCH_PATIENCE_MS)
+  })
+  await Promise.race([started, patience])
+  clearTimeout(timer)
 }

@@ -37,7 +37,7 @@ describe("parseSettings()", () => {
       databaseIdleMs: 10_000,
       databaseLifetimeMs: 1_800_000,
       queueNames: ["holdfast"],
-      workerConcurrency: 200,
+      workerConcurrency: 2_000,
       retryMaxAttempts: 5,
       retryIntervalMs: 1_000,
       retryBackoff: 2,

@@ -79,7 +79,7 @@ export const SETTINGS = {
   },
   workerConcurrency: {
     name: "WORKER_CONCURRENCY",
-    default: "200",
+    default: "2000",
     schema: wholeNumber("a number of calls", { min: 1, max: 100_000 }),
     does: "most calls that a task-worker has under way at once, for each queue",
   },

@@ -24,6 +24,8 @@ export interface DispatcherOptions {
   requestEagerStart?: boolean
 }
 
+type DispatchAnswer = "started" | "already_running"
+
 export interface Dispatcher {
   /**
    * Starts an accepted transaction's workflow. Asked twice, it starts once.
@@ -31,7 +33,9 @@ export interface Dispatcher {
    * @throws WorkflowIdTaken when somebody else's workflow has the id; Error when the transaction or its flow
    *   version is unknown; the client's error when Temporal did not take it (`isTemporalAway`): ask again.
    */
-  dispatch(tenant: string, instanceId: string): Promise<"started" | "already_running">
+  dispatch(tenant: string, instanceId: string): Promise<DispatchAnswer>
+  /** The same for a transaction whose row was stored a moment ago and need not be read. */
+  dispatchNew(start: TransactionStart): Promise<DispatchAnswer>
   /**
    * Goes on with a `failed` transaction in a new run of the same workflow id, from the snapshot that the closed
    * run answers (a worker must be there), and hands `decision` to it. Outputs and keys are kept. Asked twice with
@@ -62,17 +66,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return start
   }
 
+  const dispatchNew = async (start: TransactionStart): Promise<DispatchAnswer> => {
+    const args = toStartArguments(start, await plans.get(start))
+    const run = await client.withDeadline(Date.now() + START_DEADLINE_MS, () =>
+      starter.start(start, args, "REJECT_DUPLICATE"),
+    )
+    if (run === undefined) await assertOurs(client, start)
+    await markDispatched(pool, start)
+    return run === undefined ? "already_running" : "started"
+  }
+
   return {
+    dispatchNew,
     async dispatch(tenant, instanceId) {
       const start = await getStart(tenant, instanceId)
-      if (start.is_dispatched) return "already_running"
-      const args = toStartArguments(start, await plans.get(start))
-      const run = await client.withDeadline(Date.now() + START_DEADLINE_MS, () =>
-        starter.start(start, args, "REJECT_DUPLICATE"),
-      )
-      if (run === undefined) await assertOurs(client, start)
-      await markDispatched(pool, start)
-      return run === undefined ? "already_running" : "started"
+      return start.is_dispatched ? "already_running" : dispatchNew(start)
     },
     async resume(tenant, instanceId, decision) {
       const start = await getStart(tenant, instanceId)

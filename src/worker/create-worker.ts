@@ -57,7 +57,8 @@ export async function createHoldfastWorker(options: HoldfastWorkerOptions): Prom
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
     maxEagerActivityReservationsPerWorkflowTask: 20,
     maxConcurrentWorkflowTaskExecutions: 100,
-    maxConcurrentActivityTaskExecutions: options.maxConcurrentCalls ?? 200,
+    // A call that waits for its target costs a socket and a promise; too few slots let slow targets starve the others.
+    maxConcurrentActivityTaskExecutions: options.maxConcurrentCalls ?? 2_000,
     // The default of 10 s would hold every open run of a killed worker for that long.
     stickyQueueScheduleToStartTimeout: "2s",
     // A cancel reaches a running call with a heartbeat's answer.

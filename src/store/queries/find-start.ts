@@ -11,14 +11,17 @@ export interface TransactionStart {
   plan_hash: string
   params: unknown
   business_key: string | null
+}
+
+export interface StoredStart extends TransactionStart {
   is_dispatched: boolean
 }
 
 export async function findStart(
   pool: Pool,
   { tenant, instance_id }: { tenant: string; instance_id: string },
-): Promise<TransactionStart | undefined> {
-  const { rows } = await pool.query<TransactionStart>({
+): Promise<StoredStart | undefined> {
+  const { rows } = await pool.query<StoredStart>({
     name: "find_start",
     text: `
       select

@@ -1,0 +1,31 @@
+import { createPool } from "../../src/store/pool.ts"
+import type { Options, ScenarioName } from "../options.ts"
+import { openStage, startProduct } from "../stage.ts"
+import { inFlight } from "./in-flight.ts"
+import { largeFlow } from "./large-flow.ts"
+import { parked } from "./parked.ts"
+import type { Finding, Scenario } from "./scenario.ts"
+
+const SCENARIOS: Record<ScenarioName, Scenario> = {
+  "in-flight": inFlight,
+  "large-flow": largeFlow,
+  parked,
+}
+
+/** On servers and a Holdfast process of its own. */
+export async function runScenario(
+  name: ScenarioName,
+  options: Options,
+): Promise<{ title: string; findings: Finding[] }> {
+  const { title, run } = SCENARIOS[name]
+  console.error(`scenario: ${title}`)
+  const stage = await openStage()
+  try {
+    const product = await startProduct(stage)
+    const pool = createPool({ url: product.databaseUrl, max: 2, application_name: "bench" })
+    stage.stops.add("the benchmark's own connections", () => pool.end())
+    return { title, findings: await run({ stage, product, apiUrl: product.apiUrl, pool, options }) }
+  } finally {
+    await stage.stops.stop()
+  }
+}

@@ -1,0 +1,37 @@
+/** The worker of the two subjects that are not the product: Holdfast's options, Holdfast's HTTP activity. */
+import type { NativeConnection } from "@temporalio/worker"
+import { createActivities, createOutboundGuard, type TenantTargets } from "../src/activities/index.ts"
+import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
+import { createHoldfastWorker, type HoldfastWorkerOptions } from "../src/worker/create-worker.ts"
+import { toConnections } from "./workloads.ts"
+
+export function createConnectors(targetUrl: string): ReturnType<typeof createActivities> {
+  const connections = toConnections(targetUrl)
+  const targets: TenantTargets = {
+    connections: { find: (name) => connections.find((one) => one.name === name) },
+    secrets: () => undefined,
+    refresh: () => Promise.resolve(),
+  }
+  return createActivities({
+    targets: () => targets,
+    guard: createOutboundGuard({ allowLoopback: true }),
+    recordAttempt: () => {},
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  })
+}
+
+export async function runWorker(
+  options: Pick<HoldfastWorkerOptions, "activities" | "workflowBundle"> & { connection: NativeConnection },
+): Promise<() => Promise<void>> {
+  const worker = await createHoldfastWorker({
+    namespace: DEFAULT_NAMESPACE,
+    mirror: { push: () => {} },
+    shutdownGraceMs: 100,
+    ...options,
+  })
+  const running = worker.run()
+  return async () => {
+    worker.shutdown()
+    await running
+  }
+}
