@@ -6,6 +6,7 @@ import { secureHeaders } from "hono/secure-headers"
 import { toError } from "../contract/errors.ts"
 import { createAuthenticate } from "./authenticate.ts"
 import { guardBrowsers } from "./browser-guard.ts"
+import { UPDATES_AT_ONCE } from "./decide.ts"
 import type { ApiDependencies, ApiEnv, ApiServices } from "./dependencies.ts"
 import { createFlowVersions } from "./flow-versions.ts"
 import { createOpenApiDocument } from "./openapi.ts"
@@ -15,6 +16,7 @@ import { assertRouteTable } from "./route-table.ts"
 import { type ApiRoute, mountRoute } from "./route.ts"
 import { ROUTES } from "./routes/table.ts"
 import { toApiProblem } from "./to-problem.ts"
+import { createTurns } from "./turns.ts"
 import { refuseMisfits } from "./validation-problem.ts"
 
 /**
@@ -30,6 +32,7 @@ export function createApp(
   const services: ApiServices = {
     ...dependencies,
     flowVersions: createFlowVersions(dependencies.pool),
+    decisionTurns: createTurns(UPDATES_AT_ONCE),
     openApiDocument: () => createOpenApiDocument(app, dependencies.version),
   }
   app.use(requestId())

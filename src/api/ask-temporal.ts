@@ -4,17 +4,22 @@ import { findGrpcCode, isTemporalAway } from "../store/temporal/errors.ts"
 import { ApiProblem } from "./problem.ts"
 
 /** Long enough for a worker that has to replay first, shorter than a claim on an `Idempotency-Key` lasts. */
-const PATIENCE_MS = 10_000
+export const TEMPORAL_PATIENCE_MS = 10_000
 const FAILED_PRECONDITION = 9
 
 /** @throws {ApiProblem} `temporal_unavailable`; what else was thrown passes through. */
 export async function askTemporal<T>(client: Client, ask: () => Promise<T>): Promise<T> {
   try {
-    return await client.withDeadline(Date.now() + PATIENCE_MS, ask)
+    return await client.withDeadline(Date.now() + TEMPORAL_PATIENCE_MS, ask)
   } catch (error) {
     if (!isAway(error)) throw error
-    throw new ApiProblem("temporal_unavailable", { headers: { "retry-after": "2" }, cause: error })
+    throw temporalUnavailable(error)
   }
+}
+
+/** The caller may ask again, under the same id. */
+export function temporalUnavailable(cause: unknown): ApiProblem {
+  return new ApiProblem("temporal_unavailable", { headers: { "retry-after": "2" }, cause })
 }
 
 /** Also when no worker polls, or the run's workflow task fails: FAILED_PRECONDITION to a query. */

@@ -6,10 +6,10 @@ import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } 
 import { type Decision, type DecisionAnswer, REFUSED_FAILURE, UPDATE_DECIDE } from "../contract/messages.ts"
 import { findDecision, type RecordedDecision } from "../store/queries/find-decision.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
-import { askTemporal } from "./ask-temporal.ts"
+import { askTemporal, TEMPORAL_PATIENCE_MS, temporalUnavailable } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
-import { getTransaction } from "./transaction-view.ts"
+import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
 export interface DecisionRequest {
   tenant: string
@@ -40,8 +40,13 @@ async function decideWithoutRun(
   { tenant, instance_id, decision }: DecisionRequest,
   transaction: WholeTransactionRow,
 ): Promise<DecisionAnswer> {
-  // Decided and ended within one moment: the record may have come after the first look.
-  const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
+  // An answer can be lost together with its run, when that continued as new or ended. The mirror may not have heard
+  // of the decision yet; the last run carries it.
+  const recorded =
+    (await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })) ??
+    (await askWorkflow(services, transaction.workflow_id))?.decisions.find(
+      ({ decision_id }) => decision_id === decision.id,
+    )
   if (recorded !== undefined) return toAnswer(recorded)
   if (transaction.dispatched_at !== null) throw new ApiProblem("ended")
   await askTemporal(services.client, () => services.dispatcher.dispatch(tenant, instance_id))
@@ -52,18 +57,29 @@ async function decideWithoutRun(
   }
 }
 
+/**
+ * Temporal takes 10 updates of one run at once. What comes beyond that aborts those under way, so that callers who
+ * try again keep a run from ever answering (seen with server 1.31): 3 leave room for other API processes.
+ */
+export const UPDATES_AT_ONCE = 3
+
 async function update(
-  { client }: ApiServices,
+  { client, decisionTurns }: ApiServices,
   workflowId: string,
   decision: Decision,
 ): Promise<DecisionAnswer> {
   const handle = client.workflow.getHandle(workflowId)
-  return askTemporal(client, () =>
-    handle.executeUpdate<DecisionAnswer, [Decision]>(UPDATE_DECIDE, {
-      args: [decision],
-      updateId: decision.id,
-    }),
-  )
+  const ask = () =>
+    askTemporal(client, () =>
+      handle.executeUpdate<DecisionAnswer, [Decision]>(UPDATE_DECIDE, {
+        args: [decision],
+        updateId: decision.id,
+      }),
+    )
+  return decisionTurns.take(workflowId, ask, {
+    patienceMs: TEMPORAL_PATIENCE_MS,
+    tooLate: () => temporalUnavailable(new Error("too many decisions for this transaction are waiting")),
+  })
 }
 
 function isGone(error: unknown): boolean {
@@ -81,7 +97,7 @@ function failureType(error: unknown): string | undefined {
   return error.cause instanceof ApplicationFailure ? (error.cause.type ?? undefined) : undefined
 }
 
-function toAnswer({ decision_id, after }: RecordedDecision): DecisionAnswer {
+function toAnswer({ decision_id, after }: Pick<RecordedDecision, "decision_id" | "after">): DecisionAnswer {
   return {
     decision_id,
     ...after,

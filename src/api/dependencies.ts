@@ -8,6 +8,7 @@ import type { Logger } from "../store/logger.ts"
 import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import type { FlowVersions } from "./flow-versions.ts"
 import type { Scope } from "./scopes.ts"
+import type { Turns } from "./turns.ts"
 
 /** `off` is for loopback only: `startApi` refuses it on any other address. */
 export type AuthMode = { mode: "off" } | { mode: "keys" }
@@ -37,6 +38,8 @@ export interface ApiDependencies {
 /** What handlers see: the above, and what the app built from it. */
 export interface ApiServices extends ApiDependencies {
   flowVersions: FlowVersions
+  /** Of decisions, by workflow id. */
+  decisionTurns: Turns
   openApiDocument: () => Record<string, unknown>
 }
 

@@ -130,8 +130,8 @@ export async function viewTransaction(
   }
 }
 
-/** `undefined` when Temporal does not have it: not started yet, or past its retention. */
-async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
+/** What the run itself says. `undefined` when Temporal does not have it: not started yet, or past its retention. */
+export async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId)
     const packed = await askTemporal(client, () => handle.query<Uint8Array>(QUERY_ROWS))

@@ -152,6 +152,23 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
     expect(other.json).toMatchObject({ status: 409, error: "ended" })
   })
 
+  test("answers from the run itself when Temporal has forgotten the update and nothing is mirrored", async () => {
+    const id = await start({ endsInNextRun: true })
+    const decision = {
+      body: { action: "cancel", reason: "enough" },
+      headers: { "idempotency-key": randomUUID() },
+    }
+    const first = await post(id, "decisions", decision)
+    expect(first.data.status).toBe("cancelled")
+    await workflowOf(id).result()
+    await rig.pool.query("delete from idempotency")
+    const again = await post(id, "decisions", decision)
+    expect(again.status).toBe(200)
+    expect(again.data).toEqual(first.data)
+    const other = await post(id, "decisions", { body: { action: "cancel", reason: "late" } })
+    expect(other.json).toMatchObject({ status: 409, error: "ended" })
+  })
+
   test("answers from the record for an open run that has forgotten the id", async () => {
     const id = await start()
     const key = randomUUID()
@@ -187,6 +204,17 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
     )
     expect((await post(id, "decisions", decision)).status).toBe(200)
     expect((await fresh(id)).data.version).toBe(1)
+  })
+
+  test("takes many decisions about one transaction at once", async () => {
+    const id = await start()
+    const decide = (_: unknown, at: number) =>
+      post(id, "decisions", { body: { action: "retry", reason: `${at}` } })
+    const answers = await Promise.all(Array.from({ length: 60 }, decide))
+    expect(answers.map(({ status, text }) => `${status} ${status === 200 ? "" : text}`.trim())).toEqual(
+      answers.map(() => "200"),
+    )
+    expect((await fresh(id)).data.version).toBe(60)
   })
 
   test("starts what was accepted and not started yet, then decides", async () => {

@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import {
   WithStartWorkflowOperation,
   WorkflowFailedError,
+  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from "@temporalio/client"
 import { temporal } from "@temporalio/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { UPDATES_AT_ONCE } from "../../src/api/decide.ts"
+import { createTurns } from "../../src/api/turns.ts"
 import type { View } from "../../src/contract/rows.ts"
+import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { recordHistory } from "../helpers/record-history.ts"
 import { until } from "../helpers/until.ts"
@@ -496,10 +501,8 @@ describe.each([
     )
     const latest = rig.runOf(rig.client.workflow.getHandle(run.handle.workflowId), instanceId)
     await latest.reaches((view) => isBlocked(view) && view.transaction.open_exceptions === size)
-    const answers = await Promise.all(
-      ids.map((id) => decideUntilAnswered(() => latest.decide({ action: "retry", task: id }, `retry-${id}`))),
-    )
-    expect(answers.map(({ decision_id }) => decision_id)).toEqual(ids.map((id) => `retry-${id}`))
+    const answers = await Promise.all(ids.map(decideAsTheApiDoes(latest, rig)))
+    expect(answers).toEqual(ids.map((id) => `retry-${id}`))
     expect(await latest.handle.result()).toMatchObject({ status: "success" })
     const effects = (await ledger.deliveries(instanceId)).filter(({ effect }) => effect)
     expect(effects.map(({ name }) => name).toSorted()).toEqual(ids.toSorted())
@@ -657,14 +660,32 @@ async function resetToFirstTask(
   return answer.runId
 }
 
-/** A run that continues as new hands updates that had not reached it back to the caller, who asks again. */
-async function decideUntilAnswered<Answer>(decide: () => Promise<Answer>): Promise<Answer> {
-  const deadline = Date.now() + 45_000
-  for (;;) {
-    try {
-      return await decide()
-    } catch (error) {
-      if (Date.now() > deadline || error instanceof WorkflowUpdateFailedError) throw error
+/**
+ * As the API decides (`src/api/decide.ts`): few at once; a run that continues as new hands updates that had not
+ * reached it back to the caller, who asks again under the same id; and what had its answer lost with the last run
+ * is in that run's rows.
+ */
+function decideAsTheApiDoes(run: Run, { changes }: WorkflowRig) {
+  const turns = createTurns(UPDATES_AT_ONCE)
+  const waiting = { patienceMs: 60_000, tooLate: () => new Error("no turn") }
+  const ask = async (task: string): Promise<string> => {
+    const id = `retry-${task}`
+    for (let asked = 1; ; asked++) {
+      try {
+        const answer = await run.decide({ action: "retry", task }, id)
+        return answer.decision_id
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) {
+          const rows = changes.filter((change) => change.transaction_id === run.instanceId)
+          return (
+            rows.flatMap(({ decisions }) => decisions).find((row) => row.decision_id === id)?.decision_id ??
+            "lost"
+          )
+        }
+        if (asked === 20 || !isTemporalAway(error)) throw error
+        await sleep(20)
+      }
     }
   }
+  return (task: string) => turns.take("run", () => ask(task), waiting)
 }

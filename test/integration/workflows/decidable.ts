@@ -3,7 +3,14 @@
  * `snapshot` as the contract says, and ends as its params tell it to. What a real one decides is tested with
  * the real one.
  */
-import { ApplicationFailure, condition, defineQuery, defineUpdate, setHandler } from "@temporalio/workflow"
+import {
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setHandler,
+} from "@temporalio/workflow"
 import {
   type Decision,
   type DecisionAnswer,
@@ -14,7 +21,7 @@ import {
   UPDATE_DECIDE,
 } from "../../../src/contract/messages.ts"
 import { packJson } from "../../../src/contract/packed-json.ts"
-import type { View } from "../../../src/contract/rows.ts"
+import type { DecisionRow, DecisionState, View } from "../../../src/contract/rows.ts"
 
 /** `params` of a test's transaction. */
 interface Script {
@@ -22,6 +29,8 @@ interface Script {
   refuse?: Record<string, string>
   /** Fails at once, until it was resumed. */
   fail?: boolean
+  /** A cancel continues as new before it ends: the last run knows the decision, Temporal does not know the update. */
+  endsInNextRun?: boolean
 }
 
 const decideUpdate = defineUpdate<DecisionAnswer, [Decision]>(UPDATE_DECIDE)
@@ -56,7 +65,10 @@ export default async function decidable(input: StartInput): Promise<void> {
   if (script.fail === true && input.resume === undefined) {
     throw ApplicationFailure.create({ message: "failed", type: "failed", details: [viewOf(0, undefined)] })
   }
+  if (script.endsInNextRun === true && input.resume !== undefined) return
   await condition(() => ended)
+  if (script.endsInNextRun === true && latest !== undefined)
+    await continueAsNew<typeof decidable>({ ...input, resume: latest })
 }
 
 /** The last decision shows as the transaction's output. */
@@ -95,6 +107,23 @@ function viewOf(version: number, latest: Decision | undefined): View {
       },
     ],
     exceptions: [],
-    decisions: [],
+    decisions: latest === undefined ? [] : [toRow(latest)],
+  }
+}
+
+function toRow({ id, action, actor, reason }: Decision): DecisionRow {
+  const state: DecisionState = { version: 1, status: "cancelled", tasks: [] }
+  return {
+    decision_id: id,
+    action,
+    task: null,
+    actor,
+    reason: reason ?? null,
+    attest: null,
+    executed_externally: null,
+    evidence: null,
+    before: state,
+    after: state,
+    at: Date.UTC(2026, 10, 21),
   }
 }
