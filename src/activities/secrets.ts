@@ -1,8 +1,8 @@
 /** Secrets by name, and their removal from everything that is kept (`mask.ts`). */
 import { createHash } from "node:crypto"
 import type { SecretReference } from "../contract/connections.ts"
+import { createMask, type Mask } from "../masking/mask.ts"
 import { Misconfigured } from "./call.ts"
-import { createMask, type Mask } from "./mask.ts"
 
 export interface SecretStore {
   /** Throws `Misconfigured` (`secret_missing`) naming the secret, never its value. */

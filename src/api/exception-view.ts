@@ -3,9 +3,11 @@ import { z } from "@hono/zod-openapi"
 import { EXCEPTION_KINDS, EXCEPTION_STATES, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
 import type { ExceptionRow } from "../store/queries/exception-row.ts"
+import { listParams } from "../store/queries/list-params.ts"
 import { findException } from "../store/queries/find-exception.ts"
 import type { ApiServices } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
+import { createPrivacy } from "./private-params.ts"
 import { ApiProblem } from "./problem.ts"
 import { toTaskId, toTaskName } from "./task-view.ts"
 
@@ -79,19 +81,30 @@ export async function viewExceptions(
 ): Promise<Exception[]> {
   const instanceIds = [...new Set(rows.map((row) => row.instance_id))]
   const counts = await countAttempts(services.pool, { tenant, instance_ids: instanceIds })
+  const versions = await Promise.all(rows.map((row) => versionOf(services, tenant, row)))
+  const masked = rows.filter((_, at) => versions[at]?.plan.mask !== undefined)
+  const params = await listParams(services.pool, {
+    tenant,
+    instance_ids: [...new Set(masked.map(({ instance_id }) => instance_id))],
+  })
   const attempts = new Map(
     counts.map((count) => [JSON.stringify([count.instance_id, count.path]), count.attempts]),
   )
-  return Promise.all(
-    rows.map(async (row) => {
-      const version = await services.flowVersions.get({
-        tenant,
-        flow_id: row.flow_id,
-        version: row.flow_version,
-      })
-      return toException(row, version, attempts.get(JSON.stringify([row.instance_id, row.path])) ?? 0)
-    }),
-  )
+  return rows.flatMap((row, at) => {
+    const version = versions[at]
+    if (version === undefined) return []
+    const { hide } = createPrivacy(version.plan, params.get(row.instance_id))
+    const count = attempts.get(JSON.stringify([row.instance_id, row.path])) ?? 0
+    return [toException({ ...row, message: hide(row.message) }, version, count)]
+  })
+}
+
+function versionOf(
+  { flowVersions }: ApiServices,
+  tenant: string,
+  { flow_id, flow_version }: ExceptionRow,
+): Promise<FlowVersion> {
+  return flowVersions.get({ tenant, flow_id, version: flow_version })
 }
 
 export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {

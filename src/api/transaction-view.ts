@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi"
 import { WorkflowNotFoundError } from "@temporalio/client"
 import { QUERY_ROWS } from "../contract/messages.ts"
 import { unpackJson } from "../contract/packed-json.ts"
+import type { Plan } from "../contract/plan.ts"
 import type { TaskRow as EngineTaskRow, View } from "../contract/rows.ts"
 import { TRANSACTION_STATUSES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
@@ -11,6 +12,7 @@ import { listTasks, type TaskRow } from "../store/queries/list-tasks.ts"
 import type { TransactionRow } from "../store/queries/transaction-row.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { createPrivacy, type Privacy } from "./private-params.ts"
 import { ApiProblem } from "./problem.ts"
 import { Task, toTask } from "./task-view.ts"
 
@@ -91,17 +93,32 @@ export async function getTransaction(
 }
 
 /** @throws {ApiProblem} `transaction_not_found`, or `task_not_found` when its flow has no such task. */
-export async function assertTask(
+export async function getTaskPrivacy(
   services: ApiServices,
-  { tenant, instance_id, path }: TransactionKey & { path: string },
-): Promise<void> {
+  { path, ...key }: TransactionKey & { path: string },
+): Promise<Privacy> {
+  const { plan, params } = await getPlanned(services, key)
+  if (!plan.tasks.some(({ id }) => id === path)) throw new ApiProblem("task_not_found")
+  return createPrivacy(plan, params)
+}
+
+/** @throws {ApiProblem} `transaction_not_found`. */
+export async function getTransactionPrivacy(services: ApiServices, key: TransactionKey): Promise<Privacy> {
+  const { plan, params } = await getPlanned(services, key)
+  return createPrivacy(plan, params)
+}
+
+async function getPlanned(
+  services: ApiServices,
+  { tenant, instance_id }: TransactionKey,
+): Promise<{ plan: Plan; params: unknown }> {
   const row = await getTransaction(services, { tenant, instance_id })
   const { plan } = await services.flowVersions.get({
     tenant,
     flow_id: row.flow_id,
     version: row.flow_version,
   })
-  if (!plan.tasks.some(({ id }) => id === path)) throw new ApiProblem("task_not_found")
+  return { plan, params: row.params }
 }
 
 /** @throws {ApiProblem} `transaction_not_found`; with `workflow` as source also `temporal_unavailable`. */
@@ -118,14 +135,23 @@ export async function viewTransaction(
   for (const task of view?.tasks ?? []) rows.set(task.path, overlayTask(task, rows.get(task.path)))
   const attempts = new Map(counts.map((count) => [count.path, count.attempts]))
   const whole = overlayTransaction(row, view)
+  const privacy = createPrivacy(version.plan, row.params)
+  const toHidden = (task: Task): Task => ({
+    ...task,
+    input_data: privacy.hide(task.input_data),
+    output_data: privacy.hide(task.output_data),
+    error_message: privacy.hide(task.error_message),
+  })
   return {
     ...toTransactionSummary(whole),
-    params: row.params,
-    output: whole.output ?? null,
-    error: whole.error,
+    params: privacy.params(row.params),
+    output: privacy.hide(whole.output ?? null),
+    error: privacy.hide(whole.error),
     ignored_messages: whole.ignored_messages,
     tasks: version.plan.tasks.map((task, index) =>
-      toTask({ instance_id, index, version, row: rows.get(task.id), attempts: attempts.get(task.id) ?? 0 }),
+      toHidden(
+        toTask({ instance_id, index, version, row: rows.get(task.id), attempts: attempts.get(task.id) ?? 0 }),
+      ),
     ),
   }
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import path from "node:path"
-import { createMask } from "../activities/index.ts"
+import { createMask } from "../masking/mask.ts"
 import { TASK_QUEUE } from "../contract/messages.ts"
 import { ROLES } from "../contract/roles.ts"
 import { formatTable } from "../cli/table.ts"

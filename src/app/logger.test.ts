@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { createMask } from "../activities/index.ts"
+import { createMask } from "../masking/mask.ts"
 import { createLogger } from "./logger.ts"
 
 test("createLogger() shows errors, and leaves what is already text as it is", async () => {

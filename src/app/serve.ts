@@ -1,5 +1,5 @@
 /** What `holdfast start` does. */
-import { createMask } from "../activities/index.ts"
+import { createMask } from "../masking/mask.ts"
 import { isLoopback } from "../api/main.ts"
 import type { Settings } from "../config/env.ts"
 import { toLocalContext } from "./app-context.ts"

@@ -2,9 +2,10 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { ATTEMPT_CLASSES, OUTCOMES } from "../../../contract/statuses.ts"
 import { countTaskAttempts } from "../../../store/queries/count-task-attempts.ts"
 import { type AttemptRow, listAttempts } from "../../../store/queries/list-attempts.ts"
+import type { Privacy } from "../../private-params.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { listOf, pagingQuery, readPage } from "../../paging.ts"
-import { assertTask } from "../../transaction-view.ts"
+import { getTaskPrivacy } from "../../transaction-view.ts"
 import { defineRoute } from "../../route.ts"
 import { InstanceId, text } from "../../texts.ts"
 
@@ -41,17 +42,21 @@ export const listAttemptsRoute = defineRoute({
   handler: (services) => async (c) => {
     const { id, task } = c.req.valid("param")
     const key = { tenant: c.get("identity").tenant, instance_id: id, path: task }
-    await assertTask(services, key)
+    const { hide } = await getTaskPrivacy(services, key)
     const { rows, ...page } = await readPage(c.req.valid("query"), {
       list: (slice) => listAttempts(services.pool, key, slice),
       count: () => countTaskAttempts(services.pool, key),
       placeOf: (row) => ({ at: row.started_us, id: `${row.generation}.${row.operation}.${row.attempt}` }),
       placeId: /^[0-9a-z.]{1,60}$/,
     })
-    return c.json(success({ list: rows.map(toAttempt), ...page }), 200)
+    return c.json(success({ list: rows.map((row) => toAttempt(row, hide)), ...page }), 200)
   },
 })
 
-function toAttempt({ started_us: _position, ...attempt }: AttemptRow): z.output<typeof Attempt> {
-  return attempt
+function toAttempt(
+  { started_us: _position, ...attempt }: AttemptRow,
+  hide: Privacy["hide"],
+): z.output<typeof Attempt> {
+  const { message, request, response } = attempt
+  return { ...attempt, message: hide(message), request: hide(request), response: hide(response) }
 }

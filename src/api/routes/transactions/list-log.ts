@@ -6,7 +6,7 @@ import { listOf, pagingQuery, readPage } from "../../paging.ts"
 import { defineRoute } from "../../route.ts"
 import { toTaskId } from "../../task-view.ts"
 import { InstanceId } from "../../texts.ts"
-import { getTransaction } from "../../transaction-view.ts"
+import { getTransactionPrivacy } from "../../transaction-view.ts"
 
 const LogLine = z
   .object({
@@ -35,7 +35,7 @@ export const listLogRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const key = { tenant: c.get("identity").tenant, instance_id: c.req.valid("param").id }
-    await getTransaction(services, key)
+    const { hide } = await getTransactionPrivacy(services, key)
     const { rows, ...page } = await readPage(c.req.valid("query"), {
       list: (slice) => listLog(services.pool, key, slice),
       count: () => countLog(services.pool, key),
@@ -44,6 +44,8 @@ export const listLogRoute = defineRoute({
     })
     const list = rows.map(({ path, created_us: _position, ...line }) => ({
       ...line,
+      message: hide(line.message),
+      details: hide(line.details),
       task: path === "" ? null : path,
       task_id: path === "" ? null : toTaskId(key.instance_id, path),
     }))
