@@ -13,6 +13,7 @@ import { createTurns } from "../../src/api/turns.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
+import { chain, isBlocked, statusesOf, task } from "../helpers/ledger-task.ts"
 import { recordHistory } from "../helpers/record-history.ts"
 import { until } from "../helpers/until.ts"
 import {
@@ -29,31 +30,6 @@ beforeAll(async () => {
   ledger = await startEffectLedger()
 })
 afterAll(() => ledger.stop())
-
-interface Sketch {
-  id: string
-  depends_on?: string[]
-  [field: string]: unknown
-}
-
-const FAST_RETRY = { strategy: "auto", max_attempts: 3, interval: "50ms", max_interval: "100ms" }
-
-/** A task whose effects the ledger keeps. */
-const task = ({ id, ...more }: Sketch) => ({
-  id,
-  task_name: "http",
-  effect: "keyed",
-  retry: FAST_RETRY,
-  timeout: { attempt: "5s" },
-  config: { connection: "ledger", url: `/do/${id}`, method: "POST", body: { task: id } },
-  ...more,
-})
-const chain = (length: number) =>
-  Array.from({ length }, (_, at) =>
-    task({ id: `t${at}`, ...(at === 0 ? {} : { depends_on: [`t${at - 1}`] }) }),
-  )
-const statusesOf = (view: View) => Object.fromEntries(view.tasks.map(({ path, status }) => [path, status]))
-const isBlocked = (view: View) => view.transaction.status === "blocked"
 
 describe.each([
   { cache: "normal", maxCachedWorkflows: undefined },
