@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { Client, type WorkflowHandle } from "@temporalio/client"
 import type { temporal } from "@temporalio/proto"
-import { NativeConnection } from "@temporalio/worker"
+import { NativeConnection, type WorkflowBundleOption } from "@temporalio/worker"
 import { createActivities } from "../../src/activities/index.ts"
 import { createOutboundGuard } from "../../src/activities/outbound/guard.ts"
 import type { Connection } from "../../src/contract/connections.ts"
@@ -22,7 +22,7 @@ import { validateFlow } from "../../src/flow/validate.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
 import { quietTemporal } from "./quiet-temporal.ts"
-import { testTemporal } from "./temporal.ts"
+import { type TestTemporal, testTemporal } from "./temporal.ts"
 import { until } from "./until.ts"
 
 export type History = temporal.api.history.v1.IHistory
@@ -31,6 +31,10 @@ export interface RigOptions {
   connections?: Connection[]
   /** 0 forces a replay at every workflow task. */
   maxCachedWorkflows?: number
+  /** Another build's. */
+  workflowBundle?: WorkflowBundleOption
+  /** Another rig's: two workers side by side. */
+  temporal?: TestTemporal
 }
 
 export interface StartOptions {
@@ -52,6 +56,7 @@ export interface Run {
 
 export interface WorkflowRig {
   client: Client
+  temporal: TestTemporal
   namespace: string
   changes: MirrorChange[]
   attempts: AttemptRow[]
@@ -62,7 +67,7 @@ export interface WorkflowRig {
 
 /** The real worker with the real connectors, in a namespace of its own; rows are collected instead of stored. */
 export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {
-  const { address, namespace } = await testTemporal()
+  const { address, namespace } = await (options.temporal ?? testTemporal())
   quietTemporal()
   const connection = await NativeConnection.connect({ address })
   const client = new Client({
@@ -89,6 +94,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
     activities: connectors.activities,
     mirror: { push: (change) => void changes.push(change) },
     shutdownGraceMs: 500,
+    ...(options.workflowBundle === undefined ? {} : { workflowBundle: options.workflowBundle }),
     ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
   })
   const running = worker.run()
@@ -111,6 +117,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
 
   return {
     client,
+    temporal: { address, namespace },
     namespace,
     changes,
     attempts,
