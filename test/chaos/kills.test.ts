@@ -7,15 +7,15 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Client, Connection } from "@temporalio/client"
 import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { toWorkflowId } from "../../src/contract/names.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 import { type Delivery, type EffectLedger, type Fault, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { getServers } from "../helpers/servers.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
+import { checkHistory } from "./check-history.ts"
+import { type Cluster, startCluster } from "./cluster.ts"
 
 const FULL = process.env.HOLDFAST_SOAK === "full"
 const TRANSACTIONS = FULL ? 100 : 20
@@ -90,7 +90,7 @@ let ledger: EffectLedger
 let database: TestDatabase
 let stock: TestDatabase
 let stockPool: pg.Pool
-let nodes: HoldfastNode[] = []
+let cluster: Cluster
 let temporal: { address: string; namespace: string }
 
 beforeAll(async () => {
@@ -105,39 +105,34 @@ beforeAll(async () => {
   await stockPool.query("insert into stock (sku) select unnest($1::text[])", [DB_TASKS])
   const url = new URL(stock.url)
   const { temporalAddress } = await getServers()
-  nodes = await Promise.all(
-    [1, 2].map(() =>
-      createNode({
-        databaseUrl: database.url,
-        temporalAddress,
-        namespace: temporal.namespace,
-        connections: [
-          { name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" },
-          {
-            name: "stock",
-            kind: "postgres",
-            host: url.hostname,
-            port: Number(url.port),
-            database: url.pathname.slice(1),
-            user: decodeURIComponent(url.username),
-            ...(url.password ? { password_secret: "stock" } : {}),
-          },
-        ],
-        secrets: { stock: decodeURIComponent(url.password) },
-      }),
-    ),
-  )
-  await Promise.all(nodes.map((node) => node.start()))
+  cluster = await startCluster(2, {
+    databaseUrl: database.url,
+    temporalAddress,
+    namespace: temporal.namespace,
+    connections: [
+      { name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" },
+      {
+        name: "stock",
+        kind: "postgres",
+        host: url.hostname,
+        port: Number(url.port),
+        database: url.pathname.slice(1),
+        user: decodeURIComponent(url.username),
+        ...(url.password ? { password_secret: "stock" } : {}),
+      },
+    ],
+    secrets: { stock: decodeURIComponent(url.password) },
+  })
 })
 
 afterAll(async () => {
-  await Promise.all(nodes.map((node) => node.stop()))
+  await cluster.stop()
   await stockPool.end()
   await Promise.all([database.drop(), stock.drop(), ledger.stop()])
 })
 
 test(`${TRANSACTIONS} transactions end well although worker and API are killed ${KILLS} times`, async () => {
-  await call("POST", "/api/v1/flows", { name: FLOW.name, definition: FLOW })
+  await cluster.call("POST", "/api/v1/flows", { name: FLOW.name, definition: FLOW })
   const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `chaos-${at}-${randomUUID().slice(0, 8)}`)
   for (const [at, id] of ids.entries())
     for (const [position, { id: task }] of FLOW.tasks.entries())
@@ -145,7 +140,7 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
 
   const killing = killAtRandom()
   for (const id of ids)
-    await call("POST", "/api/v1/transactions", { instance_id: id, flow_id: FLOW.name, params: {} })
+    await cluster.call("POST", "/api/v1/transactions", { instance_id: id, flow_id: FLOW.name, params: {} })
   await killing
   const lastKill = Date.now()
 
@@ -189,44 +184,13 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
 async function killAtRandom(): Promise<void> {
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(700 + Math.random() * 1_500)
-    const node = nodes[kill % nodes.length]
-    if (!node) throw new Error("no node")
-    await node.kill()
-    await node.start()
-  }
-}
-
-/** Any node that answers will do; a start or a decision that is asked again is the same one. */
-async function call(
-  method: string,
-  route: string,
-  body?: unknown,
-): Promise<{ status: number; data: unknown }> {
-  const deadline = Date.now() + 60_000
-  for (let attempt = 0; ; attempt++) {
-    const node = nodes[attempt % nodes.length]
-    try {
-      const response = await fetch(`${node?.url}${route}`, {
-        method,
-        headers: { "content-type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(10_000),
-      })
-      if (response.status < 500) {
-        const { data } = (await response.json()) as { data: unknown }
-        return { status: response.status, data }
-      }
-    } catch {
-      // The node is down or was killed while it answered: ask the other one.
-    }
-    if (Date.now() > deadline) throw new Error(`${method} ${route}: no node answered`)
-    await sleep(100)
+    await cluster.killNext()
   }
 }
 
 async function read(id: string): Promise<Transaction> {
   // Shaped by our own API, whose tests check it.
-  return (await call("GET", `/api/v1/transactions/${id}`)).data as Transaction
+  return (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as Transaction
 }
 
 async function openTransactions(ids: string[]): Promise<string[]> {
@@ -252,7 +216,7 @@ async function decideWhatIsParked(id: string): Promise<void> {
         : { action: "retry", attest: "not_executed" }
       : { action: "retry" }
     // Refusals are legal here: the state may be older than the run.
-    await call("POST", `/api/v1/transactions/${id}/decisions`, {
+    await cluster.call("POST", `/api/v1/transactions/${id}/decisions`, {
       ...decision,
       task: name,
       reason: "checked the ledger",
@@ -261,26 +225,7 @@ async function decideWhatIsParked(id: string): Promise<void> {
 }
 
 async function checkTransaction(client: Client, id: string, deliveries: Delivery[]): Promise<void> {
-  const handle = client.workflow.getHandle(toWorkflowId("default", id))
-  const { events } = await handle.fetchHistory()
-  const scheduledAt = new Map<string, string>()
-  const completedAt = new Map<string, number>()
-  for (const event of events ?? []) {
-    const scheduled = event.activityTaskScheduledEventAttributes
-    if (scheduled?.activityId) {
-      expect(
-        completedAt.has(scheduled.activityId),
-        `${id}: ${scheduled.activityId} was scheduled again after it was done`,
-      ).toBe(false)
-      scheduledAt.set(String(event.eventId), scheduled.activityId)
-    }
-    const done = event.activityTaskCompletedEventAttributes
-    if (done) completedAt.set(scheduledAt.get(String(done.scheduledEventId)) ?? "", toMs(event.eventTime))
-    expect(
-      event.workflowTaskFailedEventAttributes?.failure?.message,
-      `${id}: a workflow task failed`,
-    ).toBeUndefined()
-  }
+  const completedAt = await checkHistory(client, id)
   for (const { id: task, task_name } of FLOW.tasks) {
     if (task_name !== "http") continue
     const mine = deliveries.filter(({ name }) => name === task)
@@ -306,8 +251,4 @@ async function checkTransaction(client: Client, id: string, deliveries: Delivery
 async function checkStock(): Promise<void> {
   const { rows } = await stockPool.query("select sku, reserved from stock order by sku")
   expect(rows).toEqual(DB_TASKS.toSorted().map((sku) => ({ sku, reserved: TRANSACTIONS })))
-}
-
-function toMs(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
-  return Number(time?.seconds ?? 0) * 1_000 + Math.floor((time?.nanos ?? 0) / 1e6)
 }

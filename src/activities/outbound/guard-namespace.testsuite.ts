@@ -2,8 +2,10 @@
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import type { Connection } from "../../contract/connections.ts"
 import { brief, connectionsOf, createCall, secretsOf } from "../calls.testsuite.ts"
 import { createDbConnector } from "../db/connector.ts"
+import { testConnection } from "../test-connection.ts"
 import { createHttpConnector } from "../http/connector.ts"
 import { createMqConnector } from "../mq/connector.ts"
 import { createRpcConnector } from "../rpc/connector.ts"
@@ -49,23 +51,34 @@ describe("within the namespace", () => {
     () =>
       Promise.resolve(addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })))
 
-  /** Every kind of call to a host, as class and code. */
-  const callAll = async (guard: OutboundGuard, host: string): Promise<{ class: string; code?: string }[]> => {
+  const urlOf = (host: string): string => {
     const bare = host.replace(/^\[|\]$/g, "")
-    const at = { host: bare, port }
-    const url = `http://${bare.includes(":") ? `[${bare}]` : bare}:${port}`
-    const connections = connectionsOf(
+    return `http://${bare.includes(":") ? `[${bare}]` : bare}:${port}`
+  }
+  /** Of every kind, with and without TLS where it differs. */
+  const connectionsTo = (host: string): Connection[] => {
+    const at = { host: host.replace(/^\[|\]$/g, ""), port }
+    const url = urlOf(host)
+    return [
       { name: "web", kind: "http", base_url: url },
       { name: "secure", kind: "http", base_url: url.replace("http:", "https:") },
       { name: "grpc", kind: "grpc", ...at },
       { name: "rpc", kind: "http-rpc", ...at },
+      { name: "json", kind: "jsonrpc", ...at },
       { name: "events", kind: "mqtt", ...at },
       { name: "events-tls", kind: "mqtt", ...at, tls: true },
       { name: "rabbit", kind: "rabbitmq", ...at, username: "u", password_secret: "p" },
       { name: "rabbit-tls", kind: "rabbitmq", ...at, tls: true, username: "u", password_secret: "p" },
       { name: "nats", kind: "nats", ...at },
       { name: "data", kind: "postgres", ...at, database: "d", user: "u" },
-    )
+      { name: "business", kind: "mysql", ...at, database: "d", user: "u" },
+    ]
+  }
+
+  /** Every kind of call to a host, as class and code. */
+  const callAll = async (guard: OutboundGuard, host: string): Promise<{ class: string; code?: string }[]> => {
+    const url = urlOf(host)
+    const connections = connectionsOf(...connectionsTo(host))
     const client = createHttpClient(guard)
     const deps = { connections, secrets: secretsOf({ p: "s3cret" }), guard, client }
     const [http, rpc, mq, db] = [
@@ -82,6 +95,7 @@ describe("within the namespace", () => {
       http.call(createCall({ config: { url: `${url}/x` }, budgetMs })),
       rpc.call(createCall({ config: { service: "grpc", method: "a.B/C" }, budgetMs })),
       rpc.call(createCall({ config: { service: "rpc", method: "m" }, budgetMs })),
+      rpc.call(createCall({ config: { service: "json", method: "m" }, budgetMs })),
       mq.call(createCall({ config: { connection: "events", topic: "t" }, budgetMs })),
       mq.call(createCall({ config: { connection: "events-tls", topic: "t" }, budgetMs })),
       ...["rabbit", "rabbit-tls", "nats"].map((connection) =>
@@ -89,10 +103,12 @@ describe("within the namespace", () => {
       ),
       db.call(createCall({ config: { connection: "data", sql: "select 1" }, budgetMs })),
       db.call(createCall({ config: { connection: "data", sql: "select 1" }, effect: "read", budgetMs })),
+      db.call(createCall({ config: { connection: "business", sql: "select 1" }, budgetMs })),
+      db.call(createCall({ config: { connection: "business", sql: "select 1" }, effect: "read", budgetMs })),
     ]
     return (await Promise.all(calls)).map(brief)
   }
-  const blocked = Array.from({ length: 12 }, () => ({ class: "misconfigured", code: "address_blocked" }))
+  const blocked = Array.from({ length: 15 }, () => ({ class: "misconfigured", code: "address_blocked" }))
 
   test("the listener records what reaches a forbidden address", async () => {
     for (const address of [PUBLIC, PUBLIC_6, ...FORBIDDEN_4, ...FORBIDDEN_6]) {
@@ -107,7 +123,7 @@ describe("within the namespace", () => {
       const outcomes = await callAll(guard, host)
       expect(outcomes.some(({ code }) => code === "address_blocked")).toBe(false)
       const reached = await settled()
-      expect(reached.length).toBeGreaterThanOrEqual(11)
+      expect(reached.length).toBeGreaterThanOrEqual(14)
       expect(new Set(reached)).toEqual(new Set([PUBLIC]))
     }
   })
@@ -160,6 +176,24 @@ describe("within the namespace", () => {
     expect(new Set(await settled())).toEqual(new Set(["10.0.0.5"]))
     expect(await callAll(allowed, "169.254.169.254")).toEqual(blocked)
     expect(await callAll(allowed, "127.0.0.5")).toEqual(blocked)
+    expect(await settled()).toEqual([])
+  })
+
+  test("trying a connection of any kind reaches no forbidden address", async () => {
+    const guard = createOutboundGuard({ allowLoopback: false, resolver: resolverOf(["10.0.0.5"]) })
+    for (const host of ["name.test", "169.254.169.254", "[fd00:ec2::254]"])
+      for (const connection of connectionsTo(host)) {
+        const targets = {
+          connections: connectionsOf(connection),
+          secrets: () => undefined,
+          refresh: () => Promise.resolve(),
+        }
+        const tried = await testConnection(
+          { targets, secrets: secretsOf({ p: "s3cret" }), guard },
+          connection.name,
+        )
+        expect({ ...tried, host }).toMatchObject({ ok: false, code: "address_blocked" })
+      }
     expect(await settled()).toEqual([])
   })
 

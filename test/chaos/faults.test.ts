@@ -1,0 +1,295 @@
+/**
+ * Every connector at once, with targets that refuse, hang, cut and lose replies, processes that are killed, and our
+ * own Postgres stopped in the middle. Judged from the books of the targets, Temporal's histories and `mirror check`.
+ */
+import { randomUUID } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { Client, Connection } from "@temporalio/client"
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type LocalPostgres, startPostgres } from "../../src/local/postgres.ts"
+import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
+import { checkMirror } from "../../src/worker/mirror-check.ts"
+import type { Fault } from "../helpers/effect-ledger.ts"
+import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+import { checkHistory } from "./check-history.ts"
+import { type Cluster, startCluster } from "./cluster.ts"
+import { hasEveryServer, startWorld, type World } from "./world.ts"
+
+const FULL = process.env.HOLDFAST_SOAK === "full"
+const TRANSACTIONS = FULL ? 300 : 30
+const KILLS = FULL ? 12 : 2
+const OUTAGE_MS = FULL ? 20_000 : 4_000
+
+const RETRY = { strategy: "auto", max_attempts: 8, interval: "100ms", max_interval: "1s" }
+const task = (id: string, task_name: string, config: object, more: object = {}) => ({
+  id,
+  task_name,
+  retry: RETRY,
+  timeout: { attempt: "3s" },
+  config,
+  ...more,
+})
+const reserve = (connection: string, sign: string) => ({
+  connection,
+  sql: `update stock set reserved = reserved + 1 where sku = ${sign}`,
+  args: ["lamp"],
+  expect_rows: 1,
+})
+const announce = (connection: string) => ({
+  connection,
+  topic: connection === "events" ? "orders/paid" : "orders.paid",
+})
+/** Two rounds of calls, so that what failed in the first meets the next fault in the second. */
+const FLOW = {
+  name: "faults",
+  tasks: [
+    task("quote", "rpc", { service: "quotes", method: "quote" }, { effect: "unsafe" }),
+    task(
+      "pay",
+      "rpc",
+      { service: "payment", method: "shop.Payment/Charge" },
+      {
+        input: { order_id: "${ params.order }", amount_cents: 100 },
+        depends_on: ["quote"],
+      },
+    ),
+    task("pg", "db", reserve("stock", "$1")),
+    task("my", "db", reserve("business", "?")),
+    task(
+      "ship",
+      "http",
+      { connection: "ledger", url: "/do/ship", body: {} },
+      {
+        effect: "keyed",
+        depends_on: ["pay", "pg", "my"],
+      },
+    ),
+    task("mqtt", "mq", announce("events"), { depends_on: ["pg"] }),
+    task("rabbit", "mq", announce("rabbit"), { depends_on: ["my"] }),
+    task("nats", "mq", announce("nats"), { depends_on: ["ship"] }),
+    task(
+      "label",
+      "http",
+      { connection: "ledger", url: "/do/label", body: {} },
+      {
+        effect: "unsafe",
+        depends_on: ["ship"],
+      },
+    ),
+  ],
+}
+const LEDGER_TASKS = ["quote", "ship", "label"]
+const UNSAFE = new Set(["quote", "label"])
+const FAULTS: Fault[][] = [
+  [],
+  [],
+  ["unavailable"],
+  ["reply_lost"],
+  ["error_after"],
+  ["cut", "reply_lost"],
+  ["hang_after"],
+  ["slow:400"],
+  ["refuse"],
+]
+
+interface Task {
+  task_id: string
+  status: string
+}
+
+describe.skipIf(!hasEveryServer)("every connector under faults", () => {
+  let directory: string
+  let postgres: LocalPostgres
+  let temporal: TestTemporal
+  let world: World
+  let cluster: Cluster
+  const injected = { shut: 0, frozen: 0, kills: 0, outages: 0 }
+  let isOver = false
+
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), "holdfast-faults-"))
+    ;[postgres, temporal, world] = await Promise.all([startOurPostgres(), testTemporal(), startWorld()])
+    cluster = await startCluster(2, {
+      databaseUrl: postgres.url,
+      temporalAddress: temporal.address,
+      namespace: temporal.namespace,
+      connections: world.connections,
+      secrets: world.secrets,
+    })
+  }, 300_000)
+  afterAll(async () => {
+    isOver = true
+    await cluster.stop()
+    await world.stop()
+    await postgres.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** The same data directory and port every time. */
+  function startOurPostgres(preferredPort?: number): Promise<LocalPostgres> {
+    return startPostgres({
+      stateDir: directory,
+      environment: process.env,
+      say: () => {},
+      state: "kept",
+      ...(preferredPort === undefined ? {} : { preferredPort }),
+    })
+  }
+
+  test(
+    `${TRANSACTIONS} transactions end well through ${KILLS} kills and ${OUTAGE_MS / 1_000} s without Postgres`,
+    { timeout: 1_200_000 },
+    async () => {
+      await cluster.call("POST", "/api/v1/flows", { definition: FLOW })
+      const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `f-${at}-${randomUUID().slice(0, 8)}`)
+      for (const [at, id] of ids.entries()) {
+        for (const [position, name] of LEDGER_TASKS.entries())
+          await world.ledger.misbehave(name, FAULTS[(at * 4 + position * 3) % FAULTS.length] ?? [], id)
+        if (at % 4 === 0) world.payment.failNext(id, at % 8 === 0 ? "after" : "before")
+      }
+      const disturbed = disturbGates()
+      const harmed = harmOurselves()
+      for (const id of ids)
+        await cluster.call("POST", "/api/v1/transactions", {
+          instance_id: id,
+          flow_id: FLOW.name,
+          params: { order: id },
+        })
+      await harmed
+      isOver = true
+      await disturbed
+      const quietSince = Date.now()
+      await decideUntilAllEnded(ids)
+      await check(ids, quietSince)
+    },
+  )
+
+  async function disturbGates(): Promise<void> {
+    while (!isOver) {
+      const gate = world.gates[Math.floor(Math.random() * world.gates.length)]
+      if (!gate) throw new Error("the world has gates")
+      if (Math.random() < 0.5) {
+        injected.shut++
+        gate.shut()
+        await sleep(100 + Math.random() * 400)
+        gate.open()
+      } else {
+        injected.frozen++
+        gate.freeze()
+        await sleep(200 + Math.random() * 1_500)
+        gate.thaw()
+      }
+      await sleep(200 + Math.random() * 400)
+    }
+  }
+
+  async function harmOurselves(): Promise<void> {
+    for (let kill = 0; kill < KILLS; kill++) {
+      await sleep(1_000 + Math.random() * 3_000)
+      await cluster.killNext()
+      injected.kills++
+      if (kill !== Math.floor(KILLS / 2)) continue
+      // A process that is killed now could not start again: kills go on when Postgres is back.
+      await postgres.stop()
+      await sleep(OUTAGE_MS)
+      postgres = await startOurPostgres(postgres.port)
+      injected.outages++
+    }
+  }
+
+  async function read(id: string): Promise<{ status: string; tasks: Task[] }> {
+    // Shaped by our own API, whose tests check it.
+    return (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as { status: string; tasks: Task[] }
+  }
+
+  async function decideUntilAllEnded(ids: string[]): Promise<void> {
+    const deadline = Date.now() + 600_000
+    let open = ids
+    while (open.length > 0) {
+      const left: string[] = []
+      for (const id of open) {
+        const { status, tasks } = await read(id)
+        expect(["pending", "running", "blocked", "success"]).toContain(status)
+        if (status === "success") continue
+        left.push(id)
+        for (const one of tasks) if (one.status === "parked") await decide(id, one.task_id)
+      }
+      open = left
+      if (Date.now() > deadline) throw new Error(`still open: ${open.join(", ")}`)
+      if (open.length > 0) await sleep(250)
+    }
+  }
+
+  /** What a careful operator does: look into the target's books, then say what is known. */
+  async function decide(id: string, name: string): Promise<void> {
+    const happened = (await world.ledger.deliveries(id)).some((one) => one.name === name && one.effect)
+    const decision = !UNSAFE.has(name)
+      ? { action: "retry" }
+      : happened
+        ? { action: "complete", attest: "executed", output: {} }
+        : { action: "retry", attest: "not_executed" }
+    // Refusals are legal: the state may be older than the run.
+    await cluster.call("POST", `/api/v1/transactions/${id}/decisions`, {
+      ...decision,
+      task: name,
+      reason: "checked the books",
+    })
+  }
+
+  async function check(ids: string[], quietSince: number): Promise<void> {
+    const connection = await Connection.connect({ address: temporal.address })
+    const client = new Client({
+      connection,
+      namespace: temporal.namespace,
+      dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+    })
+    const pool = new pg.Pool({ connectionString: postgres.url })
+    try {
+      const { checked } = await until(
+        () => checkMirror({ pool, client }),
+        ({ differences }) => differences.length === 0,
+        { timeoutMs: Math.max(1_000, quietSince + 30_000 - Date.now()) },
+      )
+      expect(checked).toBe(TRANSACTIONS)
+      const deliveries = await world.ledger.deliveries()
+      for (const id of ids) {
+        const doneAt = await checkHistory(client, id)
+        for (const name of LEDGER_TASKS) {
+          const mine = deliveries.filter((one) => one.transaction === id && one.name === name)
+          expect(mine.filter(({ effect }) => effect).length, `${id}: effects of ${name}`).toBe(1)
+          const done = doneAt.get(name) ?? Number.POSITIVE_INFINITY
+          expect(
+            mine.filter(({ at }) => at > done),
+            `${id}: ${name} ran after it was done`,
+          ).toEqual([])
+          if (!UNSAFE.has(name)) continue
+          const effectAt = mine.findIndex(({ effect }) => effect)
+          expect(mine.slice(effectAt + 1), `${id}: unsafe ${name} was repeated`).toEqual([])
+        }
+      }
+      const { charges, reserved, messages } = await world.books()
+      expect(charges).toEqual(new Map(ids.map((id) => [id, 1])))
+      expect(reserved).toEqual({ postgres: TRANSACTIONS, mysql: TRANSACTIONS })
+      // Brokers may get a message again, under the same id; JetStream keeps the first one.
+      expect(new Set(messages.mqtt).size).toBe(TRANSACTIONS)
+      expect(new Set(messages.rabbitmq).size).toBe(TRANSACTIONS)
+      expect(messages.nats).toHaveLength(TRANSACTIONS)
+      const faults = countFaults(deliveries.map(({ fault }) => fault))
+      process.stdout.write(`  faults injected: ${JSON.stringify({ ...injected, target: faults })}\n`)
+    } finally {
+      await pool.end()
+      await connection.close()
+    }
+  }
+})
+
+function countFaults(faults: (string | null)[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const fault of faults) if (fault !== null) counts[fault] = (counts[fault] ?? 0) + 1
+  return counts
+}
