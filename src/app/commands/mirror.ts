@@ -17,8 +17,12 @@ export function addMirrorCommand(program: Command, context: AppContext): void {
     .addOption(outputOption())
     .addHelpText("after", "\nExit code 1 when there are differences.\nExample:\n  holdfast mirror check\n")
     .action(async (flags: { tenant?: string; output: OutputFormat }) => {
-      const { checkProject } = await import("../check-project.ts")
-      const result = await checkProject(context, flags.tenant)
+      const { withProject } = await import("../with-project.ts")
+      const { checkMirror } = await import("../../worker/mirror-check.ts")
+      const { tenant } = flags
+      const result = await withProject(context, (project) =>
+        checkMirror({ ...project, ...(tenant === undefined ? {} : { tenant }) }),
+      )
       const { terminal } = context
       printResult(terminal, flags, { value: result, show })
       if (result.differences.length > 0) terminal.exit(EXIT.failed)
