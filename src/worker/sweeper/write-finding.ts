@@ -38,7 +38,7 @@ export async function writeFinding(
 }
 
 /** While Postgres is away a flush waits, and a sweeper that is to stop would wait with it. */
-async function withPatience(flushed: Promise<void>): Promise<void> {
+export async function withPatience(flushed: Promise<void>): Promise<void> {
   const isFlushed = flushed.then(() => true)
   if (await Promise.race([isFlushed, sleep(FLUSH_PATIENCE_MS, false, { ref: false })])) return
   throw new Error("Postgres does not take the mirror's rows")
