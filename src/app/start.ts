@@ -14,8 +14,9 @@ import type { Role } from "../contract/roles.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
+import { watchMirrorLag } from "../store/mirror/lag-watch.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
-import type { MirrorWriter } from "../store/mirror/writer.ts"
+import type { MirrorStats, MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
 import type { PoolOptions } from "../store/pool.ts"
 import { createFirstApiKey } from "../store/queries/create-first-api-key.ts"
@@ -81,6 +82,10 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     stops.add("the connection to Temporal", () => connection.close())
     const mirror = createMirrorWriter({ pool, logger })
     stops.add("the mirror writer", () => mirror.close())
+    stops.add(
+      "the watch on the mirror's lag",
+      watchMirrorLag(() => mirror.stats(), logger),
+    )
     // Requests have connections of their own: the sweeper's statements may take longer than a caller waits.
     const requestPool = createPool({
       url: options.databaseUrl,
@@ -101,7 +106,8 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     })
     if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
     const firstKey = await makeFirstKey(options, pool)
-    const serving = { pool: requestPool, client, dispatcher, areRunning, testConnection }
+    const mirrorStats = () => mirror.stats()
+    const serving = { pool: requestPool, client, dispatcher, mirrorStats, areRunning, testConnection }
     const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
     return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
@@ -131,6 +137,7 @@ interface Serving {
   pool: Pool
   client: Client
   dispatcher: Dispatcher
+  mirrorStats: () => MirrorStats
   areRunning: () => boolean
   testConnection: Activities["testConnection"] | undefined
 }
