@@ -52,6 +52,8 @@ export interface HoldfastOptions {
   retryDefaults?: RetryDefaults
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
+  /** How long ended transactions are kept; for ever unless said. */
+  retentionMs?: number | undefined
   logger: Logger
 }
 
@@ -104,7 +106,10 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       mirror,
       stops,
     })
-    if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
+    if (roles.includes("sweeper")) {
+      const { retentionMs } = options
+      startSweeper({ pool, client, dispatcher, writer: mirror, logger, retentionMs }, stops)
+    }
     const firstKey = await makeFirstKey(options, pool)
     const mirrorStats = () => mirror.stats()
     const serving = { pool: requestPool, client, dispatcher, mirrorStats, areRunning, testConnection }
@@ -120,6 +125,7 @@ interface SweeperParts {
   dispatcher: Dispatcher
   writer: MirrorWriter
   logger: Logger
+  retentionMs: number | undefined
 }
 
 function startSweeper(parts: SweeperParts, stops: StopList): void {

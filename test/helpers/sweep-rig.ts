@@ -45,7 +45,7 @@ export interface SweepRig {
   startWorker(): Promise<void>
   stopWorker(): Promise<void>
   openWriter(): MirrorWriter
-  openSweeper(options?: { client?: Client }): Sweeper
+  openSweeper(options?: { client?: Client; retentionMs?: number }): Sweeper
   /** Publishes a flow, whose output is that of its last task. */
   publish(flowId: string, options?: PublishOptions): Promise<void>
   /** Stores a transaction as the API does, and starts it unless it shall be an orphan. */
