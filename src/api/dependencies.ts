@@ -5,6 +5,7 @@ import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { Logger } from "../store/logger.ts"
+import type { MirrorStats } from "../store/mirror/writer.ts"
 import type { MasterKeys } from "../store/secrets/master-keys.ts"
 import type { FlowVersions } from "./flow-versions.ts"
 import type { Scope } from "./scopes.ts"
@@ -30,6 +31,8 @@ export interface ApiDependencies {
   auth: AuthMode
   logger: Logger
   version: string
+  /** Of this process's mirror writer. */
+  mirrorStats: () => MirrorStats
   /** Checks of this process beside Postgres and Temporal, for `/readyz`. */
   readiness?: () => Promise<Record<string, boolean>>
   allowLoopbackTargets: boolean

@@ -11,6 +11,7 @@ const PUBLIC_ROUTES = new Set([
   "get-healthz",
   "get-livez",
   "get-readyz",
+  "get-metrics",
   "get-version",
   "get-openapi",
   "get-docs",

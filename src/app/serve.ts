@@ -89,11 +89,15 @@ function describeApi({ apiUrl, firstKey }: Holdfast, { auth, say }: Saying): voi
 
 function toTuning(
   settings: Settings,
-): Pick<HoldfastOptions, "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults"> {
+): Pick<
+  HoldfastOptions,
+  "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults" | "retentionMs"
+> {
   return {
     roles: settings.roles,
     queueNames: settings.queueNames,
     workerConcurrency: settings.workerConcurrency,
+    retentionMs: settings.retention === "off" ? undefined : settings.retention,
     pool: {
       max: settings.databasePoolSize,
       idleMs: settings.databaseIdleMs,

@@ -15,8 +15,9 @@ import type { RetryDefaults } from "../flow/retry.ts"
 import type { Mask } from "../masking/mask.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
+import { watchMirrorLag } from "../store/mirror/lag-watch.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
-import type { MirrorWriter } from "../store/mirror/writer.ts"
+import type { MirrorStats, MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
 import type { PoolOptions } from "../store/pool.ts"
 import { createFirstApiKey } from "../store/queries/create-first-api-key.ts"
@@ -52,6 +53,8 @@ export interface HoldfastOptions {
   retryDefaults?: RetryDefaults
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
+  /** How long ended transactions are kept; for ever unless said. */
+  retentionMs?: number | undefined
   logger: Logger
 }
 
@@ -82,6 +85,10 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     stops.add("the connection to Temporal", () => connection.close())
     const mirror = createMirrorWriter({ pool, logger })
     stops.add("the mirror writer", () => mirror.close())
+    stops.add(
+      "the watch on the mirror's lag",
+      watchMirrorLag(() => mirror.stats(), logger),
+    )
     // Requests have connections of their own: the sweeper's statements may take longer than a caller waits.
     const requestPool = createPool({
       url: options.databaseUrl,
@@ -100,9 +107,13 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       mirror,
       stops,
     })
-    if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
+    if (roles.includes("sweeper")) {
+      const { retentionMs } = options
+      startSweeper({ pool, client, dispatcher, writer: mirror, logger, retentionMs }, stops)
+    }
     const firstKey = await makeFirstKey(options, pool)
-    const serving = { pool: requestPool, client, dispatcher, areRunning, testConnection }
+    const mirrorStats = () => mirror.stats()
+    const serving = { pool: requestPool, client, dispatcher, mirrorStats, areRunning, testConnection }
     const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
     return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
@@ -115,6 +126,7 @@ interface SweeperParts {
   dispatcher: Dispatcher
   writer: MirrorWriter
   logger: Logger
+  retentionMs: number | undefined
 }
 
 function startSweeper(parts: SweeperParts, stops: StopList): void {
@@ -132,6 +144,7 @@ interface Serving {
   pool: Pool
   client: Client
   dispatcher: Dispatcher
+  mirrorStats: () => MirrorStats
   areRunning: () => boolean
   testConnection: Activities["testConnection"] | undefined
 }

@@ -36,6 +36,7 @@ describe("parseSettings()", () => {
       databasePoolSize: 10,
       databaseIdleMs: 10_000,
       databaseLifetimeMs: 1_800_000,
+      retention: "off",
       queueNames: ["holdfast"],
       workerConcurrency: 2_000,
       retryMaxAttempts: 5,
@@ -47,6 +48,13 @@ describe("parseSettings()", () => {
       logFormat: "json",
       logOutput: "stdout",
     })
+  })
+
+  test("takes a retention of a day or more, or off", () => {
+    expect(parseSettings({ HOLDFAST_RETENTION: "90d" }).retention).toBe(7_776_000_000)
+    expect(parseSettings({ HOLDFAST_RETENTION: "off" }).retention).toBe("off")
+    for (const wrong of ["90s", "0d", "never"])
+      expect(problemsOf({ HOLDFAST_RETENTION: wrong })).toEqual([expect.stringContaining("expected off, or")])
   })
 
   test("takes an empty variable for an absent one", () => {

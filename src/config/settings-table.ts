@@ -1,7 +1,16 @@
 /** Every setting there is, as data: what reads them, what prints them and docs/settings.md are made from it. */
 import { z } from "zod"
 import { TASK_QUEUE } from "../contract/messages.ts"
-import { anyText, decimalNumber, duration, nameList, oneOf, roleList, wholeNumber } from "./value-schemas.ts"
+import {
+  anyText,
+  decimalNumber,
+  duration,
+  nameList,
+  oneOf,
+  retention,
+  roleList,
+  wholeNumber,
+} from "./value-schemas.ts"
 
 export interface SettingRow {
   /** In the environment; in a settings file lower case, without `HOLDFAST_`. */
@@ -70,6 +79,12 @@ export const SETTINGS = {
     default: "30m",
     schema: duration({ minMs: 0 }),
     does: "age at which a connection is replaced, in whole seconds; 0s never",
+  },
+  retention: {
+    name: "HOLDFAST_RETENTION",
+    default: "off",
+    schema: retention,
+    does: "how long an ended transaction is kept in Postgres, such as `90d`; `off` keeps all. Later a repeat of its start may run again",
   },
   queueNames: {
     name: "QUEUE_NAMES",

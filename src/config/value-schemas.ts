@@ -40,6 +40,8 @@ export function decimalNumber(
 /** Node's timers end at 2^31 ms. */
 const MAX_TIMER_MS = 24 * 86_400_000
 
+const MIN_RETENTION_MS = 86_400_000
+
 /** In milliseconds, at most 24 days. */
 export function duration({ minMs }: { minMs: number }): z.ZodType<number, string> {
   return readText((text, refuse) => {
@@ -52,6 +54,18 @@ export function duration({ minMs }: { minMs: number }): z.ZodType<number, string
     }
   })
 }
+
+/** How long something is kept, in milliseconds; `off` for ever. Less than a day is a mistake in the unit. */
+export const retention: z.ZodType<number | "off", string> = readText((text, refuse) => {
+  if (text === "off") return text
+  try {
+    const ms = parseDuration(text)
+    return ms >= MIN_RETENTION_MS ? ms : refuse("expected off, or 1d at least")
+  } catch (thrown) {
+    if (!(thrown instanceof DurationError)) throw thrown
+    return refuse('expected off, or a duration such as "90d"')
+  }
+})
 
 /** Names between commas, each once. */
 export const nameList: z.ZodType<string[], string> = readText((text, refuse) => {

@@ -3,6 +3,11 @@ import type { Plan } from "./plan.ts"
 import type { Attestation, DecisionAction } from "./statuses.ts"
 
 export const TASK_QUEUE = "holdfast"
+/**
+ * What the task queue of a replay begins with that derives the mirror's rows anew: there a run tells its rows
+ * while it replays. Any other replay is silent, since its rows were told before. No worker polls such a queue.
+ */
+export const REPLAY_FOR_MIRROR = "holdfast-mirror-rebuild"
 
 export const UPDATE_DECIDE = "decide"
 /** Answers a `View` for a person: a large one without payloads, and of a large flow what needs a look first. */

@@ -8,7 +8,8 @@
  * - notices runs the mirror does not follow: resets, workflows without a row;
  * - compares every open transaction with Temporal after a mirror writer vanished;
  * - compares those that have not moved for a minute;
- * - makes the attempt log's next partitions.
+ * - makes the attempt log's next partitions;
+ * - deletes what ended longer ago than the retention.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Client } from "@temporalio/client"
@@ -21,6 +22,7 @@ import { ensurePartitions } from "../store/partitions.ts"
 import { createCheckStale } from "./sweeper/check-stale.ts"
 import { createLeadership, type Leadership } from "./sweeper/leader.ts"
 import { emptySummary, type Summary, type SweepContext, type SweepPart } from "./sweeper/parts.ts"
+import { createPurge } from "./sweeper/purge.ts"
 import { createReconciler } from "./sweeper/reconcile.ts"
 import { createScanClosed } from "./sweeper/scan-closed.ts"
 import { createScanStarted } from "./sweeper/scan-started.ts"
@@ -35,6 +37,8 @@ export interface SweeperOptions {
   dispatcher: Dispatcher
   writer: MirrorWriter
   logger: Logger
+  /** How long a transaction is kept after its end; for ever unless said. */
+  retentionMs?: number | undefined
   intervals?: Partial<SweepIntervals>
 }
 
@@ -47,6 +51,7 @@ export interface SweepIntervals {
   writers: number
   stale: number
   partitions: number
+  purge: number
 }
 
 export const DEFAULT_INTERVALS: SweepIntervals = {
@@ -57,6 +62,7 @@ export const DEFAULT_INTERVALS: SweepIntervals = {
   writers: 2_000,
   stale: 5_000,
   partitions: 24 * 60 * 60_000,
+  purge: 60_000,
 }
 
 export interface Sweeper {
@@ -147,5 +153,6 @@ function createParts(options: SweeperOptions): Record<Exclude<keyof SweepInterva
     partitions: async () => {
       await ensurePartitions(options.pool)
     },
+    purge: createPurge(context, options.retentionMs),
   }
 }

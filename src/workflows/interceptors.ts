@@ -1,5 +1,6 @@
 /** Two hooks around every activation: bad messages are dropped before it, rows leave after it. */
 import { proxySinks, type Sinks, type WorkflowInterceptorsFactory, workflowInfo } from "@temporalio/workflow"
+import { REPLAY_FOR_MIRROR } from "../contract/messages.ts"
 import type { Changes, MirrorChange } from "../contract/rows.ts"
 import { stage } from "./stage.ts"
 
@@ -51,12 +52,13 @@ function report(): void {
   const { machine, start } = stage
   if (!machine || !start) return
   const info = workflowInfo()
-  if (info.unsafe.isReplayingHistoryEvents) {
+  const { isReplaying, isReplayingHistoryEvents } = info.unsafe
+  if (isReplayingHistoryEvents && !info.taskQueue.startsWith(REPLAY_FOR_MIRROR)) {
     wasReplayed = true
     return
   }
   // A query: replaying, but no history events. Its sink calls would be delivered.
-  if (info.unsafe.isReplaying) return
+  if (isReplaying && !isReplayingHistoryEvents) return
   const isReset = info.runId !== info.originalExecutionRunId
   const complete = wasReplayed || (isFirst && (isReset || machine.chain > 0))
   wasReplayed = false

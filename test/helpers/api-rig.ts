@@ -84,6 +84,15 @@ export async function startApiRig(options: RigOptions = {}): Promise<ApiRig> {
     // Compiling looks at nothing but the members that are there.
     connections: (options.connections ?? []) as Connection[],
     masterKeys: parseMasterKeys(randomBytes(32).toString("base64")),
+    mirrorStats: () => ({
+      pending: 3,
+      lag_ms: 1_500,
+      flushes: 7,
+      written: 20,
+      dropped: 1,
+      refused: 2,
+      connected: true,
+    }),
     testConnection: () => Promise.resolve({ ok: true, code: null, message: "reached", duration_ms: 1 }),
     auth: { mode: options.auth ?? "off" },
     logger,

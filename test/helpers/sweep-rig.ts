@@ -24,6 +24,9 @@ export type Behaviour = "succeed" | "refuse" | "hang"
 
 interface PublishOptions {
   onError?: "park" | "fail"
+  effect?: "keyed" | "unsafe"
+  /** One after the other; `a` and `b` unless said. */
+  tasks?: string[]
   /** Of task `a`; makes the plan as large as it is long. */
   description?: string
 }
@@ -31,6 +34,7 @@ interface PublishOptions {
 export interface SweepRig {
   pool: Pool
   client: Client
+  connection: NativeConnection
   namespace: string
   dispatcher: Dispatcher
   sweeper: Sweeper
@@ -41,8 +45,8 @@ export interface SweepRig {
   startWorker(): Promise<void>
   stopWorker(): Promise<void>
   openWriter(): MirrorWriter
-  openSweeper(options?: { client?: Client }): Sweeper
-  /** Publishes a flow; tasks are `a`, then `b`. */
+  openSweeper(options?: { client?: Client; retentionMs?: number }): Sweeper
+  /** Publishes a flow, whose output is that of its last task. */
   publish(flowId: string, options?: PublishOptions): Promise<void>
   /** Stores a transaction as the API does, and starts it unless it shall be an orphan. */
   accept(instanceId: string, options?: { flowId?: string; start?: boolean }): Promise<void>
@@ -88,6 +92,7 @@ export async function startSweepRig(): Promise<SweepRig> {
   const rig: SweepRig = {
     pool,
     client,
+    connection,
     namespace,
     dispatcher,
     sweeper: openSweeper(),
@@ -153,12 +158,13 @@ export async function startSweepRig(): Promise<SweepRig> {
 async function publish(
   pool: Pool,
   flowId: string,
-  { onError = "park", description }: PublishOptions,
+  { onError = "park", effect = "keyed", tasks: ids = ["a", "b"], description }: PublishOptions,
 ): Promise<void> {
-  const task = (id: string) => ({
+  const task = (id: string, position: number) => ({
     id,
     task_name: "http",
-    effect: "keyed",
+    effect,
+    depends_on: ids.slice(Math.max(0, position - 1), position),
     retry: { strategy: "no_retry" },
     on_error: onError,
     config: {
@@ -168,8 +174,7 @@ async function publish(
       ...(description && { body: description }),
     },
   })
-  const tasks = [task("a"), { ...task("b"), depends_on: ["a"] }]
-  const plan = compile({ name: flowId, output: "${ tasks.b.output }", tasks }, [
+  const plan = compile({ name: flowId, output: `\${ tasks.${ids.at(-1)}.output }`, tasks: ids.map(task) }, [
     { name: "target", kind: "http", base_url: "http://127.0.0.1:9" },
   ])
   await pool.query("insert into flow (tenant_id, id, name, active_version) values ('default', $1, $1, 1)", [

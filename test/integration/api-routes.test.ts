@@ -213,6 +213,12 @@ const CASES: Record<string, Case> = {
     unknown: ["/exceptions/999/retry"],
     foreign: ["/exceptions/1/retry"],
   },
+  "get-tenant-metrics": {
+    good: ["/stats/metrics"],
+    invalid: ["/stats/metrics?since=1"],
+    sees: ({ text }) =>
+      expect(text.match(/^[^#].*$/gm)?.filter((line) => !/tenant="theirs-.* 0$/.test(line))).toEqual([]),
+  },
   "get-overview-statistics": {
     good: ["/stats/overview"],
     invalid: ["/stats/overview?since=1"],

@@ -65,6 +65,61 @@ describe("startApi()", () => {
   })
 })
 
+describe("GET /metrics", () => {
+  test("gives the figures of this process in Prometheus' format, also while Postgres is away", async () => {
+    const pool = createPool({ url: "postgres://nobody@127.0.0.1:9/none" })
+    const answer = await createApp({ ...rig.dependencies, pool }).request("/metrics")
+    expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8")
+    expect((await answer.text()).match(/^[^#].*$/gm)).toEqual([
+      "holdfast_mirror_lag_seconds 1.5",
+      "holdfast_mirror_queue_rows 3",
+      "holdfast_mirror_connected 1",
+      "holdfast_mirror_written_rows_total 20",
+      "holdfast_mirror_dropped_rows_total 1",
+      "holdfast_mirror_refused_rows_total 2",
+    ])
+    await pool.end()
+  })
+})
+
+describe("GET /api/v1/stats/metrics", () => {
+  test("counts what is open, and says 0 of what is not there", async () => {
+    const key = await rig.key({ tenant: "metered", scopes: ["transactions:read"] })
+    const figures = async () => {
+      const { text } = await rig.call("GET", "/api/v1/stats/metrics", { key })
+      return Object.fromEntries(
+        [...text.matchAll(/^(holdfast_\w+)\{tenant="metered"(?:,\w+="(\w+)")?\} (\d+)$/gm)].map(
+          ([, name, label, value]) => [[name, label].filter(Boolean).join(" "), Number(value)],
+        ),
+      )
+    }
+    const none = await figures()
+    expect(new Set(Object.values(none))).toEqual(new Set([0]))
+    await rig.pool.query(
+      `insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash, params,
+                        request_hash, actor, status, dispatched_at, confirmed_at)
+       select 'metered', 'm' || n, 'metered/m' || n, 'f', 'f', 1, 'h', '{}', 'r', 'ann', status, dispatched, confirmed
+       from (values (1, 'pending', null, null), (2, 'blocked', now(), null), (3, 'blocked', now(), null),
+                    (4, 'success', now(), null), (5, 'failed', now(), now())) as t (n, status, dispatched, confirmed)`,
+    )
+    await rig.pool.query(
+      `insert into exception (tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message,
+                              outcome, occurrence, retry_safe, retry_safe_reason, suggested_actions, occurred_at,
+                              resets, chain, seq)
+       select 'metered', 'm2', 'a', 'do', n, 'rejected', 'error', state, 'X', 'no', 'rejected', 1, false, '', '{}', now(),
+              0, 0, 1
+       from (values (1, 'open'), (2, 'reopened'), (3, 'resolved')) as t (n, state)`,
+    )
+    expect(await figures()).toEqual({
+      ...none,
+      "holdfast_open_transactions pending": 1,
+      "holdfast_open_transactions blocked": 2,
+      "holdfast_open_exceptions rejected": 2,
+      holdfast_dispatch_backlog: 1,
+    })
+  })
+})
+
 describe("createApp()", () => {
   test("does not start with a route without a scope", () => {
     const bare = ROUTES.map((route) => (route.id === "list-flows" ? { ...route, scope: undefined } : route))
@@ -125,7 +180,6 @@ describe("health", () => {
       checks: { postgres: true, temporal: true },
     })
     expect((await rig.call("GET", "/version")).data).toEqual({ name: "holdfast", version: "0.0.0-test" })
-    expect((await rig.call("GET", "/metrics")).status).toBe(404)
   })
 
   test("is not ready while a part of the process is not", async () => {

@@ -322,3 +322,19 @@ describe("holdfast mirror check", () => {
     await rm(elsewhere, { recursive: true })
   })
 })
+
+describe("holdfast mirror rebuild", () => {
+  test("counts what it looked at, of all transactions or one", async () => {
+    const all = await cli("mirror", "rebuild", "-o", "json")
+    expect(all.code).toBe(0)
+    const { rebuilt, unchanged, expired, failed } = JSON.parse(all.stdout)
+    expect(failed).toEqual([])
+    const { checked } = JSON.parse((await cli("mirror", "check", "-o", "json")).stdout)
+    expect(rebuilt + unchanged + expired).toBe(checked)
+    const one = await cli("mirror", "rebuild", "--transaction", "nobody-has-this")
+    expect(one).toMatchObject({
+      code: 3,
+      stdout: "0 rebuilt, 0 unchanged, 0 expired in Temporal, 0 failed\n",
+    })
+  })
+})

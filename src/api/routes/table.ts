@@ -24,12 +24,14 @@ import { listFlowsRoute } from "./flows/list.ts"
 import { replaceFlowRoute } from "./flows/replace.ts"
 import { validateFlowRoute } from "./flows/validate.ts"
 import { aliveRoutes } from "./health/alive.ts"
+import { getMetrics } from "./health/metrics.ts"
 import { getReadiness } from "./health/ready.ts"
 import { getVersion } from "./health/version.ts"
 import { createKeyRoute } from "./keys/create.ts"
 import { listKeysRoute } from "./keys/list.ts"
 import { revokeKeyRoute } from "./keys/revoke.ts"
 import { flowStatisticsRoute } from "./stats/flow.ts"
+import { tenantMetricsRoute } from "./stats/metrics.ts"
 import { overviewStatisticsRoute } from "./stats/overview.ts"
 import { createTaskDefinitionRoute } from "./task-definitions/create.ts"
 import { deleteTaskDefinitionRoute } from "./task-definitions/delete.ts"
@@ -53,7 +55,7 @@ import { retryTransactionRoute } from "./transactions/retry.ts"
 import { startTransactionRoute } from "./transactions/start.ts"
 
 /** What a process without the API answers too, so that it can be watched. */
-export const HEALTH_ROUTES: readonly ApiRoute[] = [...aliveRoutes, getReadiness, getVersion]
+export const HEALTH_ROUTES: readonly ApiRoute[] = [...aliveRoutes, getReadiness, getMetrics, getVersion]
 
 export const ROUTES: readonly ApiRoute[] = [
   ...HEALTH_ROUTES,
@@ -98,6 +100,7 @@ export const ROUTES: readonly ApiRoute[] = [
 
   overviewStatisticsRoute,
   flowStatisticsRoute,
+  tenantMetricsRoute,
   createConnectionRoute,
   listConnectionsRoute,
   getConnectionRoute,

@@ -1,4 +1,5 @@
 import type { Client } from "@temporalio/client"
+import type { temporal } from "@temporalio/proto"
 import type { StartInput } from "../../contract/messages.ts"
 
 /** How a run was started, from its first event. */
@@ -20,14 +21,23 @@ export async function readStart(
     execution,
     maximumPageSize: 1,
   })
-  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes
-  if (!started) throw new Error(`the history of ${execution.workflowId} does not begin with its start`)
+  return toRunStart(client, execution, history?.events?.[0])
+}
+
+/** @param first of the run's events. @throws Error when it is not the start of a workflow. */
+export async function toRunStart(
+  client: Client,
+  { workflowId, runId }: { workflowId: string; runId: string },
+  first: temporal.api.history.v1.IHistoryEvent | undefined,
+): Promise<RunStart> {
+  const started = first?.workflowExecutionStartedEventAttributes
+  if (!started) throw new Error(`the history of ${workflowId} does not begin with its start`)
   let payloads = started.input?.payloads ?? []
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter
   for (const codec of payloadCodecs) payloads = await codec.decode(payloads)
   return {
     workflow_type: started.workflowType?.name ?? "",
-    original_run_id: started.originalExecutionRunId ?? execution.runId,
+    original_run_id: started.originalExecutionRunId ?? runId,
     args: payloads.map((payload) => payloadConverter.fromPayload<unknown>(payload)),
   }
 }

@@ -11,8 +11,8 @@ import type { SweepContext } from "./parts.ts"
  * Holdfast's: its start input does not say, under its own workflow id, whose transaction it is.
  */
 export async function adopt(
-  { pool, client, logger }: SweepContext,
-  run: WorkflowExecutionInfo,
+  { pool, client, logger }: Pick<SweepContext, "pool" | "client" | "logger">,
+  run: Pick<WorkflowExecutionInfo, "workflowId" | "runId" | "type" | "memo" | "startTime">,
 ): Promise<TransactionKey | undefined> {
   const { workflowId, runId, type, memo = {}, startTime } = run
   const identity = findIdentity(await readStart(client, { workflowId, runId }))

@@ -19,6 +19,8 @@ export interface Summary {
   /** Rows made for workflows that had none. */
   adopted: number
   vanished_writers: number
+  /** Deleted, since they ended longer ago than the retention. */
+  purged: number
 }
 
 export interface SweepContext {
@@ -33,5 +35,14 @@ export interface SweepContext {
 export type SweepPart = (summary: Summary) => Promise<void>
 
 export function emptySummary(): Summary {
-  return { started: 0, confirmed: 0, checked: 0, healed: 0, away: 0, adopted: 0, vanished_writers: 0 }
+  return {
+    started: 0,
+    confirmed: 0,
+    checked: 0,
+    healed: 0,
+    away: 0,
+    adopted: 0,
+    vanished_writers: 0,
+    purged: 0,
+  }
 }

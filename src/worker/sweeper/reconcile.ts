@@ -2,21 +2,19 @@
  * Brings one transaction's mirror to what Temporal says of its current run. Every part of the sweeper that finds
  * something odd ends here; what is not odd costs one `describe`.
  */
-import { setTimeout as sleep } from "node:timers/promises"
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
-import type { MirrorChange } from "../../contract/rows.ts"
 import type { Logger } from "../../store/logger.ts"
 import { findDifferences } from "../../store/mirror/differences.ts"
 import { toSeq } from "../../store/mirror/order.ts"
-import { numberReset, renumberReset } from "../../store/mirror/queries/number-reset.ts"
 import { readMirror, type StoredMirror } from "../../store/mirror/read-mirror.ts"
 import type { MirrorWriter } from "../../store/mirror/writer.ts"
 import { confirmEnd } from "../../store/queries/confirm-end.ts"
 import type { TransactionKey } from "../../store/queries/list-orphans.ts"
 import { markChecked } from "../../store/queries/mark-checked.ts"
-import { type Finding, findOut } from "./find-out.ts"
+import { findOut } from "./find-out.ts"
 import { type Observation, observe } from "./observe.ts"
+import { writeFinding } from "./write-finding.ts"
 
 /** `away`: nobody could say; ask again later. `unknown`: the mirror has no row of it. */
 export type Verdict = Compared | { kind: "away" } | { kind: "unknown" }
@@ -40,7 +38,6 @@ export interface ReconcilerOptions {
 }
 
 const SAME = { kind: "same", confirmed: false } as const satisfies Verdict
-const FLUSH_PATIENCE_MS = 10_000
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const underWay = new Map<string, Promise<Verdict>>()
@@ -95,41 +92,6 @@ function isSeen({ transaction }: StoredMirror, observed: Observation): boolean {
   if (observed.run.run_id !== transaction.run_id) return false
   if (observed.kind === "closed") return transaction.is_confirmed
   return transaction.seq >= toSeq(observed.run.history_length, 0)
-}
-
-async function writeFinding(
-  { pool, writer }: ReconcilerOptions,
-  stored: StoredMirror,
-  finding: Finding,
-): Promise<void> {
-  const { tenant, transaction_id, workflow_id, resets } = stored.transaction
-  const { run, reset_run, view } = finding
-  if (reset_run !== undefined) {
-    const reset = { tenant, transaction_id, run_id: reset_run }
-    // Temporal says that this run is the current one, so its lineage is the newest.
-    if ((await numberReset(pool, reset)) < resets) await renumberReset(pool, reset)
-  }
-  const change: MirrorChange = {
-    ...view,
-    tenant,
-    transaction_id,
-    workflow_id,
-    run_id: run.run_id,
-    original_run_id: run.run_id,
-    ...(reset_run === undefined ? {} : { reset_run }),
-    history_length: run.history_length,
-    ordinal: run.ordinal,
-    complete: finding.extent === "whole",
-  }
-  writer.push(change)
-  await withPatience(writer.flush())
-}
-
-/** While Postgres is away a flush waits, and a sweeper that is to stop would wait with it. */
-async function withPatience(flushed: Promise<void>): Promise<void> {
-  const isFlushed = flushed.then(() => true)
-  if (await Promise.race([isFlushed, sleep(FLUSH_PATIENCE_MS, false, { ref: false })])) return
-  throw new Error("Postgres does not take the mirror's rows")
 }
 
 function describeFields(differences: { entity: string; key: string; field: string }[]): string[] {

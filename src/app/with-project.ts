@@ -1,8 +1,8 @@
 import path from "node:path"
+import type { Client } from "@temporalio/client"
+import type { Pool } from "pg"
 import { UsageError } from "../cli/exit-codes.ts"
 import { createPool } from "../store/pool.ts"
-import { checkMirror } from "../worker/mirror-check.ts"
-import type { MirrorCheck } from "../worker/mirror-check.ts"
 import type { AppContext } from "./app-context.ts"
 import { connectTemporal } from "./connect-temporal.ts"
 import { createLogger, installTemporalRuntime } from "./logger.ts"
@@ -10,8 +10,11 @@ import { findRunning } from "./running.ts"
 import { findConfiguredTemporal } from "./servers.ts"
 import { createStopList } from "./stop-list.ts"
 
-/** Compares the mirror with Temporal, both as the environment names them, or as they run in this project. */
-export async function checkProject(context: AppContext, tenant: string | undefined): Promise<MirrorCheck> {
+/** Runs `work` on Postgres and Temporal as the environment names them, or as they run in this project. */
+export async function withProject<T>(
+  context: AppContext,
+  work: (project: { pool: Pool; client: Client }) => Promise<T>,
+): Promise<T> {
   const { databaseUrl, stateDir, apiUrl } = context.settings()
   const configured = findConfiguredTemporal(context.environment)
   const isGiven = databaseUrl !== undefined && configured !== undefined
@@ -29,7 +32,7 @@ export async function checkProject(context: AppContext, tenant: string | undefin
     stops.add("the database pool", () => pool.end())
     const { connection, client } = await connectTemporal(temporal)
     stops.add("the connection to Temporal", () => connection.close())
-    return await checkMirror({ pool, client, ...(tenant === undefined ? {} : { tenant }) })
+    return await work({ pool, client })
   } finally {
     await stops.stop()
   }

@@ -1,0 +1,85 @@
+/** All runs of one transaction with their histories, as Temporal still has them. */
+import type { Client } from "@temporalio/client"
+import type { StartInput } from "../../contract/messages.ts"
+import { findResetRun, type RunStart, toRunStart } from "../../store/temporal/read-start.ts"
+
+export type History = Awaited<ReturnType<ReturnType<Client["workflow"]["getHandle"]>["fetchHistory"]>>
+
+export interface RecordedRun {
+  run_id: string
+  /** The reset run that it is or descends from: runs with the same one follow each other, none branches off. */
+  reset_run: string | undefined
+  start: RunStart
+  /** Ready to be replayed. */
+  history: History
+  /** Id of its last event. */
+  history_length: number
+}
+
+/**
+ * @param current the run that Temporal calls the current one.
+ * @returns the runs by start, but those that belong with the current one last.
+ * @throws the client's errors.
+ */
+export async function readRuns(
+  client: Client,
+  { workflowId, current }: { workflowId: string; current: string },
+): Promise<RecordedRun[]> {
+  const newest = await readRun(client, workflowId, current)
+  if (!hasOthers(newest)) return [newest]
+  const others: (RecordedRun & { began: number })[] = []
+  for await (const { runId, startTime } of client.workflow.list({
+    query: `WorkflowId = ${quote(workflowId)}`,
+  }))
+    if (runId !== current)
+      others.push({ ...(await readRun(client, workflowId, runId)), began: startTime.getTime() })
+  const isOfCurrent = (run: RecordedRun) => (run.reset_run === newest.reset_run ? 1 : 0)
+  others.sort((one, other) => isOfCurrent(one) - isOfCurrent(other) || one.began - other.began)
+  return [...others, newest]
+}
+
+/** A run that neither continues, resumes nor resets another is the only one of its transaction. */
+function hasOthers({ start, reset_run }: RecordedRun): boolean {
+  return start.args.length > MOST_FIRST_ARGUMENTS || reset_run !== undefined
+}
+
+/** Start input and plan; a third argument is the memory of an earlier run. */
+const MOST_FIRST_ARGUMENTS = 2
+
+async function readRun(client: Client, workflowId: string, runId: string): Promise<RecordedRun> {
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory()
+  const events = history.events ?? []
+  // Begun and not completed: nothing is known of that workflow task yet.
+  if (events.at(-1)?.workflowTaskStartedEventAttributes) events.pop()
+  const start = await toRunStart(client, { workflowId, runId }, events[0])
+  const reset_run = findResetRun(start, runId)
+  if (start.original_run_id !== runId) passAsReset(client, runId, history)
+  return {
+    run_id: runId,
+    reset_run,
+    start,
+    history,
+    history_length: events.length,
+  }
+}
+
+/**
+ * A replay gives every run its original run id, so one that was reset would not notice it: its rows would be those
+ * of the run that the reset abandoned, and the engine would know of unsafe calls what only that run knew. So it is
+ * told in its start input, as its descendants are.
+ */
+function passAsReset(client: Client, runId: string, { events }: History): void {
+  const started = events?.[0]?.workflowExecutionStartedEventAttributes
+  const [first, ...rest] = started?.input?.payloads ?? []
+  if (!started || !first) return
+  const { payloadConverter } = client.options.loadedDataConverter
+  // Checked when it was read as a start input; a run of somebody else replays to nothing.
+  const input = payloadConverter.fromPayload<StartInput>(first)
+  started.originalExecutionRunId = runId
+  started.input = { payloads: [payloadConverter.toPayload({ ...input, reset_run: runId }), ...rest] }
+}
+
+/** As text of a visibility query. */
+function quote(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`
+}

@@ -1,0 +1,128 @@
+/** What must hold at size, without a clock: nothing starves, and a large flow gets to its end. */
+import { randomUUID } from "node:crypto"
+import { Client, Connection } from "@temporalio/client"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { toWorkflowId } from "../../src/contract/names.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
+import { task } from "../helpers/ledger-task.ts"
+import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+import { type Cluster, startCluster } from "./cluster.ts"
+
+const FULL = process.env.HOLDFAST_SOAK === "full"
+const TRANSACTIONS = FULL ? 20 : 2
+const CALLS = 50
+const TASKS = FULL ? 2_000 : 200
+const LAYER = 2
+
+let ledger: EffectLedger
+let database: TestDatabase
+let temporal: TestTemporal
+let cluster: Cluster
+
+beforeAll(async () => {
+  ledger = await startEffectLedger()
+  database = await createTestDatabase()
+  temporal = await testTemporal()
+  cluster = await startCluster(1, {
+    databaseUrl: database.url,
+    temporalAddress: temporal.address,
+    namespace: temporal.namespace,
+    connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
+  })
+})
+afterAll(async () => {
+  await cluster.stop()
+  await database.drop()
+  await ledger.stop()
+})
+
+async function start(flow_id: string, instance_id: string = randomUUID()): Promise<string> {
+  const { status } = await cluster.call("POST", "/api/v1/transactions", { instance_id, flow_id, params: {} })
+  expect(status).toBeLessThan(300)
+  return instance_id
+}
+
+async function statusOf(id: string): Promise<string> {
+  // Shaped by our own API, whose tests check it.
+  return ((await cluster.call("GET", `/api/v1/transactions/${id}`)).data as { status: string }).status
+}
+
+function ends(id: string): Promise<string> {
+  return until(
+    () => statusOf(id),
+    (status) => status === "success",
+    { timeoutMs: 300_000, everyMs: 250 },
+  )
+}
+
+test(`${TRANSACTIONS * CALLS} calls are open at once in one process, and another transaction passes them`, async () => {
+  const names = Array.from({ length: CALLS }, (_, at) => `w${at}`)
+  const wide = names.map((id) => task({ id, timeout: { attempt: "10m" } }))
+  await cluster.call("POST", "/api/v1/flows", { definition: { name: "wide", tasks: wide } })
+  await cluster.call("POST", "/api/v1/flows", {
+    definition: {
+      name: "small",
+      tasks: [task({ id: "a" }), task({ id: "b", depends_on: ["a"] }), task({ id: "c", depends_on: ["b"] })],
+    },
+  })
+  const ids = Array.from({ length: TRANSACTIONS }, () => randomUUID())
+  for (const id of ids) for (const name of names) await ledger.misbehave(name, ["latch"], id)
+  for (const id of ids) await start("wide", id)
+  await until(
+    async () => (await ledger.deliveries()).filter(({ fault }) => fault === "latch").length,
+    (open) => open === TRANSACTIONS * CALLS,
+    { timeoutMs: 60_000, everyMs: 250 },
+  ).catch(async (e) => {
+    const { execSync } = await import("node:child_process")
+    ;(await import("node:fs")).writeFileSync("/tmp/ss.txt", execSync(`ss -tnop '( sport = :${ledger.port} or dport = :${ledger.port} )'`).toString())
+    const ds = await ledger.deliveries()
+    const missing = []
+    for (const id of ids) for (const name of names) { const m = ds.filter((d) => d.transaction === id && d.name === name); if (m.length !== 1 || m[0]?.fault !== "latch") missing.push([id, name, m]) }
+    const [id, name] = missing[0] ?? []
+    const t = (await cluster.call("GET", `/api/v1/transactions/${id}?fresh=true`)).data as any
+    const at = (await cluster.call("GET", `/api/v1/transactions/${id}/tasks/${name}/attempts`)).data as any
+    const connection = await Connection.connect({ address: temporal.address })
+    const h = new Client({ connection, namespace: temporal.namespace }).workflow.getHandle(toWorkflowId("default", id))
+    const d = await h.describe()
+    const hist = await h.fetchHistory()
+    ;(await import("node:fs")).writeFileSync("/tmp/missing.json", JSON.stringify({ n: missing.length, missing: missing.slice(0, 5), task: t.tasks.find((x: any) => x.task_id === name), status: t.status, at, pend: d.raw.pendingActivities?.filter((p: any) => p.activityId === name), npend: d.raw.pendingActivities?.length, events: hist.events?.filter((e: any) => JSON.stringify(e).includes(`"${name}"`)), tail: hist.events?.slice(-6).map((e: any) => [String(e.eventId), e.eventType, e.eventTime]) }, (k, v) => (k === "payloads" ? undefined : v), 1))
+    throw e
+  })
+  // All of them are open and none is answered; this one needs slots, sockets and workflow tasks as well.
+  await ends(await start("small"))
+  expect(await ledger.release()).toBe(TRANSACTIONS * CALLS)
+  for (const id of ids) await ends(id)
+  expect((await ledger.deliveries()).filter(({ effect }) => effect)).toHaveLength(TRANSACTIONS * CALLS + 3)
+})
+
+test(`a flow of ${TASKS} tasks runs to its end, each of them once`, async () => {
+  const idOf = (at: number) => `t${at}`
+  const tasks = Array.from({ length: TASKS }, (_, at) =>
+    task({ id: idOf(at), depends_on: at < LAYER ? [] : [idOf(at - LAYER)] }),
+  )
+  await cluster.call("POST", "/api/v1/flows", { definition: { name: "large", tasks } })
+  const id = await start("large")
+  await ends(id)
+  // A tenth of it fits into one run.
+  expect(await countRuns(id)).toBeGreaterThan(FULL ? 1 : 0)
+  const effects = (await ledger.deliveries(id)).filter(({ effect }) => effect).map(({ name }) => name)
+  expect(effects.toSorted()).toEqual(tasks.map((one) => one.id).toSorted())
+})
+
+async function countRuns(id: string): Promise<number> {
+  const connection = await Connection.connect({ address: temporal.address })
+  try {
+    const { workflow } = new Client({ connection, namespace: temporal.namespace })
+    const query = `WorkflowId = '${toWorkflowId("default", id)}'`
+    // Temporal's own list follows a moment later.
+    const counted = await until(
+      () => workflow.count(query),
+      ({ count }) => count > (FULL ? 1 : 0),
+    )
+    return counted.count
+  } finally {
+    await connection.close()
+  }
+}
