@@ -14,6 +14,8 @@ import type { Role } from "../contract/roles.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
+import { createEventWatch } from "../store/events/event-watch.ts"
+import type { EventWatch } from "../store/events/event-watch.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createPool } from "../store/pool.ts"
@@ -101,9 +103,12 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     })
     if (roles.includes("sweeper")) startSweeper({ pool, client, dispatcher, writer: mirror, logger }, stops)
     const firstKey = await makeFirstKey(options, pool)
-    const serving = { pool: requestPool, client, dispatcher, areRunning, testConnection }
+    const events = createEventWatch({ pool: requestPool, logger })
+    const serving = { pool: requestPool, client, dispatcher, events, areRunning, testConnection }
     const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
+    // First, or the API would wait for those who follow a transaction.
+    stops.add("those who follow events", () => events.close())
     return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
   })
 }
@@ -131,6 +136,7 @@ interface Serving {
   pool: Pool
   client: Client
   dispatcher: Dispatcher
+  events: EventWatch
   areRunning: () => boolean
   testConnection: Activities["testConnection"] | undefined
 }
