@@ -65,8 +65,7 @@ export function mountRoute(app: OpenAPIHono<ApiEnv>, route: ApiRoute, services: 
     const answer = await (route.idempotent === undefined
       ? run()
       : answerOnce(services, c, { store: route.idempotent, run }))
-    // The stored types of the contract are forgotten here; `defineRoute` checked the handler against them.
-    return (finish === undefined ? answer : await finish(c, answer)) as never
+    return finish === undefined ? answer : finish(c, answer)
   })
 }
 

@@ -18,7 +18,8 @@ interface Wait {
 export async function waitForEnd(services: ApiServices, { waitMs, signal, ...key }: Wait): Promise<void> {
   const deadline = performance.now() + waitMs
   const subscription = await services.events.subscribe(key)
-  signal.addEventListener("abort", subscription.leave, { once: true })
+  const leave = (): void => subscription.leave()
+  signal.addEventListener("abort", leave, { once: true })
   try {
     if (signal.aborted) return
     const look = createEndLook(services, key)
@@ -29,8 +30,8 @@ export async function waitForEnd(services: ApiServices, { waitMs, signal, ...key
       await subscription.next(Math.min(leftMs, againMs))
     }
   } finally {
-    signal.removeEventListener("abort", subscription.leave)
-    subscription.leave()
+    signal.removeEventListener("abort", leave)
+    leave()
   }
 }
 

@@ -23,7 +23,8 @@ export async function* followEvents(
   { target, signal }: Following,
 ): AsyncGenerator<TransactionEvent[]> {
   let newest: TransactionEvent | undefined
-  while (signal?.aborted !== true) {
+  for (;;) {
+    if (signal?.aborted) return
     const connection = new AbortController()
     const leave = () => connection.abort()
     signal?.addEventListener("abort", leave, { once: true })

@@ -26,7 +26,7 @@ beforeAll(async () => {
     name: "order",
     tasks: [{ id: "pay", task_name: "http", config: { url: "/pay", connection: "shop" } }],
   }
-  expect((await rig.call("POST", "/api/v1/flows", { body: { definition } })).status).toBe(201)
+  await rig.call("POST", "/api/v1/flows", { body: { definition } })
 })
 afterAll(async () => {
   await writer.close()

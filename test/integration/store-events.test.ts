@@ -159,14 +159,17 @@ describe("events", () => {
         await writer.flush()
       }
     }
-    let isOver = false
+    const over = new AbortController()
     const reading = (async () => {
-      while (!isOver) await readOn()
+      for (;;) {
+        if (over.signal.aborted) return
+        await readOn()
+      }
     })()
     try {
       await Promise.all([commitLate(), writeTasks(createWriter(), "pay"), writeTasks(createWriter(), "ship")])
     } finally {
-      isOver = true
+      over.abort()
     }
     await reading
     await readOn()
@@ -181,7 +184,7 @@ describe("events", () => {
       await client.query("begin")
       await reopenTransaction(client, { ...KEY, failed_run: "run-1", new_run: "run-1" })
       await write({ transaction_id: "order_2", tasks: [taskRow()] })
-      await expect(client.query("commit")).rejects.toThrow()
+      await expect(client.query("commit")).rejects.toThrow(/connection|idle-in-transaction/i)
     } finally {
       client.release(true)
     }
