@@ -31,6 +31,7 @@ export function createApp(
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseMisfits })
   const services: ApiServices = {
     ...dependencies,
+    authenticate: createAuthenticate(dependencies),
     flowVersions: createFlowVersions(dependencies.pool),
     decisionTurns: createTurns(UPDATES_AT_ONCE),
     openApiDocument: () => createOpenApiDocument(app, dependencies.version),
@@ -46,8 +47,7 @@ export function createApp(
     }),
   )
   app.use(guardBrowsers(dependencies.auth))
-  const authenticate = createAuthenticate(dependencies)
-  for (const route of routes) mountRoute(app, route, { services, authenticate })
+  for (const route of routes) mountRoute(app, route, services)
   app.notFound((c) => answer(c, new ApiProblem("route_not_found")))
   app.onError((error, c) => {
     const problem = toApiProblem(error)

@@ -4,9 +4,11 @@ import type { Pool } from "pg"
 import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
+import type { EventWatch } from "../store/events/event-watch.ts"
 import type { Logger } from "../store/logger.ts"
 import type { MirrorStats } from "../store/mirror/writer.ts"
 import type { MasterKeys } from "../store/secrets/master-keys.ts"
+import type { Authenticate } from "./authenticate.ts"
 import type { FlowVersions } from "./flow-versions.ts"
 import type { Scope } from "./scopes.ts"
 import type { Turns } from "./turns.ts"
@@ -18,6 +20,8 @@ export interface ApiDependencies {
   pool: Pool
   client: Client
   dispatcher: Dispatcher
+  /** Notices what is told of transactions. Whoever made it closes it, before the server is stopped. */
+  events: EventWatch
   /** Those of the file: they belong to the default tenant, and win over stored ones. */
   connections: readonly Connection[]
   /** Names of the file's secrets, which win too. */
@@ -40,6 +44,7 @@ export interface ApiDependencies {
 
 /** What handlers see: the above, and what the app built from it. */
 export interface ApiServices extends ApiDependencies {
+  authenticate: Authenticate
   flowVersions: FlowVersions
   /** Of decisions, by workflow id. */
   decisionTurns: Turns

@@ -14,7 +14,7 @@ const MAX_SIZE = 200
 export const pagingQuery = {
   page: decimal({ min: 1, max: 1_000_000 }).optional(),
   page_size: decimal({ min: 1, max: MAX_SIZE }).optional(),
-  cursor: z.string().max(400).optional().openapi({ description: "next_cursor of the answer before." }),
+  cursor: z.string().max(800).optional().openapi({ description: "next_cursor of the answer before." }),
   limit: decimal({ min: 1, max: MAX_SIZE }).optional(),
 }
 
@@ -66,7 +66,7 @@ async function readNumbered<Row>(query: PagingInput, source: ListSource<Row>) {
   return { rows, pagination: { page, page_size: pageSize, total: await source.count() } }
 }
 
-const Cursor = z.tuple([z.string().regex(/^\d{1,16}$/), z.string().max(200)])
+const Cursor = z.tuple([z.string().regex(/^\d{1,16}$/), z.string().max(256)])
 
 function toCursor({ at, id }: Place): string {
   return Buffer.from(JSON.stringify([at, id])).toString("base64url")

@@ -14,12 +14,16 @@ import type { Scope } from "./scopes.ts"
 /** What is stored of an answer under its `Idempotency-Key`: all of it, or a copy without secrets. */
 export type StoredAnswer = "whole" | ((body: unknown) => unknown)
 
+type Finish = (services: ApiServices) => (c: Context<ApiEnv>, answer: Response) => Promise<Response>
+
 interface RouteDefinition<R extends RouteConfig> {
   contract: R
   scope: Scope | "public"
   /** On every POST that changes something. */
   idempotent?: StoredAnswer
   handler: (services: ApiServices) => RouteHandler<R, ApiEnv>
+  /** What is left to do with an answer that is already kept under its `Idempotency-Key`, or was replayed from it. */
+  finish?: Finish
 }
 
 /** A route with its types forgotten, as the table holds it. */
@@ -30,6 +34,7 @@ export interface ApiRoute {
   scope: Scope | "public"
   idempotent: StoredAnswer | undefined
   handler: (services: ApiServices) => Handler<ApiEnv>
+  finish?: Finish | undefined
 }
 
 export function defineRoute<R extends RouteConfig & { operationId: string }>(
@@ -42,30 +47,26 @@ export function defineRoute<R extends RouteConfig & { operationId: string }>(
     idempotent: definition.idempotent,
     // The handler was checked against its own contract above; the contract's validators run before it.
     handler: definition.handler,
+    finish: definition.finish,
   }
 }
 
-export function mountRoute(
-  app: OpenAPIHono<ApiEnv>,
-  route: ApiRoute,
-  { services, authenticate }: { services: ApiServices; authenticate: Authenticate },
-): void {
+export function mountRoute(app: OpenAPIHono<ApiEnv>, route: ApiRoute, services: ApiServices): void {
   const guards: MiddlewareHandler<ApiEnv>[] = []
-  if (route.scope !== "public") guards.push(requireScope(authenticate, route.scope))
+  if (route.scope !== "public") guards.push(requireScope(services.authenticate, route.scope))
   const body = route.contract.request?.body
   if (body !== undefined) guards.push(readBody(body.required === true ? "required" : "optional"))
   const handler = route.handler(services)
   const contract = { ...route.contract, ...documentation(route), middleware: guards }
   if (route.idempotent !== undefined) contract.request = { ...contract.request, headers: idempotencyHeaders }
-  app.openapi(contract, (c) =>
-    // The stored types of the contract are forgotten here; `defineRoute` checked the handler against them.
-    route.idempotent === undefined
-      ? (handler(c, noNext) as Promise<never>)
-      : (answerOnce(services, c, {
-          store: route.idempotent,
-          run: () => respond(handler, c),
-        }) as Promise<never>),
-  )
+  const finish = route.finish?.(services)
+  app.openapi(contract, async (c) => {
+    const run = () => respond(handler, c)
+    const answer = await (route.idempotent === undefined
+      ? run()
+      : answerOnce(services, c, { store: route.idempotent, run }))
+    return finish === undefined ? answer : finish(c, answer)
+  })
 }
 
 function requireScope(authenticate: Authenticate, scope: Scope): MiddlewareHandler<ApiEnv> {

@@ -15,6 +15,8 @@ import type { RetryDefaults } from "../flow/retry.ts"
 import type { Mask } from "../masking/mask.ts"
 import { createDispatcher } from "../store/dispatch.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
+import { createEventWatch } from "../store/events/event-watch.ts"
+import type { EventWatch } from "../store/events/event-watch.ts"
 import { watchMirrorLag } from "../store/mirror/lag-watch.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
 import type { MirrorStats, MirrorWriter } from "../store/mirror/writer.ts"
@@ -112,10 +114,13 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       startSweeper({ pool, client, dispatcher, writer: mirror, logger, retentionMs }, stops)
     }
     const firstKey = await makeFirstKey(options, pool)
+    const events = createEventWatch({ pool: requestPool, logger })
     const mirrorStats = () => mirror.stats()
-    const serving = { pool: requestPool, client, dispatcher, mirrorStats, areRunning, testConnection }
+    const serving = { pool: requestPool, client, dispatcher, events, mirrorStats, areRunning, testConnection }
     const api = await serveHttp(options, serving)
     stops.add("the API", () => api.stop())
+    // First, or the API would wait for those who follow a transaction.
+    stops.add("those who follow events", () => events.close())
     return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
   })
 }
@@ -145,6 +150,7 @@ interface Serving {
   client: Client
   dispatcher: Dispatcher
   mirrorStats: () => MirrorStats
+  events: EventWatch
   areRunning: () => boolean
   testConnection: Activities["testConnection"] | undefined
 }

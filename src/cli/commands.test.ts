@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
@@ -172,6 +173,10 @@ describe("holdfast watch", () => {
           ...TRANSACTION,
           status: statuses[Math.min(look++, statuses.length - 1)] ?? "running",
         }),
+      async *followTransaction(_instanceId, signal) {
+        while (look < statuses.length) yield []
+        if (signal && !signal.aborted) await once(signal, "abort")
+      },
     })
   }
 

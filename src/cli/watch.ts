@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises"
 import type { Command } from "commander"
 import type { Transaction } from "../sdk/shapes.ts"
 import { UsageError } from "./exit-codes.ts"
@@ -6,8 +5,6 @@ import { type OutputFormat, outputOption, printResult } from "./output-option.ts
 import { hasSettled, judge } from "./settled.ts"
 import { showTransaction } from "./show-transaction.ts"
 import type { Terminal } from "./terminal.ts"
-
-const PAUSE_MS = 1_000
 
 export function addWatchCommand(program: Command, terminal: Terminal): void {
   program
@@ -21,20 +18,30 @@ export function addWatchCommand(program: Command, terminal: Terminal): void {
       "\nChanges go to stderr, the result to stdout; exit code 0 for success, 1 for any other end.\nExample:\n  holdfast watch order-1 --timeout 300\n",
     )
     .action(async (instanceId: string, flags: { timeout?: string; output: OutputFormat }) => {
-      const deadline = Date.now() + readTimeoutMs(flags.timeout)
+      const timeoutMs = readTimeoutMs(flags.timeout)
       const client = await terminal.client()
       const seen = new Map<string, string>()
-      for (;;) {
+      const look = async (): Promise<Transaction> => {
         const transaction = await client.getTransaction(instanceId)
         for (const line of listChanges(transaction, seen)) terminal.say(line)
-        const isLate = Date.now() >= deadline
-        if (hasSettled(transaction) || isLate) {
-          printResult(terminal, flags, { value: transaction, show: showTransaction })
-          return terminal.exit(judge(transaction))
-        }
-        await sleep(Math.min(PAUSE_MS, Math.max(0, deadline - Date.now())))
+        return transaction
       }
+      let transaction = await look()
+      if (!hasSettled(transaction)) {
+        // An event says when to look, not what to show: several may stand for one change.
+        for await (const _events of client.followTransaction(instanceId, toSignal(timeoutMs))) {
+          transaction = await look()
+          if (hasSettled(transaction)) break
+        }
+      }
+      printResult(terminal, flags, { value: transaction, show: showTransaction })
+      terminal.exit(judge(transaction))
     })
+}
+
+/** A timer holds 24 days; who waits longer waits for good. */
+function toSignal(timeoutMs: number): AbortSignal | undefined {
+  return timeoutMs < 2 ** 31 ? AbortSignal.timeout(timeoutMs) : undefined
 }
 
 /** Lines for what differs from what `seen` holds, which is brought up to date. */

@@ -1,5 +1,7 @@
 /** A typed client of the HTTP API over `fetch`. */
+import { parseAnswer } from "./answer.ts"
 import { ApiError, Unreachable } from "./errors.ts"
+import { followEvents } from "./follow-events.ts"
 import type {
   Decided,
   DecisionRequest,
@@ -8,6 +10,7 @@ import type {
   Flow,
   StartedTransaction,
   Transaction,
+  TransactionEvent,
   TransactionFilter,
   TransactionSummary,
   Verdict,
@@ -41,6 +44,11 @@ export interface HoldfastClient {
   /** Repeating the same request is safe: the transaction that is there is answered. */
   startTransaction: (request: StartRequest) => Promise<StartedTransaction>
   getTransaction: (instanceId: string) => Promise<Transaction>
+  /**
+   * What happens to a transaction, from its beginning, as it comes: events that arrive together are one item. Ends
+   * with the transaction, and with `signal`; a connection that is lost is made again.
+   */
+  followTransaction: (instanceId: string, signal?: AbortSignal) => AsyncIterable<TransactionEvent[]>
   /** Newest first. */
   listTransactions: (filter: TransactionFilter) => Promise<TransactionSummary[]>
   /** Everything that stopped; a failed transaction goes on from where it failed. */
@@ -79,6 +87,8 @@ export function createClient(options: ClientOptions): HoldfastClient {
     validateFlow: (source) => call("POST", path("flows", "validate"), source),
     startTransaction: (request) => call("POST", path("transactions"), request),
     getTransaction: (instanceId) => call("GET", path("transactions", instanceId)),
+    followTransaction: (instanceId, signal) =>
+      followEvents(options, { target: path("transactions", instanceId, "events"), signal }),
     listTransactions: (filter) => list(path("transactions"), { page_size: 20, ...filter }),
     retryTransaction: (instanceId, reason) =>
       call("POST", path("transactions", instanceId, "retry"), toReason(reason)),
@@ -122,15 +132,5 @@ function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Cal
     if (!response.ok || answer?.data === undefined) throw new ApiError(response.status, answer, text)
     // The API checks its own answers against the schemas that these shapes restate.
     return answer.data as T
-  }
-}
-
-function parseAnswer(text: string): Record<string, unknown> | undefined {
-  try {
-    const answer: unknown = JSON.parse(text)
-    // Narrowed to a plain object by the test around it.
-    return typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
   }
 }

@@ -52,6 +52,16 @@ export interface Transaction {
   tasks: Task[]
 }
 
+export interface TransactionEvent {
+  /** Grows from one to the next. */
+  id: number
+  /** Such as `task.updated`; the last one is `transaction.ended`. */
+  type: string
+  instance_id: string
+  at: string
+  data: Record<string, unknown>
+}
+
 export interface Exception {
   id: number
   instance_id: string

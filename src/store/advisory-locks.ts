@@ -11,6 +11,9 @@ export const LOCK_PARTITIONS = 3
 /** Held while it is decided whether this is the first start. */
 export const LOCK_FIRST_KEY = 4
 
+/** Held from the moment the ids of events are given until these are committed. */
+export const LOCK_EVENTS = 5
+
 /** "HOLR": the second number is a hash of a workflow id, whose failed run is being resumed. */
 export const LOCK_CLASS_RESUME = 0x484f4c52
 

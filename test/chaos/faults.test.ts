@@ -109,7 +109,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
   let world: World
   let cluster: Cluster
   const injected = { shut: 0, frozen: 0, kills: 0, outages: 0 }
-  let isOver = false
+  const quiet = new AbortController()
 
   beforeAll(async () => {
     directory = await mkdtemp(path.join(tmpdir(), "holdfast-faults-"))
@@ -123,7 +123,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
     })
   }, 300_000)
   afterAll(async () => {
-    isOver = true
+    quiet.abort()
     await cluster.stop()
     await world.stop()
     await postgres.stop()
@@ -161,7 +161,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
           params: { order: id },
         })
       await harmed
-      isOver = true
+      quiet.abort()
       await disturbed
       const quietSince = Date.now()
       await decideUntilAllEnded(ids)
@@ -170,7 +170,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
   )
 
   async function disturbGates(): Promise<void> {
-    while (!isOver) {
+    while (!quiet.signal.aborted) {
       const gate = world.gates[Math.floor(Math.random() * world.gates.length)]
       if (!gate) throw new Error("the world has gates")
       if (Math.random() < 0.5) {

@@ -8,6 +8,7 @@ import type { Connection } from "../../src/contract/connections.ts"
 import { DEFAULT_TENANT } from "../../src/contract/messages.ts"
 import type { ConnectionInfo } from "../../src/flow/connection.ts"
 import { createDispatcher } from "../../src/store/dispatch.ts"
+import { createEventWatch } from "../../src/store/events/event-watch.ts"
 import { parseMasterKeys } from "../../src/store/secrets/master-keys.ts"
 import { createPool } from "../../src/store/pool.ts"
 import { createApiKey } from "../../src/store/queries/create-api-key.ts"
@@ -77,10 +78,12 @@ export async function startApiRig(options: RigOptions = {}): Promise<ApiRig> {
   const log = (level: string) => (fields: object, message: string) =>
     void logs.push({ level, fields: { ...fields }, message })
   const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") }
+  const events = createEventWatch({ pool, logger })
   const dependencies: ApiDependencies = {
     pool,
     client,
     dispatcher: createDispatcher({ pool, client, logger }),
+    events,
     // Compiling looks at nothing but the members that are there.
     connections: (options.connections ?? []) as Connection[],
     masterKeys: parseMasterKeys(randomBytes(32).toString("base64")),
@@ -113,6 +116,7 @@ export async function startApiRig(options: RigOptions = {}): Promise<ApiRig> {
       return (await createApiKey(pool, { tenant, name, scopes, days: 1 })).key
     },
     async stop() {
+      await events.close()
       await connection.close()
       await pool.end()
       await database.drop()

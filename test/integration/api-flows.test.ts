@@ -288,6 +288,9 @@ describe("PUT /api/v1/flows/{id}", () => {
     const etag = created.headers.get("etag")!
     expect((await rig.call("GET", path)).headers.get("etag")).toBe(etag)
     expect((await rig.call("GET", path, { headers: { "if-none-match": etag } })).status).toBe(304)
+    const version = await rig.call("GET", `${path}/versions/1`)
+    const headers = { "if-none-match": version.headers.get("etag")! }
+    expect((await rig.call("GET", `${path}/versions/1`, { headers })).status).toBe(304)
     const body = { definition: flowNamed(definition.name, "/v2") }
     const first = await rig.call("PUT", path, { body, headers: { "if-match": etag } })
     expect(first.status).toBe(200)
@@ -295,6 +298,8 @@ describe("PUT /api/v1/flows/{id}", () => {
     const stale = await rig.call("PUT", path, { body, headers: { "if-match": etag } })
     expect(stale.json).toMatchObject({ status: 412, error: "precondition_failed" })
     expect((await rig.call("GET", path, { headers: { "if-none-match": etag } })).status).toBe(200)
+    // It is no longer the current one, and says so.
+    expect((await rig.call("GET", `${path}/versions/1`, { headers })).status).toBe(200)
   })
 
   test("lets one of several changes with the same If-Match through", async () => {

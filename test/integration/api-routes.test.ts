@@ -5,6 +5,7 @@ import { ROUTES } from "../../src/api/routes/table.ts"
 import { type Scope, SCOPES } from "../../src/api/scopes.ts"
 import { Problem } from "../../src/api/envelope.ts"
 import { createApiKeyToken } from "../../src/store/api-key-token.ts"
+import { insertStoredTransaction } from "../helpers/stored-transaction.ts"
 import { type Answer, type ApiRig, type CallOptions, startApiRig } from "../helpers/api-rig.ts"
 
 type Call = [path: string, options?: CallOptions]
@@ -160,6 +161,12 @@ const CASES: Record<string, Case> = {
     invalid: ["/transactions/a%00b/timeline"],
     unknown: ["/transactions/nowhere/timeline"],
     foreign: ["/transactions/t1/timeline"],
+  },
+  "follow-events": {
+    good: ["/transactions/ended/events"],
+    invalid: ["/transactions/ended/events", { headers: { "last-event-id": "x" } }],
+    unknown: ["/transactions/nowhere/events"],
+    foreign: ["/transactions/ended/events"],
   },
   "retry-transaction": {
     good: ["/transactions/decided/retry", { headers: { "idempotency-key": "replayed-retry" } }],
@@ -473,6 +480,13 @@ function expectContract({ contract }: ApiRoute, answer: Answer) {
 
 /** Decisions that were taken, so that their routes answer without a worker; an exception; a key. */
 async function plant() {
+  await insertStoredTransaction(rig.pool, { tenant: "ours", instanceId: "ended" })
+  await rig.pool.query(
+    "update txn set status = 'success', confirmed_at = now() where tenant_id = 'ours' and instance_id = 'ended'",
+  )
+  await rig.pool.query(
+    "insert into event (tenant_id, instance_id, type, data) values ('ours', 'ended', 'transaction.ended', '{}')",
+  )
   const after = JSON.stringify({
     version: 1,
     status: "running",

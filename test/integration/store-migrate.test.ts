@@ -87,7 +87,9 @@ describe("ensurePartitions()", () => {
 
   test("makes this month and the next two, once", async () => {
     await migrate(pool)
-    const made = ["txn_attempt_2031_11", "txn_attempt_2031_12", "txn_attempt_2032_01"]
+    const made = ["event", "txn_attempt"].flatMap((table) =>
+      ["2031_11", "2031_12", "2032_01"].map((month) => `${table}_${month}`),
+    )
     const results = await Promise.all([ensurePartitions(pool, NOW), ensurePartitions(pool, NOW)])
     expect(results.flat().toSorted()).toEqual(made)
     await insertAttempt("2032-01-31T23:59:59.999Z")

@@ -372,7 +372,7 @@ describe("leadership", () => {
           "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'txn_attempt'::regclass",
         )
       ).rowCount
-    await rig.pool.query(`drop table ${toMonth(new Date(), 2).name}`)
+    await rig.pool.query(`drop table ${toMonth("txn_attempt", new Date(), 2).name}`)
     const before = await partitions()
     first.start()
     // A part whose turn is once a day has it when leadership begins.

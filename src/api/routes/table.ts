@@ -43,6 +43,7 @@ import { listSecretsRoute } from "./secrets/list.ts"
 import { saveSecretRoute } from "./secrets/save.ts"
 import { cancelTransactionRoute } from "./transactions/cancel.ts"
 import { decideTransactionRoute } from "./transactions/decide.ts"
+import { followEventsRoute } from "./transactions/follow-events.ts"
 import { getTimelineRoute } from "./transactions/get-timeline.ts"
 import { getTransactionRoute } from "./transactions/get.ts"
 import { listAttemptsRoute } from "./transactions/list-attempts.ts"
@@ -87,6 +88,7 @@ export const ROUTES: readonly ApiRoute[] = [
   listAttemptsRoute,
   listLogRoute,
   getTimelineRoute,
+  followEventsRoute,
   retryTransactionRoute,
   cancelTransactionRoute,
   pauseTransactionRoute,

@@ -1,3 +1,5 @@
+import { transactionEvent } from "../events/event-columns.ts"
+import { INSERT_EVENTS } from "../events/insert-events.ts"
 import type { Queryable } from "./queryable.ts"
 
 /**
@@ -14,10 +16,15 @@ export async function reopenTransaction(
   }: Record<"tenant" | "instance_id" | "failed_run" | "new_run", string>,
 ): Promise<void> {
   await db.query(
-    `update txn set
-       status = 'running', ended_at = null, confirmed_at = null, run_id = $4, chain = chain + 1, seq = 0,
-       updated_at = now()
-     where tenant_id = $1 and instance_id = $2 and run_id = $3`,
+    `with reopened as (
+       update txn set
+         status = 'running', ended_at = null, confirmed_at = null, run_id = $4, chain = chain + 1, seq = 0,
+         updated_at = now()
+       where tenant_id = $1 and instance_id = $2 and run_id = $3
+       returning ${transactionEvent("txn")}
+     ), told as (select 1 as place, * from reopened),
+     ${INSERT_EVENTS}
+     select (select count(*) from rung)`,
     [tenant, instance_id, failed_run, new_run],
   )
 }

@@ -6,6 +6,7 @@ import { exceptionKey } from "../../store/mirror/differences.ts"
 import { toHistoryLength, toSeq } from "../../store/mirror/order.ts"
 import { type StoredMirror, toView } from "../../store/mirror/read-mirror.ts"
 import { findResetRun, readStart } from "../../store/temporal/read-start.ts"
+import { EVENTS_AFTER_LAST_ACTIVATION } from "../../store/temporal/closed-run.ts"
 import { askView, type Observation, type Run } from "./observe.ts"
 import { type Close, settleMissing, settleUnreadable, settleView } from "./settle.ts"
 
@@ -22,12 +23,6 @@ export interface Finding {
   /** Temporal closed the run, or has forgotten it. */
   over: boolean
 }
-
-/**
- * The third event from a run's end starts its last activation, when nothing comes between (the workflow task's
- * completion and the close follow). A row that is as new as that is the run's last word; any other is compared.
- */
-export const EVENTS_AFTER_LAST_ACTIVATION = 2
 
 /** @returns undefined when nobody can say, now. @throws the client's error. */
 export async function findOut(

@@ -1,21 +1,12 @@
-import type { WorkflowExecutionInfo, WorkflowExecutionStatusName } from "@temporalio/client"
-import type { EndStatus } from "../../contract/statuses.ts"
-import { toSeq } from "../../store/mirror/order.ts"
+import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { confirmEnds } from "../../store/queries/confirm-ends.ts"
 import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
+import { toClosedRun } from "../../store/temporal/closed-run.ts"
 import { adopt } from "./adopt.ts"
 import { compareAll } from "./compare.ts"
 import { createCooldown } from "./cooldown.ts"
-import { EVENTS_AFTER_LAST_ACTIVATION } from "./find-out.ts"
 import type { SweepContext, SweepPart, Summary } from "./parts.ts"
 import { createVisibilityScan } from "./scan-visibility.ts"
-
-/** Design page "architecture", close status. The other ones are nobody's word: those runs were lost. */
-const STATUSES_OF_CLOSE: Partial<Record<WorkflowExecutionStatusName, EndStatus[]>> = {
-  COMPLETED: ["success"],
-  FAILED: ["failed", "compensated", "closed", "cancelled"],
-  CANCELLED: ["cancelled"],
-}
 
 /** Confirms the ends that the mirror has right, and compares the others. */
 export function createScanClosed(context: SweepContext): SweepPart {
@@ -42,11 +33,7 @@ export function createScanClosed(context: SweepContext): SweepPart {
 function confirm({ pool }: SweepContext, runs: WorkflowExecutionInfo[]): Promise<Set<string>> {
   return confirmEnds(
     pool,
-    runs.flatMap(({ workflowId, runId, status, historyLength }) => {
-      const statuses = STATUSES_OF_CLOSE[status.name]
-      const least = toSeq(historyLength - EVENTS_AFTER_LAST_ACTIVATION, 0)
-      return statuses ? [{ workflow_id: workflowId, run_id: runId, statuses, least_seq: least }] : []
-    }),
+    runs.flatMap((run) => toClosedRun(run) ?? []),
   )
 }
 

@@ -1,4 +1,6 @@
 import type { Client } from "pg"
+import { exceptionEvent, taskPendingEvent } from "../../events/event-columns.ts"
+import { INSERT_EVENTS } from "../../events/insert-events.ts"
 
 /**
  * After a complete change, whose rows are all the workflow knows, open exceptions that the workflow no longer has
@@ -22,19 +24,26 @@ export async function closeAbandoned(client: Client, completes: string): Promise
       ), pending_again as (
         delete from txn_task as stored using complete as r
         where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id and stored.resets < r.resets
-      )
-      update exception as stored set
-        state = case when stored.kind in ('orchestrator_lost', 'mirror_drift') then 'auto_resolved'
-          else 'superseded' end,
-        resolved_at = now(),
-        resets = r.resets,
-        chain = r.chain,
-        seq = r.seq,
-        updated_at = now()
-      from complete as r
-      where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id
-        and stored.state in ('open', 'reopened')
-        and (stored.resets, stored.chain, stored.seq) < (r.resets, r.chain, r.seq)`,
+        returning ${taskPendingEvent("stored")}
+      ), closed as (
+        update exception as stored set
+          state = case when stored.kind in ('orchestrator_lost', 'mirror_drift') then 'auto_resolved'
+            else 'superseded' end,
+          resolved_at = now(),
+          resets = r.resets,
+          chain = r.chain,
+          seq = r.seq,
+          updated_at = now()
+        from complete as r
+        where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id
+          and stored.state in ('open', 'reopened')
+          and (stored.resets, stored.chain, stored.seq) < (r.resets, r.chain, r.seq)
+        returning ${exceptionEvent("stored")}
+      ), told as (
+        select 1 as place, * from pending_again union all select 2, * from closed
+      ),
+      ${INSERT_EVENTS}
+      select (select count(*) from rung)`,
     values: [completes],
   })
 }

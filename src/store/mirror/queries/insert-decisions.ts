@@ -1,3 +1,5 @@
+import { decisionEvent } from "../../events/event-columns.ts"
+
 /** Part of `write-changes.ts`, parameter $4. A decision is a fact: what is recorded stays. */
 export const INSERT_DECISIONS = `
   insert into decision (
@@ -12,4 +14,4 @@ export const INSERT_DECISIONS = `
     executed_externally boolean, evidence text, before text, after text, decided_at float8
   )
   on conflict do nothing
-  returning 1`
+  returning ${decisionEvent("decision")}`

@@ -1,3 +1,5 @@
+import { transactionEvent } from "../../events/event-columns.ts"
+
 /**
  * Part of `write-changes.ts`, parameter $1. Only rows that exist: the API makes them, and the sweeper those of
  * workflows that came another way. A later run (reset, continued, resumed) takes an end's confirmation away.
@@ -31,4 +33,4 @@ export const UPDATE_TRANSACTIONS = `
   )
   where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id
     and (r.resets, r.chain, r.seq) >= (stored.resets, stored.chain, stored.seq)
-  returning 1`
+  returning ${transactionEvent("stored")}`

@@ -1,3 +1,5 @@
+import { exceptionEvent } from "../../events/event-columns.ts"
+
 /**
  * Part of `write-changes.ts`, parameter $3. The columns from `handled` on belong to people and stay as they are.
  * An open record that comes after a complete change which no longer had it is over (`close-abandoned.ts`).
@@ -45,4 +47,4 @@ export const UPSERT_EXCEPTIONS = `
     seq = excluded.seq,
     updated_at = now()
   where (excluded.resets, excluded.chain, excluded.seq) >= (stored.resets, stored.chain, stored.seq)
-  returning 1`
+  returning ${exceptionEvent("stored")}`

@@ -1,3 +1,5 @@
+import { taskEvent } from "../../events/event-columns.ts"
+
 /**
  * Part of `write-changes.ts`, parameter $2. Rows of a run that a reset abandoned stay out. A row whose payload
  * the workflow keeps no longer leaves the stored one in place.
@@ -38,4 +40,4 @@ export const UPSERT_TASKS = `
     seq = excluded.seq,
     updated_at = now()
   where (excluded.resets, excluded.chain, excluded.seq) >= (stored.resets, stored.chain, stored.seq)
-  returning 1`
+  returning ${taskEvent("stored")}`
