@@ -87,6 +87,16 @@ describe("compileTimeout()", () => {
     expect(compileOne(task("a")).timeout).toEqual({ attempt_ms: 30_000 })
   })
 
+  test("wants a heartbeat of an attempt that may take longer than two minutes", () => {
+    expect(compileOne(task("a", { timeout: { attempt: "2m" } })).timeout).toEqual({ attempt_ms: 120_000 })
+    expect(compileOne(task("a", { timeout: { attempt: "10m" } })).timeout).toEqual({
+      attempt_ms: 600_000,
+      heartbeat_ms: 60_000,
+    })
+    const own = { attempt: "10m", heartbeat: "5m" }
+    expect(compileOne(task("a", { timeout: own })).timeout).toMatchObject({ heartbeat_ms: 300_000 })
+  })
+
   test("reads all four", () => {
     const timeout = { attempt: 5, queue: "1m", total: "15m", heartbeat: "2s" }
     expect(compileOne(task("a", { timeout })).timeout).toEqual({

@@ -14,6 +14,8 @@ export const RETRY_DEFAULTS: RetryDefaults = {
   max_interval_ms: 60_000,
 }
 const ATTEMPT_TIMEOUT_MS = 30_000
+const LONG_ATTEMPT_MS = 120_000
+const HEARTBEAT_TIMEOUT_MS = 60_000
 
 /** Reports an interval above its cap, which Temporal would refuse. Without a cap of its own a longer interval is one. */
 export function compileRetry(
@@ -44,8 +46,13 @@ export function compileRetry(
   return retry
 }
 
+/**
+ * A worker that is gone, or a call that Temporal handed out and no worker got, shows by its missing heartbeats. A
+ * short attempt's own timeout comes as soon.
+ */
 export function compileTimeout(written: Fields<typeof TimeoutSchema> = {}): PlanTimeout {
   const timeout: PlanTimeout = { attempt_ms: written.attempt ?? ATTEMPT_TIMEOUT_MS }
+  if (timeout.attempt_ms > LONG_ATTEMPT_MS) timeout.heartbeat_ms = HEARTBEAT_TIMEOUT_MS
   if (written.queue !== undefined) timeout.queue_ms = written.queue
   if (written.total !== undefined) timeout.total_ms = written.total
   if (written.heartbeat !== undefined) timeout.heartbeat_ms = written.heartbeat
