@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander"
 import { EXIT, toExitCode } from "../cli/exit-codes.ts"
+import { addConnectionCommands } from "../cli/connections.ts"
 import { addDecisionCommands } from "../cli/decisions.ts"
+import { addSecretCommands } from "../cli/secrets.ts"
 import { addExceptionsCommands } from "../cli/exceptions.ts"
 import { addFlowCommands } from "../cli/flows.ts"
 import { addGetCommand } from "../cli/get.ts"
@@ -69,6 +71,8 @@ function createProgram(context: AppContext): Command {
   addDecisionCommands(program, context.terminal)
   addExceptionsCommands(program, context.terminal)
   addFlowCommands(program, context.terminal)
+  addConnectionCommands(program, context.terminal)
+  addSecretCommands(program, context.terminal)
   addKeyCommand(program, context)
   addMirrorCommand(program, context)
   addDoctorCommand(program, context)

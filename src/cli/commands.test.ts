@@ -7,11 +7,13 @@ import { parse } from "yaml"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import type { Decided, DecisionRequest, Transaction } from "../sdk/shapes.ts"
 import { runCommand } from "./commands.testsuite.ts"
+import { addConnectionCommands } from "./connections.ts"
 import { addDecisionCommands } from "./decisions.ts"
 import { addExceptionsCommands } from "./exceptions.ts"
 import { addFlowCommands } from "./flows.ts"
 import { addGetCommand } from "./get.ts"
 import { addListCommand } from "./list.ts"
+import { addSecretCommands } from "./secrets.ts"
 import { addWatchCommand } from "./watch.ts"
 
 const TRANSACTION: Transaction = {
@@ -86,7 +88,71 @@ describe("holdfast apply", () => {
   })
 })
 
+describe("holdfast connection", () => {
+  const view = {
+    name: "shop",
+    kind: "http",
+    source: "api" as const,
+    settings: {},
+    updated_at: null,
+    updated_by: "ci",
+  }
+
+  test("apply sends the file's settings; a file without a name is refused", async () => {
+    const settings = { name: "shop", kind: "http", base_url: "https://shop.test" }
+    const sent: object[] = []
+    const client = {
+      applyConnection: (given: object) => {
+        sent.push(given)
+        return Promise.resolve(view)
+      },
+    }
+    const apply = (content: string) =>
+      runCommand(addConnectionCommands, ["connection", "apply", writeFlow("c.json", content)], client)
+    expect((await apply(JSON.stringify(settings))).printed.join()).toContain("shop  http  api   ci")
+    expect(sent).toEqual([settings])
+    for (const content of ["[]", '{"kind": "http"}', "{"])
+      expect((await apply(content)).thrown).toMatchObject({ name: "UsageError" })
+    expect(sent).toHaveLength(1)
+  })
+
+  test("a trial ends with 1 when the connection cannot be used, and says why", async () => {
+    const tried = { ok: false, code: "ECONNREFUSED", message: "nobody listens", duration_ms: 1 }
+    const seen = await runCommand(addConnectionCommands, ["connection", "test", "shop"], {
+      testConnection: () => Promise.resolve(tried),
+    })
+    expect(seen).toMatchObject({ code: 1, printed: ["ECONNREFUSED: nobody listens"] })
+  })
+})
+
+describe("holdfast secret", () => {
+  test("set takes the value from a file, without its last line break, and never shows it", async () => {
+    const sent: string[][] = []
+    const file = writeFlow("value", "two words\n\n")
+    const seen = await runCommand(addSecretCommands, ["secret", "set", "key", "--file", file], {
+      saveSecret: (...given) => {
+        sent.push(given)
+        return Promise.resolve({ name: "key", source: "api" as const, updated_at: null, updated_by: null })
+      },
+    })
+    expect(sent).toEqual([["key", "two words\n"]])
+    expect([...seen.printed, ...seen.said]).toEqual(["secret key is stored"])
+  })
+})
+
 describe("decisions", () => {
+  test.each(["cancel", "pause", "resume"])("%s is about the whole transaction", async (action) => {
+    const sent: unknown[] = []
+    const seen = await runCommand(addDecisionCommands, [action, "t", "--reason", "r"], {
+      act: (...given) => {
+        sent.push(given)
+        return Promise.resolve({ instance_id: "t", status: "running" })
+      },
+    })
+    expect(sent).toEqual([["t", action, "r"]])
+    expect(seen.printed).toEqual(["t  running"])
+  })
+
   const decided: Decided = {
     instance_id: "t",
     decision_id: "d",

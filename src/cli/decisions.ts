@@ -59,16 +59,41 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
       })
       printResult(terminal, flags, { value, show })
     })
+  for (const action of ACTIONS) addAction(program, terminal, action)
+}
+
+interface WholeAction {
+  name: "cancel" | "pause" | "resume"
+  does: string
+  example: string
+}
+
+/** About the whole transaction. */
+const ACTIONS: readonly WholeAction[] = [
+  {
+    name: "cancel",
+    does: "start nothing new, and stop what runs; effects that happened stay",
+    example: 'cancel order-1 --reason "the customer changed her mind"',
+  },
+  {
+    name: "pause",
+    does: "start nothing new until it is resumed; what runs goes on",
+    example: 'pause order-1 --reason "the warehouse is counted"',
+  },
+  { name: "resume", does: "go on after a pause", example: "resume order-1" },
+]
+
+function addAction(program: Command, terminal: Terminal, { name, does, example }: WholeAction): void {
   program
-    .command("cancel")
-    .description("start nothing new, and stop what runs; effects that happened stay")
+    .command(name)
+    .description(does)
     .argument("<instance-id>", "the transaction's id")
     .option("--reason <text>", RECORDED)
     .addOption(outputOption())
-    .addHelpText("after", '\nExample:\n  holdfast cancel order-1 --reason "the customer changed her mind"\n')
+    .addHelpText("after", `\nExample:\n  holdfast ${example}\n`)
     .action(async (instanceId: string, { reason, output }: { reason?: string; output: OutputFormat }) => {
       const client = await terminal.client()
-      const value = await client.cancelTransaction(instanceId, reason)
+      const value = await client.act(instanceId, name, reason)
       printResult(terminal, { output }, { value, show: showStatus })
     })
 }

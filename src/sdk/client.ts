@@ -3,11 +3,15 @@ import { parseAnswer } from "./answer.ts"
 import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
 import type {
+  ConnectionTest,
+  ConnectionView,
   Decided,
   DecisionRequest,
   Exception,
   ExceptionFilter,
   Flow,
+  KeyView,
+  SecretView,
   StartedTransaction,
   Transaction,
   TransactionEvent,
@@ -53,7 +57,12 @@ export interface HoldfastClient {
   listTransactions: (filter: TransactionFilter) => Promise<TransactionSummary[]>
   /** Everything that stopped; a failed transaction goes on from where it failed. */
   retryTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
-  cancelTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
+  /** About the whole transaction. */
+  act: (
+    instanceId: string,
+    action: "cancel" | "pause" | "resume",
+    reason?: string,
+  ) => Promise<{ instance_id: string; status: string }>
   /** A person's decision about one task. */
   decide: (instanceId: string, decision: DecisionRequest) => Promise<Decided>
   /** Newest first, at most 200. */
@@ -62,6 +71,21 @@ export interface HoldfastClient {
   handleException: (id: number, remark?: string) => Promise<void>
   /** Runs the task again that the exception stopped. */
   retryException: (id: number, reason?: string) => Promise<void>
+  /** By name, at most 200. */
+  listConnections: () => Promise<ConnectionView[]>
+  /** Stores a connection, or replaces the one of that name. `settings` as the API's docs describe each kind. */
+  applyConnection: (settings: { name: string; [field: string]: unknown }) => Promise<ConnectionView>
+  /** Dials it and logs in, from where calls are made; nothing is called. */
+  testConnection: (name: string) => Promise<ConnectionTest>
+  deleteConnection: (name: string) => Promise<void>
+  /** Their names; no route answers a value. At most 200. */
+  listSecrets: () => Promise<SecretView[]>
+  /** Stores a secret, or a new value for one. */
+  saveSecret: (name: string, value: string) => Promise<SecretView>
+  deleteSecret: (name: string) => Promise<void>
+  /** Newest first, at most 200. */
+  listKeys: () => Promise<KeyView[]>
+  revokeKey: (id: string) => Promise<void>
 }
 
 /** Every method throws `ApiError` for an answer that is an error, and `Unreachable` when there is no answer. */
@@ -92,8 +116,8 @@ export function createClient(options: ClientOptions): HoldfastClient {
     listTransactions: (filter) => list(path("transactions"), { page_size: 20, ...filter }),
     retryTransaction: (instanceId, reason) =>
       call("POST", path("transactions", instanceId, "retry"), toReason(reason)),
-    cancelTransaction: (instanceId, reason) =>
-      call("POST", path("transactions", instanceId, "cancel"), toReason(reason)),
+    act: (instanceId, action, reason) =>
+      call("POST", path("transactions", instanceId, action), toReason(reason)),
     decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),
     listExceptions: (filter) => list(path("exceptions"), { page_size: 200, ...filter }),
     handleException: async (id, remark) => {
@@ -101,6 +125,28 @@ export function createClient(options: ClientOptions): HoldfastClient {
     },
     retryException: async (id, reason) => {
       await call("POST", path("exceptions", id, "retry"), toReason(reason))
+    },
+    listConnections: () => list(path("connections"), { page_size: 200 }),
+    applyConnection: async (settings) => {
+      try {
+        return await call<ConnectionView>("PUT", path("connections", settings.name), settings)
+      } catch (thrown) {
+        if (!(thrown instanceof ApiError) || thrown.error !== "connection_not_found") throw thrown
+        return call("POST", path("connections"), settings)
+      }
+    },
+    testConnection: (name) => call("POST", path("connections", name, "test")),
+    deleteConnection: async (name) => {
+      await call("DELETE", path("connections", name))
+    },
+    listSecrets: () => list(path("secrets"), { page_size: 200 }),
+    saveSecret: (name, value) => call("POST", path("secrets"), { name, value }),
+    deleteSecret: async (name) => {
+      await call("DELETE", path("secrets", name))
+    },
+    listKeys: () => list(path("keys"), { page_size: 200 }),
+    revokeKey: async (id) => {
+      await call("DELETE", path("keys", id))
     },
   }
 }
@@ -110,7 +156,11 @@ function toReason(reason: string | undefined): { reason: string } | undefined {
 }
 
 /** A body that is text is JSON already. */
-type Call = <T>(method: "GET" | "POST" | "PUT", target: string, body?: object | string) => Promise<T>
+type Call = <T>(
+  method: "GET" | "POST" | "PUT" | "DELETE",
+  target: string,
+  body?: object | string,
+) => Promise<T>
 
 function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Call {
   const origin = baseUrl.replace(/\/+$/, "")

@@ -123,3 +123,37 @@ export interface Decided {
   status: string
   tasks: { path: string; status: string }[]
 }
+
+export interface ConnectionView {
+  name: string
+  kind: string
+  /** A file's are changed in the file. */
+  source: "api" | "file"
+  settings: Record<string, unknown>
+  updated_at: string | null
+  updated_by: string | null
+}
+
+export interface ConnectionTest {
+  ok: boolean
+  code: string | null
+  message: string
+  duration_ms: number
+}
+
+export interface SecretView {
+  name: string
+  source: "api" | "file"
+  updated_at: string | null
+  updated_by: string | null
+}
+
+export interface KeyView {
+  id: string
+  name: string
+  role: string | null
+  scopes: string[]
+  expires_at: string
+  last_used_at: string | null
+  revoked_at: string | null
+}

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander"
 import { type OutputFormat, outputOption, printResult } from "../../cli/output-option.ts"
+import { addKeyListCommands } from "../../cli/keys.ts"
 import { UsageError } from "../../cli/exit-codes.ts"
 import { DEFAULT_TENANT } from "../../contract/messages.ts"
 import { ROLES } from "../../api/roles.ts"
@@ -16,9 +17,9 @@ interface KeyFlags {
 }
 
 export function addKeyCommand(program: Command, context: AppContext): void {
-  program
-    .command("key")
-    .description("API keys")
+  const group = program.command("key").description("API keys")
+  addKeyListCommands(group, context.terminal)
+  group
     .command("create")
     .description("create an API key; it is shown this once")
     .requiredOption("--name <name>", "whom it is for; recorded with everything done with it")
