@@ -12,6 +12,7 @@ import { findInputTooLarge, MAX_INPUT_BYTES } from "../flow/input-limit.ts"
 import { LabelError, renderLabels } from "../flow/labels.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
 import { type ActiveVersionRow, findActiveVersion } from "../store/queries/find-active-version.ts"
+import { UNKNOWN_REQUEST } from "../store/queries/adopt-transaction.ts"
 import { findTransaction } from "../store/queries/find-transaction.ts"
 import { insertTransaction, type NewTransaction } from "../store/queries/insert-transaction.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
@@ -62,7 +63,12 @@ export async function acceptTransaction(services: ApiServices, request: StartReq
     throw new Error("a transaction vanished while it was being accepted")
   }
   const sameFlow = request.flow_id === existing.flow_id || request.flow_id === existing.flow_name
-  if (!sameFlow || hashRequest(existing.flow_id, request.params) !== existing.request_hash) {
+  // A row that was lost and made again from the workflow has what was asked for, and no hash of it.
+  const hash =
+    existing.request_hash === UNKNOWN_REQUEST
+      ? hashRequest(existing.flow_id, existing.params)
+      : existing.request_hash
+  if (!sameFlow || hashRequest(existing.flow_id, request.params) !== hash) {
     throw new ApiProblem("instance_id_conflict", {
       detail: `The instance_id ${JSON.stringify(request.instance_id)} belongs to a transaction with another flow or other params.`,
     })

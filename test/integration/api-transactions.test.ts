@@ -78,6 +78,14 @@ describe("POST /api/v1/transactions", () => {
     expect((await start("again")).status).toBe(200)
   })
 
+  test("knows a repeat also where the row was made again from the workflow", async () => {
+    await start("made_again")
+    await rig.pool.query("update txn set request_hash = 'unknown' where instance_id = 'made_again'")
+    expect((await start("made_again")).status).toBe(200)
+    const other = await start("made_again", { params: { amount: 98, order_id: "made_again" } })
+    expect(other.json).toMatchObject({ status: 409, error: "instance_id_conflict" })
+  })
+
   test("refuses the instance_id for another request", async () => {
     await start("taken")
     for (const overrides of [

@@ -1,5 +1,8 @@
 import type { Pool } from "pg"
 
+/** In place of the hash of a request that nobody has seen. */
+export const UNKNOWN_REQUEST = "unknown"
+
 /** What is known of a transaction whose row is missing, from its workflow. */
 export interface LostTransaction {
   tenant: string
@@ -17,7 +20,7 @@ export interface LostTransaction {
 
 /**
  * Makes the row of a transaction that only Temporal knows: the row was lost, or somebody started the workflow
- * without the API. Its request is not known, so a repeat of that request conflicts. @returns whether it made one.
+ * without the API. @returns whether it made one.
  */
 export async function adoptTransaction(pool: Pool, lost: LostTransaction): Promise<boolean> {
   const { rowCount } = await pool.query(
@@ -27,7 +30,7 @@ export async function adoptTransaction(pool: Pool, lost: LostTransaction): Promi
      )
      select
        $1, $2, $3, coalesce($7, published.flow_id, $4), $4, coalesce($8::integer, published.version, 0), $5, $6,
-       'unknown', $9, 'temporal', $10, now()
+       $11, $9, 'temporal', $10, now()
      from (select) as always
      left join lateral (
        select flow_id, version from flow_version where tenant_id = $1 and plan_hash = $5 order by version limit 1
@@ -44,6 +47,7 @@ export async function adoptTransaction(pool: Pool, lost: LostTransaction): Promi
       lost.flow_version,
       lost.business_key,
       lost.started_at,
+      UNKNOWN_REQUEST,
     ],
   )
   return (rowCount ?? 0) > 0
