@@ -91,5 +91,5 @@ test("a masked value is in no answer, and the target got it", async () => {
   const [transaction] = answers
   expect(transaction).toContain('"params":{"card":"[redacted]","amount":5}')
   // The target answers what it got: its own words came through, without the value.
-  expect(answers.filter((answer) => answer.includes("got {\\\"")).length).toBeGreaterThan(2)
+  expect(answers.filter((answer) => answer.includes('got {\\"')).length).toBeGreaterThan(2)
 })

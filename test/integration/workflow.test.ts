@@ -395,6 +395,7 @@ describe.each([
 
   test("pause holds what is ready, fail_fast stops the others", async () => {
     const instanceId = randomUUID()
+    await ledger.misbehave("a", ["latch"], instanceId)
     await ledger.misbehave("b", ["refuse"], instanceId)
     await ledger.misbehave("slow", ["hang"], instanceId)
     const run = await rig.start(
@@ -409,7 +410,12 @@ describe.each([
       {},
       { instanceId },
     )
+    await until(
+      () => ledger.deliveries(instanceId),
+      (deliveries) => deliveries.some(({ name }) => name === "a"),
+    )
     await run.decide({ action: "pause" })
+    await ledger.release()
     await run.reaches((view) => statusesOf(view)["a"] === "success")
     expect(statusesOf(await run.view())["b"]).toBe("pending")
     await run.handle.signal("resume")
