@@ -4,6 +4,8 @@
  */
 import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client"
 import { type Decision, type DecisionAnswer, REFUSED_FAILURE, UPDATE_DECIDE } from "../contract/messages.ts"
+import type { DecisionRow } from "../contract/rows.ts"
+import { isEndStatus } from "../contract/statuses.ts"
 import { findDecision, type RecordedDecision } from "../store/queries/find-decision.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal, TEMPORAL_PATIENCE_MS, temporalUnavailable } from "./ask-temporal.ts"
@@ -44,9 +46,7 @@ async function decideWithoutRun(
   // of the decision yet; the last run carries it.
   const recorded =
     (await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })) ??
-    (await askWorkflow(services, transaction.workflow_id))?.decisions.find(
-      ({ decision_id }) => decision_id === decision.id,
-    )
+    (await findInRun(services, transaction, decision.id))
   if (recorded !== undefined) return toAnswer(recorded)
   if (transaction.dispatched_at !== null) throw new ApiProblem("ended")
   await askTemporal(services.client, () => services.dispatcher.dispatch(tenant, instance_id))
@@ -55,6 +55,17 @@ async function decideWithoutRun(
   } catch (error) {
     throw isGone(error) ? new ApiProblem("ended", { cause: error }) : toRefusal(error)
   }
+}
+
+/** What the mirror had seen the end of took no decision that it has not seen. */
+async function findInRun(
+  services: ApiServices,
+  { status, workflow_id }: WholeTransactionRow,
+  decisionId: string,
+): Promise<DecisionRow | undefined> {
+  if (isEndStatus(status)) return undefined
+  const view = await askWorkflow(services, workflow_id)
+  return view?.decisions.find(({ decision_id }) => decision_id === decisionId)
 }
 
 /**
