@@ -12,6 +12,8 @@ export const DYNAMIC_CONFIG: Readonly<Record<string, string | number | boolean>>
   "matching.enableFairness": true,
   "matching.numTaskqueueReadPartitions": 1,
   "matching.numTaskqueueWritePartitions": 1,
+  // The development server reads them from its database for every run that it lists or starts; no other server does.
+  "system.forceSearchAttributesCacheRefreshOnRead": false,
   "frontend.rps": 100_000,
   "frontend.namespaceRPS": 100_000,
   "frontend.namespaceRPS.visibility": 1_000,

@@ -21,13 +21,15 @@ const Row = z.object({ created_at: timestamp })
 
 /** `undefined` when the tenant has a transaction of this `instance_id`: then nothing was stored. */
 export async function insertTransaction(db: Queryable, transaction: NewTransaction) {
-  const { rows } = await db.query(
-    `insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash,
-                      params, request_hash, business_key, actor, labels)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-     on conflict (tenant_id, instance_id) do nothing
-     returning created_at`,
-    [
+  const { rows } = await db.query({
+    name: "insert_transaction",
+    text: `
+      insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash,
+                       params, request_hash, business_key, actor, labels)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      on conflict (tenant_id, instance_id) do nothing
+      returning created_at`,
+    values: [
       transaction.tenant,
       transaction.instance_id,
       transaction.workflow_id,
@@ -41,6 +43,6 @@ export async function insertTransaction(db: Queryable, transaction: NewTransacti
       transaction.actor,
       JSON.stringify(transaction.labels),
     ],
-  )
+  })
   return rows[0] === undefined ? undefined : Row.parse(rows[0])
 }

@@ -1,7 +1,8 @@
 /**
  * Reads what Temporal's visibility lists since a watermark, newest first. Visibility is written a moment after the
- * fact and is limited to some ten requests a second, so: the window reaches a minute back behind what was seen,
- * and most scans end at the first stretch that holds nothing new; every half minute one goes on to the end.
+ * fact and is limited to some ten requests a second, and each run in a list costs the server reads of its own. So
+ * most scans reach back a few seconds behind what was seen, and end at the first page that holds nothing new; every
+ * half minute one reads a whole minute, to the end.
  */
 import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { TASK_QUEUE } from "../../contract/messages.ts"
@@ -20,48 +21,62 @@ export interface Scan {
   handle(runs: WorkflowExecutionInfo[], summary: Summary): Promise<WorkflowExecutionInfo[]>
 }
 
-const PAGE = 1_000
-const STRETCH = 200
-const WINDOW_MS = 60_000
-const TO_THE_END_EVERY_MS = 30_000
+type Reach = "quick" | "whole"
+const PAGE = { quick: 200, whole: 1_000 }
+const WINDOW_MS = { quick: 4_000, whole: 60_000 }
+const WHOLE_EVERY_MS = 30_000
 /** Before the first scan of a database: older ones are found as stale. */
 const FIRST_WINDOW_MS = 10 * 60_000
 
 export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan): SweepPart {
   const seen = new Map<string, number>()
+  /** Shown, and to be shown again: they need not be listed for that. */
+  const unsettled = new Map<string, WorkflowExecutionInfo>()
   let watermark: number | undefined
   let lastWhole = 0
 
-  const take = async (runs: WorkflowExecutionInfo[], summary: Summary): Promise<number> => {
-    const fresh = runs.filter(({ runId }) => !seen.has(runId))
-    if (fresh.length === 0) return 0
-    for (const run of await scan.handle(fresh, summary)) seen.set(run.runId, scan.timeOf(run)?.getTime() ?? 0)
-    return fresh.length
+  const timeOf = (run: WorkflowExecutionInfo): number => scan.timeOf(run)?.getTime() ?? 0
+
+  const show = async (runs: WorkflowExecutionInfo[], summary: Summary): Promise<void> => {
+    if (runs.length === 0) return
+    for (const run of runs) unsettled.set(run.runId, run)
+    for (const run of await scan.handle(runs, summary)) {
+      seen.set(run.runId, timeOf(run))
+      unsettled.delete(run.runId)
+    }
   }
 
-  const read = async (since: number, isWhole: boolean, summary: Summary): Promise<number> => {
+  const read = async (since: number, reach: Reach, summary: Summary): Promise<number> => {
     let newest = since
-    let stretch: WorkflowExecutionInfo[] = []
-    const window = `${scan.attribute} > "${new Date(since - WINDOW_MS).toISOString()}"`
-    const query = [window, `TaskQueue = "${TASK_QUEUE}"`, scan.filter ?? []].flat().join(" AND ")
-    for await (const run of client.workflow.list({ query, pageSize: PAGE })) {
-      newest = Math.max(newest, scan.timeOf(run)?.getTime() ?? 0)
-      if (stretch.push(run) < STRETCH) continue
-      const fresh = await take(stretch, summary)
-      stretch = []
-      if (fresh === 0 && !isWhole) return newest
+    let page: WorkflowExecutionInfo[] = []
+    /** @returns whether the page held anything new. */
+    const take = async (): Promise<boolean> => {
+      const fresh = page.filter(({ runId }) => !seen.has(runId) && !unsettled.has(runId))
+      page = []
+      await show(fresh, summary)
+      return fresh.length > 0
     }
-    await take(stretch, summary)
+    const window = `${scan.attribute} > "${new Date(since - WINDOW_MS[reach]).toISOString()}"`
+    const query = [window, `TaskQueue = "${TASK_QUEUE}"`, scan.filter ?? []].flat().join(" AND ")
+    for await (const run of client.workflow.list({ query, pageSize: PAGE[reach] })) {
+      newest = Math.max(newest, timeOf(run))
+      if (page.push(run) < PAGE[reach]) continue
+      if (!(await take()) && reach === "quick") return newest
+    }
+    await take()
     return newest
   }
 
   return async (summary) => {
     const since = (watermark ??=
       (await findWatermark(pool, scan.name))?.getTime() ?? Date.now() - FIRST_WINDOW_MS)
-    const isWhole = Date.now() - lastWhole > TO_THE_END_EVERY_MS
-    watermark = await read(since, isWhole, summary)
-    if (isWhole) lastWhole = Date.now()
-    for (const [runId, time] of seen) if (time < watermark - 2 * WINDOW_MS) seen.delete(runId)
+    const reach = Date.now() - lastWhole > WHOLE_EVERY_MS ? "whole" : "quick"
+    await show([...unsettled.values()], summary)
+    watermark = await read(since, reach, summary)
+    if (reach === "whole") lastWhole = Date.now()
+    const forgotten = watermark - 2 * WINDOW_MS.whole
+    for (const [runId, time] of seen) if (time < forgotten) seen.delete(runId)
+    for (const [runId, run] of unsettled) if (timeOf(run) < forgotten) unsettled.delete(runId)
     if (watermark > since) await storeWatermark(pool, scan.name, new Date(watermark))
   }
 }
