@@ -9,6 +9,7 @@
  * - compares every open transaction with Temporal after a mirror writer vanished;
  * - compares those that have not moved for a minute;
  * - makes the attempt log's next partitions;
+ * - gathers first statistics of tables that grew;
  * - deletes what ended longer ago than the retention.
  */
 import { setTimeout as sleep } from "node:timers/promises"
@@ -18,6 +19,7 @@ import { toError } from "../contract/errors.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { Logger } from "../store/logger.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
+import { analyzeNewTables } from "../store/queries/analyze-new-tables.ts"
 import { ensurePartitions } from "../store/partitions.ts"
 import { createCheckStale } from "./sweeper/check-stale.ts"
 import { createLeadership, type Leadership } from "./sweeper/leader.ts"
@@ -51,6 +53,7 @@ export interface SweepIntervals {
   writers: number
   stale: number
   partitions: number
+  statistics: number
   purge: number
 }
 
@@ -62,6 +65,7 @@ export const DEFAULT_INTERVALS: SweepIntervals = {
   writers: 2_000,
   stale: 5_000,
   partitions: 24 * 60 * 60_000,
+  statistics: 5_000,
   purge: 60_000,
 }
 
@@ -152,6 +156,9 @@ function createParts(options: SweeperOptions): Record<Exclude<keyof SweepInterva
     stale: createCheckStale(context),
     partitions: async () => {
       await ensurePartitions(options.pool)
+    },
+    statistics: async () => {
+      await analyzeNewTables(options.pool)
     },
     purge: createPurge(context, options.retentionMs),
   }
