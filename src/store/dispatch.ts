@@ -56,7 +56,7 @@ const START_DEADLINE_MS = 5_000
 const INVALID_ARGUMENT = 3
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { pool, client } = options
+  const { pool, client, requestEagerStart = false } = options
   const plans = createPlanCache(pool)
   const starter = createStarter(options)
 
@@ -72,7 +72,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       starter.start(start, args, "REJECT_DUPLICATE"),
     )
     if (run === undefined) await assertOurs(client, start)
-    await markDispatched(pool, start)
+    // A run that starts eagerly is this process's own: its first rows mark it, and if they are lost, the sweeper does.
+    if (run === undefined || !requestEagerStart) await markDispatched(pool, start)
     return run === undefined ? "already_running" : "started"
   }
 

@@ -51,6 +51,8 @@ export default async function run(
     },
   })
 
+  // One for all activations: the SDK takes a stack trace of each promise that is made.
+  const settled = Promise.resolve()
   let inbox: EngineEvent[] = []
   const flush = () => {
     if (inbox.length === 0) return
@@ -66,7 +68,7 @@ export default async function run(
   // The answers of one activation are applied together, in one microtask; messages apply at once.
   const post = (event: EventBody) => {
     // A throw in `flush` is a bug of ours: the rejection fails this workflow task until a fix is deployed.
-    if (inbox.push(stamp(event)) === 1) void Promise.resolve().then(takeNews)
+    if (inbox.push(stamp(event)) === 1) void settled.then(takeNews)
   }
   const apply = (event: EventBody) => {
     inbox.push(stamp(event))

@@ -42,9 +42,9 @@ export function createCommandRunner({ shield, post, apply, onEnd }: CommandRunne
     )
   }
 
-  let timer = newForward()
+  let timer: CancellationScope | undefined
   const setTimer = (at: number) => {
-    timer.cancel()
+    timer?.cancel()
     timer = newForward()
     void timer.run(() =>
       sleep(Math.max(at - Date.now(), 1)).then(
