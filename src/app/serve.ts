@@ -91,13 +91,14 @@ function toTuning(
   settings: Settings,
 ): Pick<
   HoldfastOptions,
-  "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults" | "retentionMs"
+  "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults" | "retentionMs" | "eventRetentionMs"
 > {
   return {
     roles: settings.roles,
     queueNames: settings.queueNames,
     workerConcurrency: settings.workerConcurrency,
     retentionMs: settings.retention === "off" ? undefined : settings.retention,
+    eventRetentionMs: settings.eventRetention === "off" ? undefined : settings.eventRetention,
     pool: {
       max: settings.databasePoolSize,
       idleMs: settings.databaseIdleMs,

@@ -57,6 +57,8 @@ export interface HoldfastOptions {
   mode: "local" | "server"
   /** How long ended transactions are kept; for ever unless said. */
   retentionMs?: number | undefined
+  /** How long events are kept, in whole months; for ever unless said. */
+  eventRetentionMs?: number | undefined
   logger: Logger
 }
 
@@ -110,8 +112,9 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       stops,
     })
     if (roles.includes("sweeper")) {
-      const { retentionMs } = options
-      startSweeper({ pool, client, dispatcher, writer: mirror, logger, retentionMs }, stops)
+      const { retentionMs, eventRetentionMs } = options
+      const parts = { pool, client, dispatcher, writer: mirror, logger, retentionMs, eventRetentionMs }
+      startSweeper(parts, stops)
     }
     const firstKey = await makeFirstKey(options, pool)
     const events = createEventWatch({ pool: requestPool, logger })
@@ -132,6 +135,7 @@ interface SweeperParts {
   writer: MirrorWriter
   logger: Logger
   retentionMs: number | undefined
+  eventRetentionMs: number | undefined
 }
 
 function startSweeper(parts: SweeperParts, stops: StopList): void {

@@ -86,6 +86,12 @@ export const SETTINGS = {
     schema: retention,
     does: "how long an ended transaction is kept in Postgres, such as `90d`; `off` keeps all. Later a repeat of its start may run again",
   },
+  eventRetention: {
+    name: "HOLDFAST_EVENT_RETENTION",
+    default: "30d",
+    schema: retention,
+    does: "how long the events of transactions can be read again, at least: they are dropped by whole months; `off` keeps all",
+  },
   queueNames: {
     name: "QUEUE_NAMES",
     default: TASK_QUEUE,

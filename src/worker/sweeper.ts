@@ -8,7 +8,7 @@
  * - notices runs the mirror does not follow: resets, workflows without a row;
  * - compares every open transaction with Temporal after a mirror writer vanished;
  * - compares those that have not moved for a minute;
- * - makes the attempt log's next partitions;
+ * - makes the next partitions of the tables that grow, and drops those that are over;
  * - gathers first statistics of tables that grew;
  * - deletes what ended longer ago than the retention.
  */
@@ -20,6 +20,7 @@ import type { Dispatcher } from "../store/dispatch.ts"
 import type { Logger } from "../store/logger.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { analyzeNewTables } from "../store/queries/analyze-new-tables.ts"
+import { dropPartitions } from "../store/drop-partitions.ts"
 import { ensurePartitions } from "../store/partitions.ts"
 import { createCheckStale } from "./sweeper/check-stale.ts"
 import { createLeadership, type Leadership } from "./sweeper/leader.ts"
@@ -41,6 +42,8 @@ export interface SweeperOptions {
   logger: Logger
   /** How long a transaction is kept after its end; for ever unless said. */
   retentionMs?: number | undefined
+  /** How long events are kept, in whole months; for ever unless said. */
+  eventRetentionMs?: number | undefined
   intervals?: Partial<SweepIntervals>
 }
 
@@ -156,6 +159,7 @@ function createParts(options: SweeperOptions): Record<Exclude<keyof SweepInterva
     stale: createCheckStale(context),
     partitions: async () => {
       await ensurePartitions(options.pool)
+      await dropPartitions(options.pool, { eventsOlderThanMs: options.eventRetentionMs })
     },
     statistics: async () => {
       await analyzeNewTables(options.pool)

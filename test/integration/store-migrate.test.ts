@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url"
 import type { Pool } from "pg"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { migrate, readMigrations } from "../../src/store/migrate.ts"
+import { dropPartitions } from "../../src/store/drop-partitions.ts"
 import { ensurePartitions } from "../../src/store/partitions.ts"
 import { createPool } from "../../src/store/pool.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
@@ -104,6 +105,37 @@ describe("ensurePartitions()", () => {
     await ensurePartitions(pool, NOW)
     expect(await partitionOf("2031-11-01T00:00:00Z")).toEqual(["txn_attempt_2031_11"])
     expect(await partitionOf("2031-10-31T23:59:59Z")).toEqual(["txn_attempt_default"])
+  })
+})
+
+describe("dropPartitions()", () => {
+  const DAY_MS = 86_400_000
+
+  test("takes months of events that are old enough, and months of anything in which nothing is left", async () => {
+    const now = new Date("2031-10-30T00:00:00Z")
+    await migrate(pool)
+    await dropPartitions(pool, { now })
+    await ensurePartitions(pool, new Date("2031-08-20T10:00:00Z"))
+    await pool.query(
+      `insert into event (tenant_id, instance_id, type, data, at)
+       select 'default', 'order_1', 'transaction', '{}', at
+       from unnest(array['2031-08-31T23:00:00Z', '2031-09-01T01:00:00Z']::timestamptz[]) as at`,
+    )
+    await pool.query(
+      `insert into txn_attempt
+         (tenant_id, instance_id, path, generation, operation, attempt, class, outcome, started_at, ended_at)
+       values ('default', 'order_1', 'pay', 1, 'do', 1, 'done', 'executed', '2031-08-05Z', '2031-08-05Z')`,
+    )
+    expect(await dropPartitions(pool, { now })).toEqual(["txn_attempt_2031_09"])
+    expect(await dropPartitions(pool, { now, eventsOlderThanMs: 30 * DAY_MS })).toEqual(["event_2031_08"])
+    expect(await dropPartitions(pool, { now, eventsOlderThanMs: 29 * DAY_MS })).toEqual(["event_2031_09"])
+    await pool.query("delete from txn_attempt")
+    expect(await dropPartitions(pool, { now })).toEqual(["txn_attempt_2031_08"])
+    // This month and those to come stay, though nothing is in them.
+    const { rows } = await pool.query(
+      "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'event'::regclass order by 1",
+    )
+    expect(rows).toEqual([{ name: "event_2031_10" }, { name: "event_default" }])
   })
 })
 
