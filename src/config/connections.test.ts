@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest"
+import { SHOP_SET, SHOP_SET_WITHOUT_IMPORTS } from "../connection/shop-descriptor-set.testsuite.ts"
 import { listSecretNames, loadConnections, parseConnections } from "./connections.ts"
 import { loadSecrets } from "./secrets.ts"
 
@@ -107,6 +108,41 @@ describe("parseConnections()", () => {
   test("says that it is no JSON, and which file is missing", async () => {
     expect(() => parseConnections("[", "x.json")).toThrow("x.json cannot be used:\n  - expected JSON")
     await expect(loadConnections(path.join(directory, "absent.json"))).rejects.toThrow("ENOENT")
+  })
+})
+
+describe("a descriptor set", () => {
+  const payment = { name: "payment", kind: "grpc", host: "h", port: 1 }
+  const write = (content: object): string => {
+    const file = path.join(directory, "connections.json")
+    writeFileSync(file, JSON.stringify(content))
+    return file
+  }
+
+  test("is read from the file that is named, relative to the connections'", async () => {
+    writeFileSync(path.join(directory, "shop.binpb"), Buffer.from(SHOP_SET, "base64"))
+    const file = write([{ ...payment, descriptor_set_file: "shop.binpb" }, ALL[1]])
+    const text = SHOP_SET.replace(/\s+/g, "")
+    expect(await loadConnections(file)).toEqual([{ ...payment, descriptor_set: text }, ALL[1]])
+  })
+
+  test.each([
+    [{ descriptor_set_file: "absent.binpb" }, /absent\.binpb cannot be used:[^]*ENOENT/],
+    [{ descriptor_set_file: 7 }, /expected the path of a file, not 7/],
+    [{ descriptor_set_file: "shop.binpb", descriptor_set: SHOP_SET }, /not both/],
+    [{ descriptor_set: "Z2FyYmFnZQ==" }, /0\/descriptor_set: the descriptor set is no FileDescriptorSet/],
+    [
+      { descriptor_set: SHOP_SET_WITHOUT_IMPORTS },
+      /0\/descriptor_set: [^]*google\/protobuf\/timestamp\.proto/,
+    ],
+    [{ descriptor_set: { sha256: "x" } }, /0\/descriptor_set: expected base64 text/],
+  ])("says what is wrong with it (case %#)", async (fields, reason) => {
+    await expect(loadConnections(write([{ ...payment, ...fields }]))).rejects.toThrow(reason)
+  })
+
+  test("serves gRPC only", () => {
+    const text = JSON.stringify([{ ...payment, kind: "http-rpc", descriptor_set: SHOP_SET }])
+    expect(() => parseConnections(text, "x")).toThrow(/descriptor_set/)
   })
 })
 

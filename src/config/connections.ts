@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises"
+import path from "node:path"
 import { z } from "zod"
 import { CONNECTION_KINDS_OF_TASK, PROFILES } from "../contract/connections.ts"
 import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
 import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
+import { descriptorSet } from "./connection-fields.ts"
+import { withDescriptorSet } from "./descriptor-set-file.ts"
 import { ConfigError, describeIssues } from "./problems.ts"
 
 const name = z
@@ -57,6 +60,7 @@ export const connectionSchema = z.discriminatedUnion("kind", [
     ca: z.string().optional(),
     profile,
     metadata: headers,
+    descriptor_set: descriptorSet.optional(),
   }),
   z.strictObject({
     ...base,
@@ -126,16 +130,24 @@ export const connectionSchema = z.discriminatedUnion("kind", [
  * @throws ConfigError with every problem at once.
  */
 export function parseConnections(text: string, source: string): Connection[] {
-  const parsed = z.array(connectionSchema).safeParse(parseJson(text, source))
+  return checkConnections(parseJson(text, source), source)
+}
+
+/** @throws ConfigError, also when the file, or one that it names, cannot be read. */
+export async function loadConnections(file: string): Promise<Connection[]> {
+  const list = parseJson(await readConfigFile(file), file)
+  if (!Array.isArray(list)) return checkConnections(list, file)
+  const directory = path.dirname(file)
+  const settings = await Promise.all(list.map((one: unknown) => withDescriptorSet(one, directory)))
+  return checkConnections(settings, file)
+}
+
+function checkConnections(list: unknown, source: string): Connection[] {
+  const parsed = z.array(connectionSchema).safeParse(list)
   if (!parsed.success) throw new ConfigError(source, describeIssues(parsed.error))
   const problems = [...findRepeatedNames(parsed.data), ...findRepeatedDefaults(parsed.data)]
   if (problems.length > 0) throw new ConfigError(source, problems)
   return parsed.data
-}
-
-/** @throws ConfigError, also when the file cannot be read. */
-export async function loadConnections(file: string): Promise<Connection[]> {
-  return parseConnections(await readConfigFile(file), file)
 }
 
 /** Names of secrets that connections ask for. */

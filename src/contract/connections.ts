@@ -56,6 +56,8 @@ export interface GrpcConnection extends ConnectionBase {
   ca?: string | undefined
   profile?: Profile | undefined
   metadata?: Record<string, string | SecretReference> | undefined
+  /** Base64 of a serialized FileDescriptorSet with all imports. With it the server is asked for no reflection. */
+  descriptor_set?: string | undefined
 }
 
 export interface MqttConnection extends ConnectionBase {

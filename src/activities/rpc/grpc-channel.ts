@@ -1,11 +1,14 @@
 /**
  * The channel of one gRPC connection: dialled to checked addresses, proven ready before a call is begun, with the
- * descriptors that were reflected over it. No retries, no proxy, no configuration from outside.
+ * descriptors that the connection brings, or else were reflected over it. No retries, no proxy, no configuration from outside.
  */
 import { type ChannelOptions, Client, connectivityState, credentials } from "@grpc/grpc-js"
 import type { Metadata } from "@grpc/grpc-js"
+import { parseDescriptorSet } from "../../connection/descriptor-set.ts"
 import type { GrpcConnection } from "../../contract/connections.ts"
+import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
+import { Misconfigured } from "../call.ts"
 import { dialOnce } from "../outbound/dial.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
@@ -24,12 +27,14 @@ export interface ChannelUse {
 export interface GrpcChannel {
   /** Throws the reason when the server cannot be reached: then no call has been begun. */
   ready(use: Pick<ChannelUse, "deadline" | "signal">): Promise<Client>
-  /** Of a service; reflected once. `refresh` reads them again. */
+  /** Of a service; the connection's own, else reflected once. `refresh` reflects again. */
   descriptors(service: string, use: ChannelUse, mode?: "cached" | "refresh"): Promise<ServiceDescriptors>
   close(): Promise<void>
 }
 
+/** Throws `Misconfigured` (`grpc_descriptors_invalid`). */
 export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGuard): GrpcChannel {
+  const uploaded = readUploaded(connection)
   const known = new Map<string, ServiceDescriptors>()
   let opening: Promise<Client> | undefined
 
@@ -55,7 +60,7 @@ export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGua
   return {
     ready,
     async descriptors(service, use, mode = "cached") {
-      const cached = mode === "cached" ? known.get(service) : undefined
+      const cached = uploaded ?? (mode === "cached" ? known.get(service) : undefined)
       if (cached) return cached
       const files = await reflectService(await ready(use), { service, ...use })
       const descriptors = buildDescriptors(files, service)
@@ -67,6 +72,17 @@ export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGua
       const client = await opening?.catch(() => undefined)
       client?.close()
     },
+  }
+}
+
+function readUploaded({ descriptor_set }: GrpcConnection): ServiceDescriptors | undefined {
+  if (descriptor_set === undefined) return undefined
+  try {
+    const { registry, sha256 } = parseDescriptorSet(descriptor_set)
+    return { registry, hash: sha256 }
+  } catch (thrown) {
+    const message = `the connection's descriptor set ${toError(thrown).message}`
+    throw new Misconfigured("grpc_descriptors_invalid", message, { cause: thrown })
   }
 }
 
