@@ -71,7 +71,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     const { connections } = targets
     const secrets = createSecretStore(targets.secrets, createMask(deps.mask))
     const connectors = {
-      http: createHttpConnector({ connections, secrets, client }),
+      http: createHttpConnector({ connections, secrets, guard, client }),
       rpc: createRpcConnector({ connections, secrets, guard, client }),
       mq: createMqConnector({ connections, secrets, guard }),
       db: createDbConnector({ connections, secrets, guard }),

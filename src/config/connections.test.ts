@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest"
+import { CERTIFICATE } from "../connection/certificate.testsuite.ts"
 import { SHOP_SET, SHOP_SET_WITHOUT_IMPORTS } from "../connection/shop-descriptor-set.testsuite.ts"
 import { listSecretNames, loadConnections, parseConnections } from "./connections.ts"
 import { loadSecrets } from "./secrets.ts"
@@ -24,7 +25,7 @@ const ALL = [
     host: "rabbit",
     port: 5671,
     tls: true,
-    ca: "PEM",
+    ca: CERTIFICATE,
     vhost: "shop",
     exchange: "events",
     username: "app",
@@ -108,6 +109,50 @@ describe("parseConnections()", () => {
   test("says that it is no JSON, and which file is missing", async () => {
     expect(() => parseConnections("[", "x.json")).toThrow("x.json cannot be used:\n  - expected JSON")
     await expect(loadConnections(path.join(directory, "absent.json"))).rejects.toThrow("ENOENT")
+  })
+})
+
+describe("TLS settings", () => {
+  const own = { cert: CERTIFICATE, key_secret: "client_key" }
+  const secured = [
+    { name: "a", kind: "http", base_url: "https://h" },
+    { name: "b", kind: "http-rpc", host: "h", port: 1, tls: true },
+    { name: "c", kind: "jsonrpc", host: "h", port: 1, tls: true },
+    { name: "d", kind: "grpc", host: "h", port: 1, tls: true },
+    { name: "e", kind: "mqtt", host: "h", port: 1, tls: true },
+    { name: "f", kind: "rabbitmq", host: "h", port: 1, tls: true, username: "u", password_secret: "p" },
+    { name: "g", kind: "nats", host: "h", port: 1, tls: true },
+    { name: "h", kind: "postgres", host: "h", port: 1, tls: true, database: "d", user: "u" },
+    { name: "i", kind: "mysql", host: "h", port: 1, tls: true, database: "d", user: "u" },
+  ]
+  const parse = (list: object[]) => parseConnections(JSON.stringify(list), "x")
+
+  test("are taken by every kind, and the key's secret is asked for", () => {
+    const all = secured.map((one) => ({ ...one, ...own, ca: CERTIFICATE, server_name: "inner.test" }))
+    expect(parse(all)).toEqual(all)
+    expect(listSecretNames(parse(all))).toEqual(["client_key", "p"])
+  })
+
+  test("do nothing without TLS, so that they are refused", () => {
+    for (const connection of secured) {
+      const open = connection.kind === "http" ? { base_url: "http://h" } : { tls: false }
+      for (const [field, value] of Object.entries({ ca: CERTIFICATE, server_name: "h.test" }))
+        expect(() => parse([{ ...connection, ...open, [field]: value }])).toThrow(
+          new RegExp(`0/${field}: without TLS it would do nothing`),
+        )
+    }
+  })
+
+  test.each([
+    [{ cert: CERTIFICATE }, "key_secret: a cert and a key_secret go together"],
+    [{ key_secret: "k" }, "cert: a cert and a key_secret go together"],
+    [{ ca: "/etc/ca.pem" }, "ca: the text holds no certificate"],
+    [{ ...own, cert: `${CERTIFICATE}-----BEGIN PRIVATE KEY-----` }, "cert: the text holds a private key"],
+    [{ server_name: "https://h" }, "server_name: expected a host name or an address"],
+    [{ server_name: "" }, "server_name: expected a host name or an address"],
+    [{ verify: false }, "verify"],
+  ])("say what is wrong (case %#)", (fields, reason) => {
+    for (const connection of secured) expect(() => parse([{ ...connection, ...fields }])).toThrow(reason)
   })
 })
 

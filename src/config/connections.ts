@@ -6,14 +6,14 @@ import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
 import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
-import { descriptorSet } from "./connection-fields.ts"
+import { checkTogether, descriptorSet, tlsFields } from "./connection-fields.ts"
 import { withDescriptorSet } from "./descriptor-set-file.ts"
 import { ConfigError, describeIssues } from "./problems.ts"
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "expected letters, digits, _ . - (at most 64)")
-const base = { name, default: z.boolean().optional(), effect: z.enum(EFFECTS).optional() }
+const base = { name, default: z.boolean().optional(), effect: z.enum(EFFECTS).optional(), ...tlsFields }
 const host = z.string().min(1)
 const port = z.int().min(1).max(65_535)
 const tls = z.boolean().optional()
@@ -33,97 +33,95 @@ const headers = z
   .optional()
 
 /** What a connection may say, in a file and in the API. */
-export const connectionSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    ...base,
-    kind: z.literal("http"),
-    base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
-    profile,
-    headers,
-  }),
-  z.strictObject({
-    ...base,
-    kind: z.enum(["http-rpc", "jsonrpc"]),
-    host,
-    port,
-    tls,
-    path: z.string().startsWith("/").optional(),
-    profile,
-    headers,
-  }),
-  z.strictObject({
-    ...base,
-    kind: z.literal("grpc"),
-    host,
-    port,
-    tls,
-    ca: z.string().optional(),
-    profile,
-    metadata: headers,
-    descriptor_set: descriptorSet.optional(),
-  }),
-  z.strictObject({
-    ...base,
-    kind: z.literal("mqtt"),
-    host,
-    port,
-    tls,
-    ca: z.string().optional(),
-    protocol: z.enum(["3.1.1", "5"]).optional(),
-    username: z.string().optional(),
-    password_secret: secretName.optional(),
-  }),
-  z.strictObject({
-    ...base,
-    kind: z.literal("rabbitmq"),
-    host,
-    port,
-    tls,
-    ca: z.string().optional(),
-    vhost: shortText.min(1).optional(),
-    exchange: shortText.optional(),
-    username: z.string().min(1),
-    password_secret: secretName,
-  }),
-  z
-    .strictObject({
+export const connectionSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({
       ...base,
-      kind: z.literal("nats"),
+      kind: z.literal("http"),
+      base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
+      profile,
+      headers,
+    }),
+    z.strictObject({
+      ...base,
+      kind: z.enum(["http-rpc", "jsonrpc"]),
       host,
       port,
       tls,
-      ca: z.string().optional(),
-      stream: z.string().min(1).optional(),
-      username: z.string().min(1).optional(),
+      path: z.string().startsWith("/").optional(),
+      profile,
+      headers,
+    }),
+    z.strictObject({
+      ...base,
+      kind: z.literal("grpc"),
+      host,
+      port,
+      tls,
+      profile,
+      metadata: headers,
+      descriptor_set: descriptorSet.optional(),
+    }),
+    z.strictObject({
+      ...base,
+      kind: z.literal("mqtt"),
+      host,
+      port,
+      tls,
+      protocol: z.enum(["3.1.1", "5"]).optional(),
+      username: z.string().optional(),
       password_secret: secretName.optional(),
-      token_secret: secretName.optional(),
-      credentials_secret: secretName.optional(),
-    })
-    .refine((one) => (one.username === undefined) === (one.password_secret === undefined), {
-      error: "a username and a password_secret go together",
-      path: ["password_secret"],
-    })
-    .refine(
-      (one) =>
-        [one.username, one.token_secret, one.credentials_secret].filter((way) => way !== undefined).length <
-        2,
-      {
-        error: "expected one way to log in: username, token_secret or credentials_secret",
-        path: ["username"],
-      },
-    ),
-  z.strictObject({
-    ...base,
-    kind: z.enum(["postgres", "mysql"]),
-    host,
-    port,
-    database: z.string().min(1),
-    user: z.string().min(1),
-    password_secret: secretName.optional(),
-    tls,
-    pool_size: z.int().min(1).max(1_000).optional(),
-  }),
-]) satisfies z.ZodType<Connection>
+    }),
+    z.strictObject({
+      ...base,
+      kind: z.literal("rabbitmq"),
+      host,
+      port,
+      tls,
+      vhost: shortText.min(1).optional(),
+      exchange: shortText.optional(),
+      username: z.string().min(1),
+      password_secret: secretName,
+    }),
+    z
+      .strictObject({
+        ...base,
+        kind: z.literal("nats"),
+        host,
+        port,
+        tls,
+        stream: z.string().min(1).optional(),
+        username: z.string().min(1).optional(),
+        password_secret: secretName.optional(),
+        token_secret: secretName.optional(),
+        credentials_secret: secretName.optional(),
+      })
+      .refine((one) => (one.username === undefined) === (one.password_secret === undefined), {
+        error: "a username and a password_secret go together",
+        path: ["password_secret"],
+      })
+      .refine(
+        (one) =>
+          [one.username, one.token_secret, one.credentials_secret].filter((way) => way !== undefined).length <
+          2,
+        {
+          error: "expected one way to log in: username, token_secret or credentials_secret",
+          path: ["username"],
+        },
+      ),
+    z.strictObject({
+      ...base,
+      kind: z.enum(["postgres", "mysql"]),
+      host,
+      port,
+      database: z.string().min(1),
+      user: z.string().min(1),
+      password_secret: secretName.optional(),
+      tls,
+      pool_size: z.int().min(1).max(1_000).optional(),
+    }),
+  ])
+  .superRefine(checkTogether) satisfies z.ZodType<Connection>
 
 /**
  * A list of connections as JSON. `source` names the file in messages.
@@ -153,7 +151,7 @@ function checkConnections(list: unknown, source: string): Connection[] {
 /** Names of secrets that connections ask for. */
 export function listSecretNames(connections: readonly Connection[]): string[] {
   const names = connections.flatMap((one) => {
-    const fields: (string | undefined)[] = []
+    const fields: (string | undefined)[] = [one.key_secret]
     if ("password_secret" in one) fields.push(one.password_secret)
     if (one.kind === "nats") fields.push(one.token_secret, one.credentials_secret)
     const values = { ...("headers" in one ? one.headers : {}), ...("metadata" in one ? one.metadata : {}) }

@@ -22,7 +22,22 @@ export interface SecretReference {
   secret: string
 }
 
-interface ConnectionBase {
+/**
+ * How a connection over TLS proves the server, and itself. The server's chain and name are always verified, TLS 1.2 is
+ * the oldest that is spoken.
+ */
+export interface TlsSettings {
+  /** PEM text of the authorities to trust, in place of those that Node knows. */
+  ca?: string | undefined
+  /** PEM text of the client's own certificate, and of those between it and its authority. Goes with `key_secret`. */
+  cert?: string | undefined
+  /** The secret that holds the certificate's private key, as PEM text without a passphrase. */
+  key_secret?: string | undefined
+  /** The name that the server's certificate must have, where that is not the host. */
+  server_name?: string | undefined
+}
+
+interface ConnectionBase extends TlsSettings {
   name: string
   /** Used by tasks of its kind that name no connection. At most one per task kind. */
   default?: boolean | undefined
@@ -52,8 +67,6 @@ export interface GrpcConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   profile?: Profile | undefined
   metadata?: Record<string, string | SecretReference> | undefined
   /** Base64 of a serialized FileDescriptorSet with all imports. With it the server is asked for no reflection. */
@@ -65,8 +78,6 @@ export interface MqttConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   protocol?: "3.1.1" | "5" | undefined
   username?: string | undefined
   password_secret?: string | undefined
@@ -78,8 +89,6 @@ export interface RabbitmqConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   /** `/` unless this says otherwise. */
   vhost?: string | undefined
   /** The broker's default exchange, whose routing keys are names of queues, unless this names another. */
@@ -94,8 +103,6 @@ export interface NatsConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   /** The stream that must take the messages; any that holds the subject unless this names one. */
   stream?: string | undefined
   username?: string | undefined

@@ -16,15 +16,22 @@ export interface NatsServer {
   stop(): Promise<void>
 }
 
+/** Clients must show a certificate of the authority `ca`; `client` is what this helper's own client shows. */
+export interface NatsTls {
+  server: { ca: string; cert: string; key: string }
+  client: { ca: string; cert: string; key: string; servername: string }
+}
+
 /**
  * A private server with JetStream. Users: `app`, who may do everything; `limited`, who may publish `orders.>` only;
  * `deaf`, who may publish everything and subscribe to nothing; `poor`, whose account has no JetStream.
  */
-export async function startNats(program: string, more = ""): Promise<NatsServer> {
+export async function startNats(program: string, more = "", tls?: NatsTls): Promise<NatsServer> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-nats-"))
   const port = await closedPort()
   const config = path.join(directory, "nats.conf")
-  writeFileSync(config, configOf(port, directory) + more)
+  const secured = tls === undefined ? "" : tlsConfigOf(tls.server, directory)
+  writeFileSync(config, configOf(port, directory) + secured + more)
   const server = await startChild({
     name: "nats",
     command: program,
@@ -37,7 +44,12 @@ export async function startNats(program: string, more = ""): Promise<NatsServer>
     graceSeconds: 5,
     scratch: directory,
   })
-  const login = { servers: `127.0.0.1:${port}`, user: "app", pass: PASSWORD }
+  const login = {
+    servers: `127.0.0.1:${port}`,
+    user: "app",
+    pass: PASSWORD,
+    ...(tls ? { tls: tls.client } : {}),
+  }
   try {
     const client = await until(
       () =>
@@ -64,6 +76,19 @@ export async function startNats(program: string, more = ""): Promise<NatsServer>
     await server.stop()
     throw thrown
   }
+}
+
+function tlsConfigOf(files: NatsTls["server"], directory: string): string {
+  const write = (name: string, text: string): string => {
+    writeFileSync(path.join(directory, name), text)
+    return JSON.stringify(path.join(directory, name))
+  }
+  const [ca, cert, key] = [
+    write("ca.pem", files.ca),
+    write("cert.pem", files.cert),
+    write("key.pem", files.key),
+  ]
+  return `tls { cert_file: ${cert}, key_file: ${key}, ca_file: ${ca}, verify: true }\n`
 }
 
 function configOf(port: number, directory: string): string {

@@ -12,6 +12,8 @@ import { Misconfigured } from "../call.ts"
 import { dialOnce } from "../outbound/dial.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
+import { serverNameOf, type TlsOptions, toTlsOptions } from "../outbound/tls-options.ts"
+import type { SecretStore } from "../secrets.ts"
 import { buildDescriptors, type ServiceDescriptors } from "./descriptors.ts"
 import { reflectService } from "./reflection.ts"
 
@@ -32,14 +34,19 @@ export interface GrpcChannel {
   close(): Promise<void>
 }
 
-/** Throws `Misconfigured` (`grpc_descriptors_invalid`). */
-export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGuard): GrpcChannel {
+/** Throws `Misconfigured`: `grpc_descriptors_invalid`, and as `toTlsOptions` does. */
+export function createGrpcChannel(
+  connection: GrpcConnection,
+  guard: OutboundGuard,
+  secrets: SecretStore,
+): GrpcChannel {
+  const tls = connection.tls === true ? toTlsOptions(connection, secrets) : undefined
   const uploaded = readUploaded(connection)
   const known = new Map<string, ServiceDescriptors>()
   let opening: Promise<Client> | undefined
 
   const open = (deadline: number): Promise<Client> => {
-    const opened = openClient(connection, guard, deadline)
+    const opened = openClient({ connection, tls }, guard, deadline)
     opening = opened
     opened.catch(() => {
       if (opening === opened) opening = undefined
@@ -86,20 +93,25 @@ function readUploaded({ descriptor_set }: GrpcConnection): ServiceDescriptors | 
   }
 }
 
+interface Secured {
+  connection: GrpcConnection
+  tls: TlsOptions | undefined
+}
+
 /**
  * A trial connection goes first: it finds the address that answers, and its error says what the channel would keep
  * to itself. @param deadline milliseconds since the epoch.
  */
 async function openClient(
-  connection: GrpcConnection,
+  { connection, tls }: Secured,
   guard: OutboundGuard,
   deadline: number,
 ): Promise<Client> {
-  const { host, port, tls, ca } = connection
-  const dial = { host, port, ...(tls === true ? { tls: { ca, protocols: ["h2"] } } : {}) }
+  const { host, port } = connection
+  const dial = { host, port, ...(tls === undefined ? {} : { tls: { options: tls, protocols: ["h2"] } }) }
   const { address, family } = await dialOnce(guard, dial, Math.max(deadline - Date.now(), 1))
   const target = family === 6 ? `ipv6:[${address}]:${port}` : `ipv4:${address}:${port}`
-  const client = new Client(target, credentialsOf(connection), optionsOf(connection))
+  const client = new Client(target, credentialsOf(tls), optionsOf(connection))
   if (await becomesReady(client, deadline)) return client
   client.close()
   throw Object.assign(new Error(`${host}:${port} takes connections, but speaks no HTTP/2`), {
@@ -107,16 +119,17 @@ async function openClient(
   })
 }
 
-function credentialsOf({ tls, ca }: GrpcConnection) {
-  return tls === true
-    ? credentials.createSsl(ca === undefined ? null : Buffer.from(ca))
-    : credentials.createInsecure()
+function credentialsOf(tls: TlsOptions | undefined) {
+  return tls === undefined
+    ? credentials.createInsecure()
+    : credentials.createFromSecureContext(tls.secureContext, tls)
 }
 
-function optionsOf({ host, port, tls }: GrpcConnection): Partial<ChannelOptions> {
+function optionsOf(connection: GrpcConnection): Partial<ChannelOptions> {
+  const { host, port, tls } = connection
   return {
     "grpc.default_authority": `${host}:${port}`,
-    ...(tls === true ? { "grpc.ssl_target_name_override": host } : {}),
+    ...(tls === true ? { "grpc.ssl_target_name_override": serverNameOf(connection) } : {}),
     // A channel that fails is given up; the library would dial on behind our back, even after its close.
     "grpc.initial_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,
     "grpc.max_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,

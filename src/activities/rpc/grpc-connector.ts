@@ -42,8 +42,10 @@ interface Trip {
  */
 export function createGrpcConnector(guard: OutboundGuard, secrets: SecretStore): GrpcConnector {
   const channels = createClientPool(
-    (connection: GrpcConnection) => createGrpcChannel(connection, guard),
+    (connection: GrpcConnection) => createGrpcChannel(connection, guard, secrets),
     (channel) => channel.close(),
+    // Metadata is read for each call.
+    ({ key_secret }) => secrets.stampOf({ key_secret }),
   )
   return {
     async call(request, connection) {

@@ -5,6 +5,7 @@ import { installPostgresBarrier } from "../../barrier/install-postgres.ts"
 import { postgresBarrier } from "../../barrier/postgres-rows.ts"
 import { Misconfigured } from "../../call.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
+import { toTlsOptions } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import type { Database } from "../database.ts"
 import { compileStatement } from "../statement.ts"
@@ -103,7 +104,7 @@ function configOf(connection: DbConnection, secrets: SecretStore): pg.ClientConf
     user,
     // As a function, or pg would look for an absent one in the environment and in a file.
     password: () => password,
-    ssl: tls === true ? { rejectUnauthorized: true } : false,
+    ssl: tls === true ? toTlsOptions(connection, secrets) : false,
     application_name: "holdfast",
     keepAlive: true,
     types: columnTypes,
