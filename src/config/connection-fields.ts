@@ -7,7 +7,7 @@ import {
   MAX_DESCRIPTOR_SET_BYTES,
   parseDescriptorSet,
 } from "../connection/descriptor-set.ts"
-import type { Connection } from "../contract/connections.ts"
+import { type Connection, DEFAULT_POOL_SIZE } from "../contract/connections.ts"
 
 export const descriptorSet = z
   .string("expected base64 text: what the API answers in its place is a summary only")
@@ -59,6 +59,21 @@ export const tlsFields = {
     .meta({ description: "The name that the server's certificate must have, where that is not the host." }),
 }
 
+export const limits = z
+  .strictObject({
+    max_in_flight: z.int().min(1).max(100_000).optional().meta({
+      description: "Calls on their way at the same time. Of a database not more than its `pool_size`.",
+    }),
+    per_second: z.number().min(0.001).max(100_000).optional().meta({
+      description: "Calls that begin within a second, evenly spaced. May be below 1.",
+    }),
+  })
+  .optional()
+  .meta({
+    description:
+      "Of one process: with several task workers each counts its own calls, so that the target sees as many times as much. Calls wait in the order in which they came, before anything is sent; one whose attempt's time ends first is not executed, `connection_busy`.",
+  })
+
 const TLS_FIELDS = ["ca", "cert", "key_secret", "server_name"] as const
 
 /** What fields ask of each other. */
@@ -68,6 +83,12 @@ export function checkTogether(connection: Connection, context: z.RefinementCtx):
   const { cert, key_secret } = connection
   if ((cert === undefined) !== (key_secret === undefined))
     refuse(cert === undefined ? "cert" : "key_secret", "a cert and a key_secret go together")
+  const places = "database" in connection ? (connection.pool_size ?? DEFAULT_POOL_SIZE) : Infinity
+  if ((connection.limits?.max_in_flight ?? 0) > places)
+    refuse(
+      "limits",
+      `max_in_flight is more than the pool has connections (pool_size, ${places}): calls would wait for one inside`,
+    )
   if (usesTls(connection)) return
   const switchedOn = connection.kind === "http" ? "a base_url of https" : "tls: true"
   for (const field of TLS_FIELDS)

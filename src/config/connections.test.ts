@@ -156,6 +156,37 @@ describe("TLS settings", () => {
   })
 })
 
+describe("limits", () => {
+  const at = { name: "a", host: "h", port: 1 }
+  const data = { ...at, kind: "postgres", database: "d", user: "u" }
+  const parse = (one: object) => parseConnections(JSON.stringify([one]), "x")
+
+  test("are taken by every kind", () => {
+    const limits = { max_in_flight: 10, per_second: 0.5 }
+    for (const one of [...ALL, { ...data, kind: "mysql" }])
+      expect(parse({ ...one, limits })).toEqual([{ ...one, limits }])
+  })
+
+  test.each([
+    [{ max_in_flight: 0 }, "0/limits/max_in_flight"],
+    [{ max_in_flight: 1.5 }, "0/limits/max_in_flight"],
+    [{ per_second: 0 }, "0/limits/per_second"],
+    [{ per_minute: 1 }, "per_minute"],
+  ])("are refused where they are none (case %#)", (limits, reason) => {
+    expect(() => parse({ ...data, limits })).toThrow(reason)
+  })
+
+  test("of a database leave a connection for each call", () => {
+    expect(() => parse({ ...data, limits: { max_in_flight: 11 } })).toThrow(
+      /0\/limits: max_in_flight is more than the pool has connections \(pool_size, 10\)/,
+    )
+    const limits = { max_in_flight: 20 }
+    expect(() => parse({ ...data, kind: "mysql", pool_size: 19, limits })).toThrow(/pool_size, 19/)
+    expect(parse({ ...data, pool_size: 20, limits })).toMatchObject([{ limits }])
+    expect(parse({ ...at, kind: "grpc", limits })).toMatchObject([{ limits }])
+  })
+})
+
 describe("a descriptor set", () => {
   const payment = { name: "payment", kind: "grpc", host: "h", port: 1 }
   const write = (content: object): string => {

@@ -6,14 +6,20 @@ import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
 import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
-import { checkTogether, descriptorSet, tlsFields } from "./connection-fields.ts"
+import { checkTogether, descriptorSet, limits, tlsFields } from "./connection-fields.ts"
 import { withDescriptorSet } from "./descriptor-set-file.ts"
 import { ConfigError, describeIssues } from "./problems.ts"
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "expected letters, digits, _ . - (at most 64)")
-const base = { name, default: z.boolean().optional(), effect: z.enum(EFFECTS).optional(), ...tlsFields }
+const base = {
+  name,
+  default: z.boolean().optional(),
+  effect: z.enum(EFFECTS).optional(),
+  limits,
+  ...tlsFields,
+}
 const host = z.string().min(1)
 const port = z.int().min(1).max(65_535)
 const tls = z.boolean().optional()

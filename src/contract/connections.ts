@@ -37,11 +37,23 @@ export interface TlsSettings {
   server_name?: string | undefined
 }
 
+/** Of one process: each worker counts its own calls. What waits has not been sent. */
+export interface ConnectionLimits {
+  /** Calls on their way at the same time. Of a database not more than its pool has connections. */
+  max_in_flight?: number | undefined
+  /** Calls that begin within a second, evenly spaced. May be below 1. */
+  per_second?: number | undefined
+}
+
+/** Of a database's `pool_size`. */
+export const DEFAULT_POOL_SIZE = 10
+
 interface ConnectionBase extends TlsSettings {
   name: string
   /** Used by tasks of its kind that name no connection. At most one per task kind. */
   default?: boolean | undefined
   effect?: Effect | undefined
+  limits?: ConnectionLimits | undefined
 }
 
 export interface HttpConnection extends ConnectionBase {

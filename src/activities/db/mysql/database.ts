@@ -6,7 +6,7 @@ import {
   createPool,
   type PoolConnection,
 } from "mysql2"
-import type { DbConnection } from "../../../contract/connections.ts"
+import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
 import { installMysqlBarrier } from "../../barrier/install-mysql.ts"
 import { mysqlBarrier } from "../../barrier/mysql-rows.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
@@ -19,7 +19,6 @@ import { command, createMysqlSession, execute, type ServerFacts } from "./sessio
 
 const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 30_000
-const DEFAULT_POOL_SIZE = 10
 const CANCEL_TIMEOUT_MS = 1_000
 const MAX_PREPARED_STATEMENTS = 100
 /** Longer than the pool keeps an idle connection: what a lost worker held is rolled back after it. */

@@ -1,6 +1,6 @@
 /** A Postgres database: a pool over guarded sockets, and a way to stop a statement on the server. */
 import pg from "pg"
-import type { DbConnection } from "../../../contract/connections.ts"
+import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
 import { installPostgresBarrier } from "../../barrier/install-postgres.ts"
 import { postgresBarrier } from "../../barrier/postgres-rows.ts"
 import { Misconfigured } from "../../call.ts"
@@ -15,7 +15,6 @@ import { createPostgresSession } from "./session.ts"
 
 const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 30_000
-const DEFAULT_POOL_SIZE = 10
 const CANCEL_TIMEOUT_MS = 1_000
 /** Sent where none is known. With an empty one pg gives up by itself and leaves its socket open. */
 const NO_PASSWORD = "none"
