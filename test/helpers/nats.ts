@@ -22,16 +22,22 @@ export interface NatsTls {
   client: { ca: string; cert: string; key: string; servername: string }
 }
 
+export interface NatsOptions {
+  tls?: NatsTls
+  /** Who may do everything, beside `app`. */
+  users?: readonly { user: string; password: string }[]
+}
+
 /**
  * A private server with JetStream. Users: `app`, who may do everything; `limited`, who may publish `orders.>` only;
  * `deaf`, who may publish everything and subscribe to nothing; `poor`, whose account has no JetStream.
  */
-export async function startNats(program: string, more = "", tls?: NatsTls): Promise<NatsServer> {
+export async function startNats(program: string, { tls, users = [] }: NatsOptions = {}): Promise<NatsServer> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-nats-"))
   const port = await closedPort()
   const config = path.join(directory, "nats.conf")
   const secured = tls === undefined ? "" : tlsConfigOf(tls.server, directory)
-  writeFileSync(config, configOf(port, directory) + secured + more)
+  writeFileSync(config, configOf(port, directory, users) + secured)
   const server = await startChild({
     name: "nats",
     command: program,
@@ -91,7 +97,11 @@ function tlsConfigOf(files: NatsTls["server"], directory: string): string {
   return `tls { cert_file: ${cert}, key_file: ${key}, ca_file: ${ca}, verify: true }\n`
 }
 
-function configOf(port: number, directory: string): string {
+function configOf(port: number, directory: string, users: NonNullable<NatsOptions["users"]>): string {
+  const others = users.map(
+    ({ user, password }) =>
+      `      { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} }\n`,
+  )
   return `
 listen: 127.0.0.1:${port}
 jetstream { store_dir: ${JSON.stringify(path.join(directory, "store"))} }
@@ -103,7 +113,7 @@ accounts {
       { user: app, password: ${PASSWORD} }
       { user: limited, password: ${PASSWORD}, permissions { publish: ["orders.>"], subscribe: ["_INBOX.>"] } }
       { user: deaf, password: ${PASSWORD}, permissions { publish: [">"], subscribe: ["nothing"] } }
-    ]
+${others.join("")}    ]
   }
   POOR { users: [ { user: poor, password: ${PASSWORD} } ] }
 }

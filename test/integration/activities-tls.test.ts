@@ -40,9 +40,8 @@ afterEach(async () => {
 })
 
 async function openNats(program: string, { ca, own, server }: Certificates): Promise<TlsTarget> {
-  const running: NatsServer = await startNats(program, "", {
-    server: { ca, ...server },
-    client: { ca, ...own, servername: "inner.test" },
+  const running: NatsServer = await startNats(program, {
+    tls: { server: { ca, ...server }, client: { ca, ...own, servername: "inner.test" } },
   })
   return {
     connection: {
