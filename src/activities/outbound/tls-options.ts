@@ -37,14 +37,20 @@ export function toTlsOptions(settings: Dialled, secrets: SecretStore): TlsOption
   const name = serverNameOf(settings)
   return {
     ...TLS_FLOOR,
-    secureContext: createSecureContext(readTlsMaterial(settings, secrets)),
+    secureContext: createContext(readTexts(settings, secrets)),
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
     ...(isIP(name) === 0 ? { servername: name } : {}),
   }
 }
 
-/** For a library that makes the context itself. Throws as `toTlsOptions` does. */
-export function readTlsMaterial({ ca, cert, key_secret }: TlsSettings, secrets: SecretStore): TlsMaterial {
+/** For a library that makes the context itself, which it then can. Throws as `toTlsOptions` does. */
+export function readTlsMaterial(settings: TlsSettings, secrets: SecretStore): TlsMaterial {
+  const material = readTexts(settings, secrets)
+  createContext(material)
+  return material
+}
+
+function readTexts({ ca, cert, key_secret }: TlsSettings, secrets: SecretStore): TlsMaterial {
   const { minVersion } = TLS_FLOOR
   if (ca !== undefined) read("tls_certificate_invalid", "the connection's ca", () => parseCertificates(ca))
   const trust = { minVersion, ...(ca === undefined ? {} : { ca }) }
@@ -59,6 +65,16 @@ export function readTlsMaterial({ ca, cert, key_secret }: TlsSettings, secrets: 
       `${secret} holds the key of another certificate than the connection's cert (${own.subject.replaceAll("\n", ", ")}): expected the one that it was issued for`,
     )
   return { ...trust, cert, key }
+}
+
+/** OpenSSL has a last word, such as on keys that are too short. */
+function createContext(material: TlsMaterial): SecureContext {
+  try {
+    return createSecureContext(material)
+  } catch (thrown) {
+    const message = `the connection's certificates cannot be used: ${toError(thrown).message}`
+    throw new Misconfigured("tls_certificate_invalid", message, { cause: thrown })
+  }
 }
 
 /** What the server's certificate must be for. */
