@@ -38,96 +38,96 @@ const headers = z
   })
   .optional()
 
+const kinds = z.discriminatedUnion("kind", [
+  z.strictObject({
+    ...base,
+    kind: z.literal("http"),
+    base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
+    profile,
+    headers,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.enum(["http-rpc", "jsonrpc"]),
+    host,
+    port,
+    tls,
+    path: z.string().startsWith("/").optional(),
+    profile,
+    headers,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("grpc"),
+    host,
+    port,
+    tls,
+    profile,
+    metadata: headers,
+    descriptor_set: descriptorSet.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("mqtt"),
+    host,
+    port,
+    tls,
+    protocol: z.enum(["3.1.1", "5"]).optional(),
+    username: z.string().optional(),
+    password_secret: secretName.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal("rabbitmq"),
+    host,
+    port,
+    tls,
+    vhost: shortText.min(1).optional(),
+    exchange: shortText.optional(),
+    username: z.string().min(1),
+    password_secret: secretName,
+  }),
+  z
+    .strictObject({
+      ...base,
+      kind: z.literal("nats"),
+      host,
+      port,
+      tls,
+      stream: z.string().min(1).optional(),
+      username: z.string().min(1).optional(),
+      password_secret: secretName.optional(),
+      token_secret: secretName.optional(),
+      credentials_secret: secretName.optional(),
+    })
+    .refine((one) => (one.username === undefined) === (one.password_secret === undefined), {
+      error: "a username and a password_secret go together",
+      path: ["password_secret"],
+    })
+    .refine(
+      (one) =>
+        [one.username, one.token_secret, one.credentials_secret].filter((way) => way !== undefined).length <
+        2,
+      {
+        error: "expected one way to log in: username, token_secret or credentials_secret",
+        path: ["username"],
+      },
+    ),
+  z.strictObject({
+    ...base,
+    kind: z.enum(["postgres", "mysql"]),
+    host,
+    port,
+    database: z.string().min(1),
+    user: z.string().min(1),
+    password_secret: secretName.optional(),
+    tls,
+    pool_size: z.int().min(1).max(1_000).optional(),
+  }),
+])
+
 /** What a connection may say, in a file and in the API. */
-export const connectionSchema = z
-  .discriminatedUnion("kind", [
-    z.strictObject({
-      ...base,
-      kind: z.literal("http"),
-      base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
-      profile,
-      headers,
-    }),
-    z.strictObject({
-      ...base,
-      kind: z.enum(["http-rpc", "jsonrpc"]),
-      host,
-      port,
-      tls,
-      path: z.string().startsWith("/").optional(),
-      profile,
-      headers,
-    }),
-    z.strictObject({
-      ...base,
-      kind: z.literal("grpc"),
-      host,
-      port,
-      tls,
-      profile,
-      metadata: headers,
-      descriptor_set: descriptorSet.optional(),
-    }),
-    z.strictObject({
-      ...base,
-      kind: z.literal("mqtt"),
-      host,
-      port,
-      tls,
-      protocol: z.enum(["3.1.1", "5"]).optional(),
-      username: z.string().optional(),
-      password_secret: secretName.optional(),
-    }),
-    z.strictObject({
-      ...base,
-      kind: z.literal("rabbitmq"),
-      host,
-      port,
-      tls,
-      vhost: shortText.min(1).optional(),
-      exchange: shortText.optional(),
-      username: z.string().min(1),
-      password_secret: secretName,
-    }),
-    z
-      .strictObject({
-        ...base,
-        kind: z.literal("nats"),
-        host,
-        port,
-        tls,
-        stream: z.string().min(1).optional(),
-        username: z.string().min(1).optional(),
-        password_secret: secretName.optional(),
-        token_secret: secretName.optional(),
-        credentials_secret: secretName.optional(),
-      })
-      .refine((one) => (one.username === undefined) === (one.password_secret === undefined), {
-        error: "a username and a password_secret go together",
-        path: ["password_secret"],
-      })
-      .refine(
-        (one) =>
-          [one.username, one.token_secret, one.credentials_secret].filter((way) => way !== undefined).length <
-          2,
-        {
-          error: "expected one way to log in: username, token_secret or credentials_secret",
-          path: ["username"],
-        },
-      ),
-    z.strictObject({
-      ...base,
-      kind: z.enum(["postgres", "mysql"]),
-      host,
-      port,
-      database: z.string().min(1),
-      user: z.string().min(1),
-      password_secret: secretName.optional(),
-      tls,
-      pool_size: z.int().min(1).max(1_000).optional(),
-    }),
-  ])
-  .superRefine(checkTogether) satisfies z.ZodType<Connection>
+export const connectionSchema = kinds.superRefine(checkTogether) satisfies z.ZodType<Connection>
 
 /**
  * A list of connections as JSON. `source` names the file in messages.
