@@ -104,9 +104,7 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
-    const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
-    if (typeof leave === "object") return leave
-    const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch)).finally(leave)
+    const verdict = await callInTurn(frame, attempt, watch)
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
     return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
@@ -125,6 +123,16 @@ async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<
     const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
     const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
     return { class: "not_executed", code, message, evidence: {} }
+  }
+}
+
+async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptWatch): Promise<Verdict> {
+  const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
+  if (typeof leave === "object") return leave
+  try {
+    return await frame.connector.call(toRequest(frame.kind, attempt, watch))
+  } finally {
+    leave?.()
   }
 }
 
