@@ -1,8 +1,9 @@
 import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
+import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
-import { type AttemptContext, runAttempt } from "./attempt.ts"
+import { type AttemptContext, type AttemptFrame, runAttempt } from "./attempt.ts"
 import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
 import { idempotencyKey } from "./idempotency-key.ts"
 import { createPulse, HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
@@ -22,6 +23,7 @@ interface Trial {
 function createTrial(
   answer: (request: CallRequest) => Verdict | Promise<Verdict>,
   info: Partial<AttemptContext["info"]> = {},
+  admit?: AttemptFrame["admit"],
 ): Trial {
   const heartbeats: Trial["heartbeats"] = []
   const rows: AttemptRow[] = []
@@ -50,6 +52,7 @@ function createTrial(
           },
           secrets,
           pulse: createPulse(),
+          ...(admit === undefined ? {} : { admit }),
           recordAttempt: (row) => void rows.push(row),
           logger: { info: log, warn: log, error: log },
         },
@@ -146,7 +149,8 @@ describe("runAttempt()", () => {
       before: "not_started",
       config: { url: "/x" },
       input: { a: 1 },
-      budgetMs: 29_000,
+      // A moment may pass before it is called.
+      budgetMs: expect.closeTo(29_000, -3),
     })
     expect(two).toMatchObject({ before: "not_executed", identity: { attempt: 3 } })
   })
@@ -326,6 +330,53 @@ describe("runAttempt() over time", () => {
     const ended = failureOf(trial.run())
     await vi.advanceTimersByTimeAsync(4_500)
     expect((await ended).type).toBe("attempt_timeout")
+  })
+
+  test("waits for the connection's turn with its heart beating, and gives the connector what time is left", async () => {
+    let begin = (_leave: () => void): void => undefined
+    let left = 0
+    const trial = createTrial(
+      () => done,
+      { startToCloseTimeoutMs: 10_000 },
+      () => new Promise((resolve) => (begin = resolve)),
+    )
+    const ended = trial.run()
+    await vi.advanceTimersByTimeAsync(3 * HEARTBEAT_INTERVAL_MS)
+    expect(trial.heartbeats).toHaveLength(3)
+    expect(trial.requests).toEqual([])
+    begin(() => void left++)
+    await ended
+    expect(trial.requests).toMatchObject([{ budgetMs: 9_000 - 3 * HEARTBEAT_INTERVAL_MS }])
+    expect(left).toBe(1)
+  })
+
+  test("has not sent anything when its time ends, or a cancel comes, before its turn does", async () => {
+    const waiting: AttemptFrame["admit"] = (signal) =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true }),
+      )
+    for (const how of ["time", "cancel"] as const) {
+      const trial = createTrial(() => done, { startToCloseTimeoutMs: 5_000 }, waiting)
+      const ended = failureOf(trial.run({ effect: "unsafe" }))
+      await vi.advanceTimersByTimeAsync(1)
+      if (how === "cancel") trial.cancel()
+      else await vi.advanceTimersByTimeAsync(4_500)
+      expect((await ended).type).toBe("connection_busy")
+      expect((await ended).details?.[0]).toMatchObject({ class: "not_executed", outcome: "not_executed" })
+      expect((await ended).nonRetryable).toBe(false)
+      expect(trial.requests).toEqual([])
+      expect(trial.rows).toMatchObject([{ code: "connection_busy" }])
+    }
+  })
+
+  test("gives the place back when the connector throws", async () => {
+    let left = 0
+    const throwing = () => {
+      throw new Misconfigured("address_blocked", "no")
+    }
+    const trial = createTrial(throwing, {}, () => Promise.resolve(() => void left++))
+    expect((await failureOf(trial.run())).type).toBe("address_blocked")
+    expect(left).toBe(1)
   })
 
   test("hands a cancellation on, also one that came before the start", async () => {

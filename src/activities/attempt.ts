@@ -14,6 +14,7 @@ import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
 import { abortable } from "./abortable.ts"
+import type { Leave } from "./admission.ts"
 import { toAttemptRow } from "./attempt-row.ts"
 import { attemptBudgetMs } from "./attempt-time.ts"
 import { AttemptAborted, type CallRequest, type Connector, Misconfigured, type Verdict } from "./call.ts"
@@ -37,6 +38,8 @@ export interface AttemptFrame {
   secrets: SecretStore
   /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
   prepare?: () => Promise<void>
+  /** After that, and before anything is sent: waits for the connection's turn. Rejects with the signal's reason. */
+  admit?: (signal: AbortSignal) => Promise<Leave>
   pulse: Pulse
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -101,7 +104,7 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
-    const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
+    const verdict = await callInTurn(frame, attempt, watch)
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
     return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
@@ -123,11 +126,22 @@ async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<
   }
 }
 
-function toRequest(
-  kind: TaskKind,
-  { input, identity, before }: Attempt,
-  watch: Pick<CallRequest, "budgetMs" | "signal">,
-): CallRequest {
+async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptWatch): Promise<Verdict> {
+  const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
+  if (typeof leave === "object") return leave
+  try {
+    return await frame.connector.call(toRequest(frame.kind, attempt, watch))
+  } finally {
+    leave?.()
+  }
+}
+
+function toBusy(thrown: unknown): Verdict {
+  const message = `the connection's limits let no call begin in time, so nothing was sent: ${toError(thrown).message}`
+  return { class: "not_executed", code: "connection_busy", message, evidence: {} }
+}
+
+function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: AttemptWatch): CallRequest {
   const { config, effect } = input
   return {
     identity,
@@ -137,16 +151,21 @@ function toRequest(
     before,
     config,
     input: input.input,
-    budgetMs: watch.budgetMs,
+    budgetMs: watch.leftMs(),
     signal: watch.signal,
   }
 }
 
-function watchAttempt(
-  context: AttemptContext,
-  pulse: Pulse,
-): Pick<CallRequest, "budgetMs" | "signal"> & { stop(): void } {
+interface AttemptWatch {
+  signal: AbortSignal
+  /** Until it aborts; some may have been spent in waiting. */
+  leftMs(): number
+  stop(): void
+}
+
+function watchAttempt(context: AttemptContext, pulse: Pulse): AttemptWatch {
   const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
+  const endsAt = Date.now() + budgetMs
   const controller = new AbortController()
   const onCancel = () =>
     controller.abort(new AttemptAborted("attempt_cancelled", "Temporal cancelled the attempt"))
@@ -164,7 +183,7 @@ function watchAttempt(
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
-    budgetMs,
+    leftMs: () => Math.max(endsAt - Date.now(), 1),
     signal: controller.signal,
     stop() {
       clearTimeout(timer)

@@ -16,7 +16,15 @@ export function createClientPool<Settings extends { name: string }, Client>(
   close: (client: Client) => Promise<void>,
   stampOf: (settings: Settings) => string = () => "",
 ): ClientPool<Settings, Client> {
-  const entries = new Map<string, { client: Client; settings: string }>()
+  const entries = new Map<string, { client: Client; settings: string; stamp: string }>()
+  /** Settings are never changed in place, and may be hundreds of kilobytes. */
+  const written = new WeakMap<Settings, string>()
+
+  const write = (settings: Settings): string => {
+    const text = written.get(settings) ?? JSON.stringify(settings)
+    written.set(settings, text)
+    return text
+  }
 
   const remove = async (name: string): Promise<void> => {
     const entry = entries.get(name)
@@ -27,13 +35,13 @@ export function createClientPool<Settings extends { name: string }, Client>(
 
   return {
     get(settings) {
-      const wanted = JSON.stringify(settings) + stampOf(settings)
+      const wanted = { settings: write(settings), stamp: stampOf(settings) }
       const entry = entries.get(settings.name)
-      if (entry?.settings === wanted) return entry.client
+      if (entry?.settings === wanted.settings && entry.stamp === wanted.stamp) return entry.client
       // Never rejects; what is on its way over the old client ends there.
       void remove(settings.name)
       const client = build(settings)
-      entries.set(settings.name, { client, settings: wanted })
+      entries.set(settings.name, { client, ...wanted })
       return client
     },
     async drop(client) {

@@ -5,6 +5,7 @@ import type { ConnectionTest } from "../contract/connections.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { createMask, type Mask } from "../masking/mask.ts"
+import { createAdmissions, type Leave } from "./admission.ts"
 import { type ActivityLogger, runAttempt } from "./attempt.ts"
 import type { Connector } from "./call.ts"
 import { createDbConnector } from "./db/connector.ts"
@@ -56,6 +57,17 @@ interface TenantCalls {
   targets: TenantTargets
   secrets: SecretStore
   connectors: Record<TaskKind, Connector>
+  admit: ReturnType<typeof createAdmissions>
+}
+
+/** A call that names no connection has no limits. */
+async function admitTo(
+  { targets, admit }: TenantCalls,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Leave> {
+  const connection = name === undefined ? undefined : targets.connections.find(name)
+  return connection === undefined ? () => undefined : admit(connection, signal)
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
@@ -71,12 +83,12 @@ export function createActivities(deps: ActivityDeps): Activities {
     const { connections } = targets
     const secrets = createSecretStore(targets.secrets, createMask(deps.mask))
     const connectors = {
-      http: createHttpConnector({ connections, secrets, client }),
+      http: createHttpConnector({ connections, secrets, guard, client }),
       rpc: createRpcConnector({ connections, secrets, guard, client }),
       mq: createMqConnector({ connections, secrets, guard }),
       db: createDbConnector({ connections, secrets, guard }),
     }
-    const calls = { targets, secrets, connectors }
+    const calls = { targets, secrets, connectors, admit: createAdmissions() }
     tenants.set(tenant, calls)
     return calls
   }
@@ -86,9 +98,20 @@ export function createActivities(deps: ActivityDeps): Activities {
     (input) => {
       const context = Context.current()
       // Without an identity nothing is called: the frame says so.
-      const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
-      const frame = { kind, connector: connectors[kind], secrets, pulse, recordAttempt, logger }
-      return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
+      const calls = callsOf(identifyCall(context.info, input)?.tenant ?? "")
+      const { targets, secrets, connectors } = calls
+      const name = connectionNameOf(input)
+      const frame = {
+        kind,
+        connector: connectors[kind],
+        secrets,
+        pulse,
+        recordAttempt,
+        logger,
+        prepare: () => targets.refresh(name),
+        admit: (signal: AbortSignal) => admitTo(calls, name, signal),
+      }
+      return runAttempt(frame, context, input)
     }
   return {
     activities: {

@@ -11,6 +11,7 @@ import { natsDriver } from "./mq/nats/driver.ts"
 import { rabbitmqDriver } from "./mq/rabbitmq/driver.ts"
 import { dialOnce } from "./outbound/dial.ts"
 import type { OutboundGuard } from "./outbound/guard.ts"
+import { toTlsOptions } from "./outbound/tls-options.ts"
 import { codeOf } from "./outbound/transport-error.ts"
 import { secretNamesOf, type SecretStore } from "./secrets.ts"
 import type { TenantTargets } from "./targets.ts"
@@ -67,7 +68,7 @@ async function reach(
     case "grpc":
     case "http-rpc":
     case "jsonrpc":
-      return dial(connection, guard)
+      return dial(connection, deps)
   }
 }
 
@@ -92,20 +93,23 @@ async function logInToBroker(link: MqLink<never>): Promise<string> {
 
 type Called = Exclude<Connection, MqConnection | DbConnection>
 
-async function dial(connection: Called, guard: OutboundGuard): Promise<string> {
-  const { host, port, tls, ca } = addressOf(connection)
+async function dial(
+  connection: Called,
+  { guard, secrets }: Pick<ConnectionTestDeps, "secrets" | "guard">,
+): Promise<string> {
+  const { host, port, tls } = addressOf(connection)
   const protocols = connection.kind === "grpc" ? ["h2"] : ["http/1.1"]
-  await dialOnce(guard, { host, port, ...(tls ? { tls: { ca, protocols } } : {}) }, PATIENCE_MS)
+  const options = tls ? toTlsOptions({ ...connection, host }, secrets) : undefined
+  const target = { host, port, ...(options === undefined ? {} : { tls: { options, protocols } }) }
+  await dialOnce(guard, target, PATIENCE_MS)
   return tls ? "reached, with TLS; nothing was called" : "reached; nothing was called"
 }
 
-function addressOf(connection: Called) {
-  if (connection.kind !== "http") {
-    const ca = "ca" in connection ? connection.ca : undefined
-    return { host: connection.host, port: connection.port, tls: connection.tls === true, ca }
-  }
+function addressOf(connection: Called): { host: string; port: number; tls: boolean } {
+  if (connection.kind !== "http")
+    return { host: connection.host, port: connection.port, tls: connection.tls === true }
   const url = new URL(connection.base_url)
   const tls = url.protocol === "https:"
   const port = url.port === "" ? (tls ? 443 : 80) : Number(url.port)
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port, tls, ca: undefined }
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port, tls }
 }

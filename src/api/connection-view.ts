@@ -1,6 +1,7 @@
 /** A connection as the API shows it. Secrets are names in it; what a file states in clear is covered. */
 import { z } from "@hono/zod-openapi"
 import { connectionSchema } from "../config/connections.ts"
+import { type DescriptorSetSummary, summarizeDescriptorSet } from "../connection/descriptor-set.ts"
 import { type Connection } from "../contract/connections.ts"
 import { isSecretName, REDACTED } from "../contract/secret-names.ts"
 import type { TenantConnection } from "./tenant-connections.ts"
@@ -29,7 +30,7 @@ export function toConnectionView(connection: TenantConnection): z.output<typeof 
     kind,
     source,
     version: stored?.version ?? null,
-    settings: coverCredentials(settings),
+    settings: { ...coverCredentials(settings), ...shortDescriptorSet(settings) },
     created_at: stored?.created_at ?? null,
     updated_at: stored?.updated_at ?? null,
     updated_by: stored?.updated_by ?? null,
@@ -57,6 +58,12 @@ function coverCredentials(settings: Connection): z.output<typeof ConnectionView>
     covered[field] = name === undefined ? REDACTED : { ...Object(covered[field]), [name]: REDACTED }
   }
   return { ...covered, name: settings.name, kind: settings.kind }
+}
+
+/** Up to 512 KiB that nobody reads: what it is and what is in it instead. */
+function shortDescriptorSet(settings: Connection): { descriptor_set?: DescriptorSetSummary } {
+  if (settings.kind !== "grpc" || settings.descriptor_set === undefined) return {}
+  return { descriptor_set: summarizeDescriptorSet(settings.descriptor_set) }
 }
 
 /** Headers, metadata and their like: fields whose members are texts or references. */

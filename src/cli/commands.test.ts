@@ -98,7 +98,7 @@ describe("holdfast connection", () => {
     updated_by: "ci",
   }
 
-  test("apply sends the file's settings; a file without a name is refused", async () => {
+  test("apply sends the file's settings with the descriptor set that they name; a file without a name is refused", async () => {
     const settings = { name: "shop", kind: "http", base_url: "https://shop.test" }
     const sent: object[] = []
     const client = {
@@ -114,6 +114,14 @@ describe("holdfast connection", () => {
     for (const content of ["[]", '{"kind": "http"}', "{"])
       expect((await apply(content)).thrown).toMatchObject({ name: "UsageError" })
     expect(sent).toHaveLength(1)
+
+    const payment = { name: "payment", kind: "grpc" }
+    const applyWith = (descriptor_set_file: string) =>
+      apply(JSON.stringify({ ...payment, descriptor_set_file }))
+    expect((await applyWith("absent.binpb")).thrown).toMatchObject({ name: "UsageError" })
+    await applyWith(writeFlow("shop.binpb", "bytes"))
+    const descriptor_set = Buffer.from("bytes").toString("base64")
+    expect(sent[1]).toEqual({ ...payment, descriptor_set })
   })
 
   test("a trial ends with 1 when the connection cannot be used, and says why", async () => {

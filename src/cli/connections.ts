@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises"
+import path from "node:path"
 import type { Command } from "commander"
+import { withDescriptorSet } from "../config/descriptor-set-file.ts"
 import { toError } from "../contract/errors.ts"
 import type { ConnectionView } from "../sdk/shapes.ts"
 import { EXIT, UsageError } from "./exit-codes.ts"
@@ -26,7 +28,10 @@ export function addConnectionCommands(program: Command, terminal: Terminal): voi
     .description("store a connection, or change the one of that name")
     .argument("<file>", "its settings as JSON")
     .addOption(outputOption())
-    .addHelpText("after", "\nExample:\n  holdfast connection apply shipping.json\n")
+    .addHelpText(
+      "after",
+      "\nA gRPC connection may name a descriptor_set_file, relative to the file.\n\nExample:\n  holdfast connection apply shipping.json\n",
+    )
     .action(async (file: string, flags: Flags) => {
       const settings = await readSettings(file)
       const client = await terminal.client()
@@ -59,7 +64,7 @@ export function addConnectionCommands(program: Command, terminal: Terminal): voi
 async function readSettings(file: string): Promise<{ name: string; [field: string]: unknown }> {
   let settings: unknown
   try {
-    settings = JSON.parse(await readFile(file, "utf8"))
+    settings = await withDescriptorSet(JSON.parse(await readFile(file, "utf8")), path.dirname(file))
   } catch (thrown) {
     throw new UsageError(`${file}: ${toError(thrown).message}`)
   }

@@ -2,6 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest"
+import { CERTIFICATE } from "../connection/certificate.testsuite.ts"
+import { SHOP_SET, SHOP_SET_WITHOUT_IMPORTS } from "../connection/shop-descriptor-set.testsuite.ts"
 import { listSecretNames, loadConnections, parseConnections } from "./connections.ts"
 import { loadSecrets } from "./secrets.ts"
 
@@ -23,7 +25,7 @@ const ALL = [
     host: "rabbit",
     port: 5671,
     tls: true,
-    ca: "PEM",
+    ca: CERTIFICATE,
     vhost: "shop",
     exchange: "events",
     username: "app",
@@ -107,6 +109,116 @@ describe("parseConnections()", () => {
   test("says that it is no JSON, and which file is missing", async () => {
     expect(() => parseConnections("[", "x.json")).toThrow("x.json cannot be used:\n  - expected JSON")
     await expect(loadConnections(path.join(directory, "absent.json"))).rejects.toThrow("ENOENT")
+  })
+})
+
+describe("TLS settings", () => {
+  const own = { cert: CERTIFICATE, key_secret: "client_key" }
+  const secured = [
+    { name: "a", kind: "http", base_url: "https://h" },
+    { name: "b", kind: "http-rpc", host: "h", port: 1, tls: true },
+    { name: "c", kind: "jsonrpc", host: "h", port: 1, tls: true },
+    { name: "d", kind: "grpc", host: "h", port: 1, tls: true },
+    { name: "e", kind: "mqtt", host: "h", port: 1, tls: true },
+    { name: "f", kind: "rabbitmq", host: "h", port: 1, tls: true, username: "u", password_secret: "p" },
+    { name: "g", kind: "nats", host: "h", port: 1, tls: true },
+    { name: "h", kind: "postgres", host: "h", port: 1, tls: true, database: "d", user: "u" },
+    { name: "i", kind: "mysql", host: "h", port: 1, tls: true, database: "d", user: "u" },
+  ]
+  const parse = (list: object[]) => parseConnections(JSON.stringify(list), "x")
+
+  test("are taken by every kind, and the key's secret is asked for", () => {
+    const all = secured.map((one) => ({ ...one, ...own, ca: CERTIFICATE, server_name: "inner.test" }))
+    expect(parse(all)).toEqual(all)
+    expect(listSecretNames(parse(all))).toEqual(["client_key", "p"])
+  })
+
+  test("do nothing without TLS, so that they are refused", () => {
+    for (const connection of secured) {
+      const open = connection.kind === "http" ? { base_url: "http://h" } : { tls: false }
+      for (const [field, value] of Object.entries({ ca: CERTIFICATE, server_name: "h.test" }))
+        expect(() => parse([{ ...connection, ...open, [field]: value }])).toThrow(
+          new RegExp(`0/${field}: without TLS it would do nothing`),
+        )
+    }
+  })
+
+  test.each([
+    [{ cert: CERTIFICATE }, "key_secret: a cert and a key_secret go together"],
+    [{ key_secret: "k" }, "cert: a cert and a key_secret go together"],
+    [{ ca: "/etc/ca.pem" }, "ca: the text holds no certificate"],
+    [{ ...own, cert: `${CERTIFICATE}-----BEGIN PRIVATE KEY-----` }, "cert: the text holds a private key"],
+    [{ server_name: "https://h" }, "server_name: expected a host name or an address"],
+    [{ server_name: "" }, "server_name: expected a host name or an address"],
+    [{ verify: false }, "verify"],
+  ])("say what is wrong (case %#)", (fields, reason) => {
+    for (const connection of secured) expect(() => parse([{ ...connection, ...fields }])).toThrow(reason)
+  })
+})
+
+describe("limits", () => {
+  const at = { name: "a", host: "h", port: 1 }
+  const data = { ...at, kind: "postgres", database: "d", user: "u" }
+  const parse = (one: object) => parseConnections(JSON.stringify([one]), "x")
+
+  test("are taken by every kind", () => {
+    const limits = { max_in_flight: 10, per_second: 0.5 }
+    for (const one of [...ALL, { ...data, kind: "mysql" }])
+      expect(parse({ ...one, limits })).toEqual([{ ...one, limits }])
+  })
+
+  test.each([
+    [{ max_in_flight: 0 }, "0/limits/max_in_flight"],
+    [{ max_in_flight: 1.5 }, "0/limits/max_in_flight"],
+    [{ per_second: 0 }, "0/limits/per_second"],
+    [{ per_minute: 1 }, "per_minute"],
+  ])("are refused where they are none (case %#)", (limits, reason) => {
+    expect(() => parse({ ...data, limits })).toThrow(reason)
+  })
+
+  test("of a database leave a connection for each call", () => {
+    expect(() => parse({ ...data, limits: { max_in_flight: 11 } })).toThrow(
+      /0\/limits: max_in_flight is more than the pool has connections \(pool_size, 10\)/,
+    )
+    const limits = { max_in_flight: 20 }
+    expect(() => parse({ ...data, kind: "mysql", pool_size: 19, limits })).toThrow(/pool_size, 19/)
+    expect(parse({ ...data, pool_size: 20, limits })).toMatchObject([{ limits }])
+    expect(parse({ ...at, kind: "grpc", limits })).toMatchObject([{ limits }])
+  })
+})
+
+describe("a descriptor set", () => {
+  const payment = { name: "payment", kind: "grpc", host: "h", port: 1 }
+  const write = (content: object): string => {
+    const file = path.join(directory, "connections.json")
+    writeFileSync(file, JSON.stringify(content))
+    return file
+  }
+
+  test("is read from the file that is named, relative to the connections'", async () => {
+    writeFileSync(path.join(directory, "shop.binpb"), Buffer.from(SHOP_SET, "base64"))
+    const file = write([{ ...payment, descriptor_set_file: "shop.binpb" }, ALL[1]])
+    const text = SHOP_SET.replace(/\s+/g, "")
+    expect(await loadConnections(file)).toEqual([{ ...payment, descriptor_set: text }, ALL[1]])
+  })
+
+  test.each([
+    [{ descriptor_set_file: "absent.binpb" }, /absent\.binpb cannot be used:[^]*ENOENT/],
+    [{ descriptor_set_file: 7 }, /expected the path of a file, not 7/],
+    [{ descriptor_set_file: "shop.binpb", descriptor_set: SHOP_SET }, /not both/],
+    [{ descriptor_set: "Z2FyYmFnZQ==" }, /0\/descriptor_set: the descriptor set is no FileDescriptorSet/],
+    [
+      { descriptor_set: SHOP_SET_WITHOUT_IMPORTS },
+      /0\/descriptor_set: [^]*google\/protobuf\/timestamp\.proto/,
+    ],
+    [{ descriptor_set: { sha256: "x" } }, /0\/descriptor_set: expected base64 text/],
+  ])("says what is wrong with it (case %#)", async (fields, reason) => {
+    await expect(loadConnections(write([{ ...payment, ...fields }]))).rejects.toThrow(reason)
+  })
+
+  test("serves gRPC only", () => {
+    const text = JSON.stringify([{ ...payment, kind: "http-rpc", descriptor_set: SHOP_SET }])
+    expect(() => parseConnections(text, "x")).toThrow(/descriptor_set/)
   })
 })
 

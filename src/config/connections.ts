@@ -1,16 +1,25 @@
 import { readFile } from "node:fs/promises"
+import path from "node:path"
 import { z } from "zod"
 import { CONNECTION_KINDS_OF_TASK, PROFILES } from "../contract/connections.ts"
 import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
 import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
+import { checkTogether, descriptorSet, limits, tlsFields } from "./connection-fields.ts"
+import { withDescriptorSet } from "./descriptor-set-file.ts"
 import { ConfigError, describeIssues } from "./problems.ts"
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "expected letters, digits, _ . - (at most 64)")
-const base = { name, default: z.boolean().optional(), effect: z.enum(EFFECTS).optional() }
+const base = {
+  name,
+  default: z.boolean().optional(),
+  effect: z.enum(EFFECTS).optional(),
+  limits,
+  ...tlsFields,
+}
 const host = z.string().min(1)
 const port = z.int().min(1).max(65_535)
 const tls = z.boolean().optional()
@@ -29,8 +38,7 @@ const headers = z
   })
   .optional()
 
-/** What a connection may say, in a file and in the API. */
-export const connectionSchema = z.discriminatedUnion("kind", [
+const kinds = z.discriminatedUnion("kind", [
   z.strictObject({
     ...base,
     kind: z.literal("http"),
@@ -54,9 +62,9 @@ export const connectionSchema = z.discriminatedUnion("kind", [
     host,
     port,
     tls,
-    ca: z.string().optional(),
     profile,
     metadata: headers,
+    descriptor_set: descriptorSet.optional(),
   }),
   z.strictObject({
     ...base,
@@ -64,7 +72,6 @@ export const connectionSchema = z.discriminatedUnion("kind", [
     host,
     port,
     tls,
-    ca: z.string().optional(),
     protocol: z.enum(["3.1.1", "5"]).optional(),
     username: z.string().optional(),
     password_secret: secretName.optional(),
@@ -75,7 +82,6 @@ export const connectionSchema = z.discriminatedUnion("kind", [
     host,
     port,
     tls,
-    ca: z.string().optional(),
     vhost: shortText.min(1).optional(),
     exchange: shortText.optional(),
     username: z.string().min(1),
@@ -88,7 +94,6 @@ export const connectionSchema = z.discriminatedUnion("kind", [
       host,
       port,
       tls,
-      ca: z.string().optional(),
       stream: z.string().min(1).optional(),
       username: z.string().min(1).optional(),
       password_secret: secretName.optional(),
@@ -119,29 +124,40 @@ export const connectionSchema = z.discriminatedUnion("kind", [
     tls,
     pool_size: z.int().min(1).max(1_000).optional(),
   }),
-]) satisfies z.ZodType<Connection>
+])
+
+/** What a connection may say, in a file and in the API. */
+export const connectionSchema = kinds.superRefine(checkTogether) satisfies z.ZodType<Connection>
 
 /**
  * A list of connections as JSON. `source` names the file in messages.
  * @throws ConfigError with every problem at once.
  */
 export function parseConnections(text: string, source: string): Connection[] {
-  const parsed = z.array(connectionSchema).safeParse(parseJson(text, source))
+  return checkConnections(parseJson(text, source), source)
+}
+
+/** @throws ConfigError, also when the file, or one that it names, cannot be read. */
+export async function loadConnections(file: string): Promise<Connection[]> {
+  const list = parseJson(await readConfigFile(file), file)
+  if (!Array.isArray(list)) return checkConnections(list, file)
+  const directory = path.dirname(file)
+  const settings = await Promise.all(list.map((one: unknown) => withDescriptorSet(one, directory)))
+  return checkConnections(settings, file)
+}
+
+function checkConnections(list: unknown, source: string): Connection[] {
+  const parsed = z.array(connectionSchema).safeParse(list)
   if (!parsed.success) throw new ConfigError(source, describeIssues(parsed.error))
   const problems = [...findRepeatedNames(parsed.data), ...findRepeatedDefaults(parsed.data)]
   if (problems.length > 0) throw new ConfigError(source, problems)
   return parsed.data
 }
 
-/** @throws ConfigError, also when the file cannot be read. */
-export async function loadConnections(file: string): Promise<Connection[]> {
-  return parseConnections(await readConfigFile(file), file)
-}
-
 /** Names of secrets that connections ask for. */
 export function listSecretNames(connections: readonly Connection[]): string[] {
   const names = connections.flatMap((one) => {
-    const fields: (string | undefined)[] = []
+    const fields: (string | undefined)[] = [one.key_secret]
     if ("password_secret" in one) fields.push(one.password_secret)
     if (one.kind === "nats") fields.push(one.token_secret, one.credentials_secret)
     const values = { ...("headers" in one ? one.headers : {}), ...("metadata" in one ? one.metadata : {}) }

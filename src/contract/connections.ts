@@ -22,11 +22,38 @@ export interface SecretReference {
   secret: string
 }
 
-interface ConnectionBase {
+/**
+ * How a connection over TLS proves the server, and itself. The server's chain and name are always verified, TLS 1.2 is
+ * the oldest that is spoken.
+ */
+export interface TlsSettings {
+  /** PEM text of the authorities to trust, in place of those that Node knows. */
+  ca?: string | undefined
+  /** PEM text of the client's own certificate, and of those between it and its authority. Goes with `key_secret`. */
+  cert?: string | undefined
+  /** The secret that holds the certificate's private key, as PEM text without a passphrase. */
+  key_secret?: string | undefined
+  /** The name that the server's certificate must have, where that is not the host. */
+  server_name?: string | undefined
+}
+
+/** Of one process: each worker counts its own calls. What waits has not been sent. */
+export interface ConnectionLimits {
+  /** Calls on their way at the same time. Of a database not more than its pool has connections. */
+  max_in_flight?: number | undefined
+  /** Calls that begin within a second, evenly spaced. May be below 1. */
+  per_second?: number | undefined
+}
+
+/** Of a database's `pool_size`. */
+export const DEFAULT_POOL_SIZE = 10
+
+interface ConnectionBase extends TlsSettings {
   name: string
   /** Used by tasks of its kind that name no connection. At most one per task kind. */
   default?: boolean | undefined
   effect?: Effect | undefined
+  limits?: ConnectionLimits | undefined
 }
 
 export interface HttpConnection extends ConnectionBase {
@@ -52,10 +79,10 @@ export interface GrpcConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   profile?: Profile | undefined
   metadata?: Record<string, string | SecretReference> | undefined
+  /** Base64 of a serialized FileDescriptorSet with all imports. With it the server is asked for no reflection. */
+  descriptor_set?: string | undefined
 }
 
 export interface MqttConnection extends ConnectionBase {
@@ -63,8 +90,6 @@ export interface MqttConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   protocol?: "3.1.1" | "5" | undefined
   username?: string | undefined
   password_secret?: string | undefined
@@ -76,8 +101,6 @@ export interface RabbitmqConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   /** `/` unless this says otherwise. */
   vhost?: string | undefined
   /** The broker's default exchange, whose routing keys are names of queues, unless this names another. */
@@ -92,8 +115,6 @@ export interface NatsConnection extends ConnectionBase {
   host: string
   port: number
   tls?: boolean | undefined
-  /** PEM text of the authority to trust. */
-  ca?: string | undefined
   /** The stream that must take the messages; any that holds the subject unless this names one. */
   stream?: string | undefined
   username?: string | undefined

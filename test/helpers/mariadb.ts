@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
 import path from "node:path"
 import { type Connection, createConnection } from "mysql2/promise"
@@ -20,10 +20,17 @@ export interface TestMariaDb {
   stop(): Promise<void>
 }
 
+/** As PEM text. */
+export interface TlsFiles {
+  ca: string
+  cert: string
+  key: string
+}
+
 const USER = { user: "holdfast", password: "holdfast-password", database: "business" }
 
 /** A server of its own, on loopback and a free port, with throwaway data. */
-export async function startMariaDb(program: string): Promise<TestMariaDb> {
+export async function startMariaDb(program: string, tls?: TlsFiles): Promise<TestMariaDb> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-mariadb-"))
   const at = (name: string) => path.join(directory, name)
   const files = ["--no-defaults", `--datadir=${at("data")}`, `--user=${userInfo().username}`]
@@ -44,6 +51,7 @@ export async function startMariaDb(program: string): Promise<TestMariaDb> {
       "--innodb-buffer-pool-size=32M",
       "--innodb-flush-log-at-trx-commit=0",
       "--skip-name-resolve",
+      ...(tls === undefined ? [] : tlsOptions(tls, at)),
     ],
     cwd: directory,
     environment: process.env,
@@ -78,4 +86,11 @@ export async function startMariaDb(program: string): Promise<TestMariaDb> {
     throw thrown
   }
   return { port, ...USER, connect: () => connect({ database: USER.database }), stop: () => server.stop() }
+}
+
+function tlsOptions(files: TlsFiles, at: (name: string) => string): string[] {
+  return Object.entries(files).map(([name, text]) => {
+    writeFileSync(at(`${name}.pem`), text)
+    return `--ssl-${name}=${at(`${name}.pem`)}`
+  })
 }

@@ -16,15 +16,28 @@ export interface NatsServer {
   stop(): Promise<void>
 }
 
+/** Clients must show a certificate of the authority `ca`; `client` is what this helper's own client shows. */
+export interface NatsTls {
+  server: { ca: string; cert: string; key: string }
+  client: { ca: string; cert: string; key: string; servername: string }
+}
+
+export interface NatsOptions {
+  tls?: NatsTls
+  /** Who may do everything, beside `app`. */
+  users?: readonly { user: string; password: string }[]
+}
+
 /**
  * A private server with JetStream. Users: `app`, who may do everything; `limited`, who may publish `orders.>` only;
  * `deaf`, who may publish everything and subscribe to nothing; `poor`, whose account has no JetStream.
  */
-export async function startNats(program: string, more = ""): Promise<NatsServer> {
+export async function startNats(program: string, { tls, users = [] }: NatsOptions = {}): Promise<NatsServer> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-nats-"))
   const port = await closedPort()
   const config = path.join(directory, "nats.conf")
-  writeFileSync(config, configOf(port, directory) + more)
+  const secured = tls === undefined ? "" : tlsConfigOf(tls.server, directory)
+  writeFileSync(config, configOf(port, directory, users) + secured)
   const server = await startChild({
     name: "nats",
     command: program,
@@ -37,7 +50,12 @@ export async function startNats(program: string, more = ""): Promise<NatsServer>
     graceSeconds: 5,
     scratch: directory,
   })
-  const login = { servers: `127.0.0.1:${port}`, user: "app", pass: PASSWORD }
+  const login = {
+    servers: `127.0.0.1:${port}`,
+    user: "app",
+    pass: PASSWORD,
+    ...(tls ? { tls: tls.client } : {}),
+  }
   try {
     const client = await until(
       () =>
@@ -66,7 +84,24 @@ export async function startNats(program: string, more = ""): Promise<NatsServer>
   }
 }
 
-function configOf(port: number, directory: string): string {
+function tlsConfigOf(files: NatsTls["server"], directory: string): string {
+  const write = (name: string, text: string): string => {
+    writeFileSync(path.join(directory, name), text)
+    return JSON.stringify(path.join(directory, name))
+  }
+  const [ca, cert, key] = [
+    write("ca.pem", files.ca),
+    write("cert.pem", files.cert),
+    write("key.pem", files.key),
+  ]
+  return `tls { cert_file: ${cert}, key_file: ${key}, ca_file: ${ca}, verify: true }\n`
+}
+
+function configOf(port: number, directory: string, users: NonNullable<NatsOptions["users"]>): string {
+  const others = users.map(
+    ({ user, password }) =>
+      `      { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} }\n`,
+  )
   return `
 listen: 127.0.0.1:${port}
 jetstream { store_dir: ${JSON.stringify(path.join(directory, "store"))} }
@@ -78,7 +113,7 @@ accounts {
       { user: app, password: ${PASSWORD} }
       { user: limited, password: ${PASSWORD}, permissions { publish: ["orders.>"], subscribe: ["_INBOX.>"] } }
       { user: deaf, password: ${PASSWORD}, permissions { publish: [">"], subscribe: ["nothing"] } }
-    ]
+${others.join("")}    ]
   }
   POOR { users: [ { user: poor, password: ${PASSWORD} } ] }
 }

@@ -25,18 +25,24 @@ export interface Broker {
 
 export const PASSWORD = "s3cret-rabbit"
 
+/** Who may do everything in "shop", beside `app`. */
+export interface RabbitmqUser {
+  name: string
+  password: string
+}
+
 /**
  * A private broker with its own name service. In "shop" are the exchange `events`, whose keys `orders.#` reach the
  * queue `orders`, and the queue `full`, which refuses every message. Users: `app`, and `limited`, who may do nothing.
  */
-export async function startRabbitmq(program: string): Promise<Broker> {
+export async function startRabbitmq(program: string, users: readonly RabbitmqUser[] = []): Promise<Broker> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-rabbitmq-"))
   const [port, distribution, names] = [await closedPort(), await closedPort(), await closedPort()]
   const [config, definitions] = [
     path.join(directory, "rabbitmq.conf"),
     path.join(directory, "definitions.json"),
   ]
-  writeFileSync(definitions, JSON.stringify(DEFINITIONS))
+  writeFileSync(definitions, JSON.stringify(definitionsOf(users)))
   writeFileSync(
     config,
     [
@@ -120,13 +126,9 @@ const queue = (name: string, more: object = {}) => ({
   auto_delete: false,
   arguments: more,
 })
+const EVERYTHING = { vhost, configure: ".*", write: ".*", read: ".*" }
 const DEFINITIONS = {
-  users: ["app", "limited"].map((name) => ({ name, password: PASSWORD, tags: "" })),
   vhosts: [{ name: vhost }],
-  permissions: [
-    { user: "app", vhost, configure: ".*", write: ".*", read: ".*" },
-    { user: "limited", vhost, configure: "^$", write: "^$", read: "^$" },
-  ],
   queues: [queue("orders"), queue("full", { "x-max-length": 0, "x-overflow": "reject-publish" })],
   exchanges: [
     {
@@ -149,4 +151,16 @@ const DEFINITIONS = {
       arguments: {},
     },
   ],
+}
+
+function definitionsOf(users: readonly RabbitmqUser[]): object {
+  const all = [{ name: "app", password: PASSWORD }, ...users]
+  return {
+    ...DEFINITIONS,
+    users: [...all, { name: "limited", password: PASSWORD }].map((user) => ({ ...user, tags: "" })),
+    permissions: [
+      ...all.map(({ name }) => ({ user: name, ...EVERYTHING })),
+      { user: "limited", vhost, configure: "^$", write: "^$", read: "^$" },
+    ],
+  }
 }

@@ -48,6 +48,7 @@ function connectorFor(
   return createHttpConnector({
     connections: connectionsOf({ name: "shipping", kind: "http", base_url, ...connection }),
     secrets: secretsOf(secretValues),
+    guard: localGuard,
     client,
   })
 }
@@ -361,6 +362,7 @@ describe("createHttpConnector()", () => {
         const connector = createHttpConnector({
           connections: connectionsOf({ name: "shipping", kind: "http", base_url }),
           secrets: secretsOf(),
+          guard: closedGuard,
           client: guarded,
         })
         const verdict = await connector.call(createCall({ config: { connection: "shipping", url: "/x" } }))

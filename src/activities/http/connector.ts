@@ -1,7 +1,9 @@
 import { CONNECTION_KINDS_OF_TASK } from "../../contract/connections.ts"
 import type { Connector } from "../call.ts"
 import { type ConnectionSource, getConnection } from "../connection-source.ts"
+import type { OutboundGuard } from "../outbound/guard.ts"
 import type { HttpClient } from "../outbound/http-client.ts"
+import { createHttpClients } from "../outbound/http-clients.ts"
 import type { SecretStore } from "../secrets.ts"
 import { buildHttpCall } from "./request.ts"
 import { callHttp } from "./round-trip.ts"
@@ -9,6 +11,7 @@ import { callHttp } from "./round-trip.ts"
 export interface HttpConnectorDeps {
   connections: ConnectionSource
   secrets: SecretStore
+  guard: OutboundGuard
   /** Shared with other connectors; closed by whoever made it. */
   client: HttpClient
 }
@@ -21,7 +24,8 @@ export interface HttpConnectorDeps {
  * exchanges, `url_invalid`, `header_invalid`, `method_invalid`, `body_invalid`, `connection_*`, `key_reused`,
  * `response_too_large`, `response_unreadable`, `address_blocked`, `secret_missing`.
  */
-export function createHttpConnector({ connections, secrets, client }: HttpConnectorDeps): Connector {
+export function createHttpConnector({ connections, ...deps }: HttpConnectorDeps): Connector {
+  const clients = createHttpClients(deps)
   return {
     async call(request) {
       const { config } = request
@@ -35,9 +39,10 @@ export function createHttpConnector({ connections, secrets, client }: HttpConnec
         reject: toStatuses(config["reject"]) ?? [],
         json: "declared" as const,
       }
-      return callHttp(client, buildHttpCall(request, connection, secrets), { request, reading })
+      const call = buildHttpCall(request, connection, deps.secrets)
+      return callHttp(clients.of(connection), call, { request, reading })
     },
-    close: () => Promise.resolve(),
+    close: () => clients.close(),
   }
 }
 

@@ -2,12 +2,14 @@
 import { isIP } from "node:net"
 import { connect as connectTls, type TLSSocket } from "node:tls"
 import type { OutboundGuard } from "./guard.ts"
+import type { TlsOptions } from "./tls-options.ts"
+import { onVerdict } from "./tls-verdict.ts"
 
 export interface DialTarget {
   host: string
   port: number
   /** Absent: no TLS. */
-  tls?: { ca?: string | undefined; protocols: string[] }
+  tls?: { options: TlsOptions; protocols: string[] }
 }
 
 export interface Dialled {
@@ -37,15 +39,12 @@ export function dialOnce(guard: OutboundGuard, target: DialTarget, withinMs: num
     socket.on("error", fail)
     socket.connect(port, host)
     if (!tls) return void socket.on("connect", succeed)
-    const { ca, protocols } = tls
-    secured = connectTls({ socket, host, ...serverName(host), ca, ALPNProtocols: protocols }, succeed)
-    return void secured.on("error", fail)
+    const handshake = connectTls({ socket, ...tls.options, ALPNProtocols: tls.protocols }, () =>
+      onVerdict(handshake, (refusal) => (refusal === null ? succeed() : fail(refusal))),
+    )
+    secured = handshake
+    return void handshake.on("error", fail)
   })
-}
-
-/** TLS knows names only (RFC 6066 §3); an address is still checked against the certificate, as `host`. */
-export function serverName(host: string): { servername?: string } {
-  return isIP(host) === 0 ? { servername: host } : {}
 }
 
 function timedOut({ host, port }: DialTarget, withinMs: number): Error {

@@ -205,9 +205,10 @@ describe("within the namespace", () => {
     web.listen(0, PUBLIC)
     await once(web, "listening")
     cleanups.push(() => web.close())
-    const client = createHttpClient(createOutboundGuard({ allowLoopback: false }))
+    const guard = createOutboundGuard({ allowLoopback: false })
+    const client = createHttpClient(guard)
     cleanups.push(() => client.close())
-    const http = createHttpConnector({ connections: connectionsOf(), secrets: secretsOf(), client })
+    const http = createHttpConnector({ connections: connectionsOf(), secrets: secretsOf(), guard, client })
     const url = `http://${PUBLIC}:${(web.address() as AddressInfo).port}/x`
     expect(brief(await http.call(createCall({ config: { url, method: "GET" } })))).toEqual({
       class: "misconfigured",

@@ -3,9 +3,12 @@
  * proof of whether anything was sent. undici's `dispatch` is used directly, since only its `onRequestStart`
  * tells the moment before the first byte leaves.
  */
+import { TLSSocket } from "node:tls"
 import { Agent, buildConnector, type Dispatcher } from "undici"
 import { toError } from "../../contract/errors.ts"
 import type { OutboundGuard } from "./guard.ts"
+import { TLS_FLOOR, type TlsOptions } from "./tls-options.ts"
+import { onVerdict } from "./tls-verdict.ts"
 
 /** Of a reply's body, as it came and when unpacked. */
 export const MAX_REPLY_BYTES = 5 * 1024 * 1024
@@ -47,13 +50,17 @@ export interface HttpBreak {
 
 export interface HttpClient {
   request(request: HttpRequest): Promise<HttpReply | HttpBreak>
+  /** Takes no more requests, and ends when those on their way have ended. Never rejects. */
+  retire(): Promise<void>
+  /** Ends also what is on its way. */
   close(): Promise<void>
 }
 
-export function createHttpClient(guard: OutboundGuard): HttpClient {
+/** @param tls of its own; else every certificate that Node trusts is good, for the host of the URL. */
+export function createHttpClient(guard: OutboundGuard, tls?: TlsOptions): HttpClient {
   /** The address last dialled for an origin. */
   const peers = new Map<string, string>()
-  const dial = buildConnector({ lookup: guard.lookup, timeout: MAX_CONNECT_MS })
+  const dial = buildConnector({ lookup: guard.lookup, timeout: MAX_CONNECT_MS, ...(tls ?? TLS_FLOOR) })
   const agent = new Agent({
     pipelining: 1,
     connect: (options, callback) => {
@@ -63,10 +70,15 @@ export function createHttpClient(guard: OutboundGuard): HttpClient {
         callback(toError(thrown), null)
         return
       }
-      dial(options, (error, socket) => {
+      // undici would take the URL's host for the name.
+      const named = tls?.servername === undefined ? options : { ...options, servername: tls.servername }
+      dial(named, (error, socket) => {
         if (error) return callback(error, null)
         peers.set(originOf(options), `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`)
-        return callback(null, socket)
+        if (tls === undefined || !(socket instanceof TLSSocket)) return callback(null, socket)
+        return onVerdict(socket, (refusal) =>
+          refusal === null ? callback(null, socket) : callback(refusal, null),
+        )
       })
     },
   })
@@ -75,6 +87,8 @@ export function createHttpClient(guard: OutboundGuard): HttpClient {
       const end = await exchange(agent, request)
       return { ...end, peer: peers.get(request.url.origin) }
     },
+    // Rejects only where it was closed before.
+    retire: () => agent.close().catch(() => undefined),
     close: () => agent.destroy(),
   }
 }

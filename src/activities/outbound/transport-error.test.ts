@@ -47,6 +47,27 @@ describe("classifyTransport()", () => {
     expect(classifyTransport(errorOf(code), false)).toEqual({ class: "misconfigured", code })
   })
 
+  test.each([
+    "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
+    "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+    "ERR_SSL_TLS_ALERT_UNKNOWN_CA",
+  ])("%s, the server's word on our certificate, is misconfigured, whatever was written", (code) => {
+    for (const sent of [false, true])
+      expect(classifyTransport(errorOf(code), sent)).toEqual({ class: "misconfigured", code })
+  })
+
+  test.each(["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"])(
+    "%s, which says nothing of a certificate, is not_executed",
+    (code) => {
+      expect(classifyTransport(errorOf(code), false)).toEqual({ class: "not_executed", code })
+      expect(classifyTransport(errorOf(code), true)).toEqual({ class: "unknown", code })
+    },
+  )
+
   test("a guarded address is misconfigured", () => {
     expect(classifyTransport(new AddressBlocked("no"), false)).toEqual({
       class: "misconfigured",

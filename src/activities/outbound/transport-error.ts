@@ -5,6 +5,9 @@ import { Misconfigured } from "../call.ts"
 const CERTIFICATE =
   /^(?:ERR_TLS_CERT_.*|CERT_.*|.*SELF_SIGNED_CERT.*|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)_.*|ERROR_IN_CERT_.*|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_EXCEEDED)$/
 
+/** The server's alert that our certificate is missing or not taken. It ends the handshake: nothing of ours was read. */
+const CERTIFICATE_ALERT = /^ERR_SSL_(?:[A-Z0-9]+_)?ALERT_(?:\w*CERTIFICATE\w*|UNKNOWN_CA)$/
+
 export interface TransportFinding {
   class: "not_executed" | "unknown" | "misconfigured"
   code: string
@@ -18,9 +21,14 @@ export interface TransportFinding {
  */
 export function classifyTransport(error: Error, sent: boolean): TransportFinding {
   const code = codeOf(error)
+  if (isCertificateAlert(code)) return { class: "misconfigured", code }
   if (sent) return { class: "unknown", code }
   if (error instanceof Misconfigured || isCertificateCode(code)) return { class: "misconfigured", code }
   return { class: "not_executed", code }
+}
+
+export function isCertificateAlert(code: string): boolean {
+  return CERTIFICATE_ALERT.test(code)
 }
 
 export function isCertificateCode(code: string): boolean {

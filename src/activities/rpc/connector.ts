@@ -4,6 +4,7 @@ import type { Connector } from "../call.ts"
 import { type ConnectionSource, getConnection } from "../connection-source.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { HttpClient } from "../outbound/http-client.ts"
+import { createHttpClients } from "../outbound/http-clients.ts"
 import type { SecretStore } from "../secrets.ts"
 import { createGrpcConnector } from "./grpc-connector.ts"
 import { callHttpRpc, callJsonRpc } from "./http-rpc.ts"
@@ -23,6 +24,7 @@ export interface RpcConnectorDeps {
  */
 export function createRpcConnector({ connections, secrets, guard, client }: RpcConnectorDeps): Connector {
   const grpc = createGrpcConnector(guard, secrets)
+  const clients = createHttpClients({ guard, secrets, client })
   // The compiler writes `connection` where the service named one: gone since, its name is no host to call.
   const find = ({ service, connection }: Record<string, unknown>) =>
     connection !== undefined || (typeof service === "string" && connections.find(service))
@@ -35,13 +37,15 @@ export function createRpcConnector({ connections, secrets, guard, client }: RpcC
         case "grpc":
           return grpc.call(request, connection)
         case "http-rpc":
-          return callHttpRpc({ client, secrets }, request, connection)
+          return callHttpRpc({ client: clients.of(connection), secrets }, request, connection)
         case "jsonrpc":
-          return callJsonRpc({ client, secrets }, request, connection)
+          return callJsonRpc({ client: clients.of(connection), secrets }, request, connection)
         default:
           return assertNever(connection)
       }
     },
-    close: () => grpc.close(),
+    async close() {
+      await Promise.all([grpc.close(), clients.close()])
+    },
   }
 }

@@ -25,7 +25,7 @@ import { Misconfigured } from "../call.ts"
 
 export interface ServiceDescriptors {
   registry: FileRegistry
-  /** sha256 of the descriptors, hex; for the attempt row. */
+  /** sha256 of the descriptors as they came, hex; for the attempt row. */
   hash: string
 }
 

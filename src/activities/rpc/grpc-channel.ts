@@ -1,14 +1,19 @@
 /**
  * The channel of one gRPC connection: dialled to checked addresses, proven ready before a call is begun, with the
- * descriptors that were reflected over it. No retries, no proxy, no configuration from outside.
+ * descriptors that the connection brings, or else were reflected over it. No retries, no proxy, no configuration from outside.
  */
 import { type ChannelOptions, Client, connectivityState, credentials } from "@grpc/grpc-js"
 import type { Metadata } from "@grpc/grpc-js"
+import { parseDescriptorSet } from "../../connection/descriptor-set.ts"
 import type { GrpcConnection } from "../../contract/connections.ts"
+import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
+import { Misconfigured } from "../call.ts"
 import { dialOnce } from "../outbound/dial.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
+import { serverNameOf, type TlsOptions, toTlsOptions } from "../outbound/tls-options.ts"
+import type { SecretStore } from "../secrets.ts"
 import { buildDescriptors, type ServiceDescriptors } from "./descriptors.ts"
 import { reflectService } from "./reflection.ts"
 
@@ -24,17 +29,24 @@ export interface ChannelUse {
 export interface GrpcChannel {
   /** Throws the reason when the server cannot be reached: then no call has been begun. */
   ready(use: Pick<ChannelUse, "deadline" | "signal">): Promise<Client>
-  /** Of a service; reflected once. `refresh` reads them again. */
+  /** Of a service; the connection's own, else reflected once. `refresh` reflects again. */
   descriptors(service: string, use: ChannelUse, mode?: "cached" | "refresh"): Promise<ServiceDescriptors>
   close(): Promise<void>
 }
 
-export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGuard): GrpcChannel {
+/** Throws `Misconfigured`: `grpc_descriptors_invalid`, and as `toTlsOptions` does. */
+export function createGrpcChannel(
+  connection: GrpcConnection,
+  guard: OutboundGuard,
+  secrets: SecretStore,
+): GrpcChannel {
+  const tls = connection.tls === true ? toTlsOptions(connection, secrets) : undefined
+  const uploaded = readUploaded(connection)
   const known = new Map<string, ServiceDescriptors>()
   let opening: Promise<Client> | undefined
 
   const open = (deadline: number): Promise<Client> => {
-    const opened = openClient(connection, guard, deadline)
+    const opened = openClient({ connection, tls }, guard, deadline)
     opening = opened
     opened.catch(() => {
       if (opening === opened) opening = undefined
@@ -55,7 +67,7 @@ export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGua
   return {
     ready,
     async descriptors(service, use, mode = "cached") {
-      const cached = mode === "cached" ? known.get(service) : undefined
+      const cached = uploaded ?? (mode === "cached" ? known.get(service) : undefined)
       if (cached) return cached
       const files = await reflectService(await ready(use), { service, ...use })
       const descriptors = buildDescriptors(files, service)
@@ -70,20 +82,36 @@ export function createGrpcChannel(connection: GrpcConnection, guard: OutboundGua
   }
 }
 
+function readUploaded({ descriptor_set }: GrpcConnection): ServiceDescriptors | undefined {
+  if (descriptor_set === undefined) return undefined
+  try {
+    const { registry, sha256 } = parseDescriptorSet(descriptor_set)
+    return { registry, hash: sha256 }
+  } catch (thrown) {
+    const message = `the connection's descriptor set ${toError(thrown).message}`
+    throw new Misconfigured("grpc_descriptors_invalid", message, { cause: thrown })
+  }
+}
+
+interface Secured {
+  connection: GrpcConnection
+  tls: TlsOptions | undefined
+}
+
 /**
  * A trial connection goes first: it finds the address that answers, and its error says what the channel would keep
  * to itself. @param deadline milliseconds since the epoch.
  */
 async function openClient(
-  connection: GrpcConnection,
+  { connection, tls }: Secured,
   guard: OutboundGuard,
   deadline: number,
 ): Promise<Client> {
-  const { host, port, tls, ca } = connection
-  const dial = { host, port, ...(tls === true ? { tls: { ca, protocols: ["h2"] } } : {}) }
+  const { host, port } = connection
+  const dial = { host, port, ...(tls === undefined ? {} : { tls: { options: tls, protocols: ["h2"] } }) }
   const { address, family } = await dialOnce(guard, dial, Math.max(deadline - Date.now(), 1))
   const target = family === 6 ? `ipv6:[${address}]:${port}` : `ipv4:${address}:${port}`
-  const client = new Client(target, credentialsOf(connection), optionsOf(connection))
+  const client = new Client(target, credentialsOf(tls), optionsOf(connection))
   if (await becomesReady(client, deadline)) return client
   client.close()
   throw Object.assign(new Error(`${host}:${port} takes connections, but speaks no HTTP/2`), {
@@ -91,16 +119,17 @@ async function openClient(
   })
 }
 
-function credentialsOf({ tls, ca }: GrpcConnection) {
-  return tls === true
-    ? credentials.createSsl(ca === undefined ? null : Buffer.from(ca))
-    : credentials.createInsecure()
+function credentialsOf(tls: TlsOptions | undefined) {
+  return tls === undefined
+    ? credentials.createInsecure()
+    : credentials.createFromSecureContext(tls.secureContext, tls)
 }
 
-function optionsOf({ host, port, tls }: GrpcConnection): Partial<ChannelOptions> {
+function optionsOf(connection: GrpcConnection): Partial<ChannelOptions> {
+  const { host, port, tls } = connection
   return {
     "grpc.default_authority": `${host}:${port}`,
-    ...(tls === true ? { "grpc.ssl_target_name_override": host } : {}),
+    ...(tls === true ? { "grpc.ssl_target_name_override": serverNameOf(connection) } : {}),
     // A channel that fails is given up; the library would dial on behind our back, even after its close.
     "grpc.initial_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,
     "grpc.max_reconnect_backoff_ms": ABANDONED_BACKOFF_MS,

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto"
 import { status } from "@grpc/grpc-js"
 import { afterEach, describe, expect, test } from "vitest"
+import { SHOP_SET, SHOP_SET_WITHOUT_IMPORTS } from "../../connection/shop-descriptor-set.testsuite.ts"
 import type { GrpcConnection } from "../../contract/connections.ts"
 import { AttemptAborted, type CallRequest, type Connector } from "../call.ts"
 import {
@@ -340,5 +342,81 @@ describe("gRPC by reflection", () => {
       ).rejects.toMatchObject({
         code: "header_invalid",
       })
+  })
+})
+
+describe("gRPC by the connection's descriptor set", () => {
+  const withSet = { descriptor_set: SHOP_SET }
+
+  test("calls a server that has no reflection, and keeps the set's hash", async () => {
+    const server = await serve({
+      reflection: "none",
+      handler: (call, reply) =>
+        reply(null, { payment_id: "p1", charged_cents: call.request["amount_cents"] }),
+    })
+    const input = { order_id: "o1", amountCents: "9007199254740993" }
+    const verdict = await connectorTo(server.port, withSet).call(charge(input))
+    expect(verdict).toMatchObject({
+      class: "done",
+      output: { payment_id: "p1", charged_cents: "9007199254740993", replayed: false },
+    })
+    const sha256 = createHash("sha256").update(Buffer.from(SHOP_SET, "base64")).digest("hex")
+    expect(verdict.evidence).toMatchObject({ request: { descriptors: sha256 } })
+  })
+
+  test("asks a server for no reflection, also when the input does not fit", async () => {
+    const server = await serve()
+    const connector = connectorTo(server.port, withSet)
+    expect(brief(await connector.call(charge()))).toEqual({ class: "done" })
+    expect(brief(await connector.call(charge({ nothing: 1 })))).toEqual({
+      class: "misconfigured",
+      code: "request_invalid",
+    })
+    expect(server.reflections).toBe(0)
+    expect(server.calls).toHaveLength(1)
+  })
+
+  test("names what the set has when it has not what the task wants", async () => {
+    const server = await serve({ reflection: "none" })
+    const connector = connectorTo(server.port, withSet)
+    const call = (method: string) => connector.call(createCall({ config: { service: "payment", method } }))
+    expect(await call("shop.Refunds/Refund")).toMatchObject({
+      class: "misconfigured",
+      code: "grpc_service_unknown",
+      message: "the descriptors define no service shop.Refunds; they define shop.Payment",
+    })
+    expect(await call("shop.Payment/Refund")).toMatchObject({
+      class: "misconfigured",
+      code: "grpc_method_unknown",
+      message: "shop.Payment has no method Refund; it has Charge, Watch",
+    })
+    expect(brief(await call("shop.Payment/Watch"))).toEqual({
+      class: "misconfigured",
+      code: "grpc_streaming",
+    })
+    expect(server.calls).toHaveLength(0)
+  })
+
+  test("is misconfigured where the server has another build", async () => {
+    const proto = SHOP_PROTO.replaceAll("Charge (", "Debit (")
+    const server = await serve({ reflection: "none", proto })
+    expect(brief(await connectorTo(server.port, withSet).call(charge()))).toEqual({
+      class: "misconfigured",
+      code: "GRPC_UNIMPLEMENTED",
+    })
+  })
+
+  test.each([
+    ["without its imports", SHOP_SET_WITHOUT_IMPORTS, /timestamp\.proto/],
+    ["of garbage", "Z2FyYmFnZQ==", /no FileDescriptorSet/],
+  ])("is misconfigured with a set %s", async (_what, descriptor_set, reason) => {
+    const server = await serve()
+    // Nothing was sent, so the frame takes it for misconfigured.
+    await expect(connectorTo(server.port, { descriptor_set }).call(charge())).rejects.toMatchObject({
+      name: "Misconfigured",
+      code: "grpc_descriptors_invalid",
+      message: expect.stringMatching(reason),
+    })
+    expect(server.calls).toHaveLength(0)
   })
 })

@@ -1,4 +1,4 @@
-/** A method of a reflected service, and its messages as JSON (protobuf's canonical mapping). */
+/** A method of a described service, and its messages as JSON (protobuf's canonical mapping). */
 import { type DescMethod, fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf"
 import { toError } from "../../contract/errors.ts"
 import { Misconfigured } from "../call.ts"
@@ -20,12 +20,19 @@ export function parseMethodName(name: unknown): MethodName {
   return { service: match[1], method: match[2] }
 }
 
-/** Throws `Misconfigured`: `grpc_method_unknown`, `grpc_streaming`. */
+/** Throws `Misconfigured`: `grpc_service_unknown`, `grpc_method_unknown`, `grpc_streaming`. */
 export function findMethod({ registry }: ServiceDescriptors, name: MethodName): DescMethod {
   const service = registry.getService(name.service)
-  const method = service?.methods.find((one) => one.name === name.method)
+  if (!service) {
+    const known = [...registry].flatMap((one) => (one.kind === "service" ? [one.typeName] : [])).join(", ")
+    throw new Misconfigured(
+      "grpc_service_unknown",
+      `the descriptors define no service ${name.service}; they define ${known || "none"}`,
+    )
+  }
+  const method = service.methods.find((one) => one.name === name.method)
   if (!method) {
-    const known = service?.methods.map((one) => one.name).join(", ") ?? ""
+    const known = service.methods.map((one) => one.name).join(", ")
     throw new Misconfigured(
       "grpc_method_unknown",
       `${name.service} has no method ${name.method}; it has ${known || "none"}`,

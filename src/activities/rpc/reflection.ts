@@ -69,7 +69,7 @@ export async function reflectService(
   }
   throw new Misconfigured(
     "grpc_no_reflection",
-    "the server offers no reflection (grpc.reflection.v1 or v1alpha): switch it on, its descriptors are read from there",
+    "the server offers no reflection (grpc.reflection.v1 or v1alpha): switch it on, or give the connection a descriptor_set",
   )
 }
 

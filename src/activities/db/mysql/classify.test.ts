@@ -72,6 +72,23 @@ describe("readMysqlError()", () => {
       expect(readMysqlError(lost)).toBeUndefined()
   })
 
+  test("reads a failed handshake by what the driver leaves of its error", () => {
+    const failed = (more: object) =>
+      readMysqlError(Object.assign(new Error("x"), { code: "HANDSHAKE_SSL_ERROR", fatal: true, ...more }))
+    expect(failed({})).toMatchObject({ class: "misconfigured", code: "HANDSHAKE_SSL_ERROR" })
+    expect(failed({ reason: "no name fits", host: "h", cert: {} })).toMatchObject({
+      class: "misconfigured",
+      code: "ERR_TLS_CERT_ALTNAME_INVALID",
+    })
+    expect(failed({ library: "SSL routines", reason: "tlsv1 alert unknown ca" })).toMatchObject({
+      class: "misconfigured",
+      code: "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+    })
+    // Nothing was sent, and nothing is said of a certificate: the connection's errors are not executed.
+    expect(failed({ library: "SSL routines", reason: "wrong version number" })).toBeUndefined()
+    expect(failed({ errno: -104, syscall: "read" })).toBeUndefined()
+  })
+
   test("asks the barrier after a COMMIT that was not plainly refused", () => {
     for (const [number, state] of [
       [1317, "70100"],

@@ -3,10 +3,12 @@
  * transactions reference, 6.5. A number that is not in it is read by its SQLSTATE; the transaction is always rolled
  * back, so that what neither tells was not executed.
  */
+import { isCertificateAlert } from "../../outbound/transport-error.ts"
 import type { SqlFinding } from "../database.ts"
 import { classifySqlState } from "../postgres/classify.ts"
 
 const NO_TLS = "HANDSHAKE_NO_SSL_SUPPORT"
+const TLS_FAILED = "HANDSHAKE_SSL_ERROR"
 
 export type NumberFinding = Pick<SqlFinding, "class" | "left" | "conflict">
 
@@ -62,6 +64,7 @@ export function readMysqlError(error: Error): SqlFinding | undefined {
   // The driver's word for a server that has no TLS where the connection asks for it.
   if ("code" in error && error.code === NO_TLS)
     return { class: "misconfigured", code: NO_TLS, leavesCommitOpen: false }
+  if ("code" in error && error.code === TLS_FAILED) return readTlsError(error)
   // Only what the server reports has a state; Node's errors have a number too.
   if (!("errno" in error && "sqlState" in error)) return undefined
   const { errno, sqlState } = error
@@ -75,6 +78,23 @@ export function readMysqlError(error: Error): SqlFinding | undefined {
     writesInRead: errno === 1792,
     duplicateKey: errno === 1062,
   }
+}
+
+/**
+ * The driver puts its own code over that of a failed handshake. What is left tells them apart: the network's errors have
+ * a system call, OpenSSL's a library and its reason, from which Node makes the code; the rest are of the certificate.
+ */
+function readTlsError(error: Error): SqlFinding | undefined {
+  if ("syscall" in error) return undefined
+  const alert = "library" in error && "reason" in error ? `ERR_SSL_${toCode(error.reason)}` : undefined
+  if (alert !== undefined && !isCertificateAlert(alert)) return undefined
+  // Only a name that does not fit comes with the certificate itself.
+  const code = alert ?? ("cert" in error ? "ERR_TLS_CERT_ALTNAME_INVALID" : TLS_FAILED)
+  return { class: "misconfigured", code, leavesCommitOpen: false }
+}
+
+function toCode(reason: unknown): string {
+  return String(reason).toUpperCase().replaceAll(" ", "_")
 }
 
 function of(numbers: readonly number[], finding: NumberFinding): [number, NumberFinding][] {

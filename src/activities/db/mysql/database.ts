@@ -6,10 +6,11 @@ import {
   createPool,
   type PoolConnection,
 } from "mysql2"
-import type { DbConnection } from "../../../contract/connections.ts"
+import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
 import { installMysqlBarrier } from "../../barrier/install-mysql.ts"
 import { mysqlBarrier } from "../../barrier/mysql-rows.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
+import { readTlsMaterial, serverNameOf } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import type { Database } from "../database.ts"
 import { compileStatement } from "../statement.ts"
@@ -18,11 +19,12 @@ import { command, createMysqlSession, execute, type ServerFacts } from "./sessio
 
 const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 30_000
-const DEFAULT_POOL_SIZE = 10
 const CANCEL_TIMEOUT_MS = 1_000
 const MAX_PREPARED_STATEMENTS = 100
 /** Longer than the pool keeps an idle connection: what a lost worker held is rolled back after it. */
 const SERVER_WAIT_S = 60
+
+const VERIFIED = { rejectUnauthorized: true, verifyIdentity: true }
 
 /**
  * What is fixed for a connection's life. The mode refuses values that do not fit, instead of cutting them, and fixes
@@ -38,6 +40,8 @@ export function createMysql(connection: DbConnection, guard: OutboundGuard, secr
   let peer: string | undefined
   const openSocket = () => {
     const socket = guard.createSocket()
+    // Where the library names no host, which it does for an address, Node verifies the one that the socket has here.
+    Object.assign(socket, { _host: serverNameOf(connection) })
     socket.setKeepAlive(true).setNoDelay(true)
     socket.once("connect", () => (peer = `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`))
     return socket.connect(connection.port, connection.host)
@@ -128,14 +132,15 @@ function connectFresh(config: ConnectionOptions, withinMs: number): Promise<Conn
 }
 
 function configOf(connection: DbConnection, secrets: SecretStore): ConnectionOptions {
-  const { host, port, database, user, password_secret, tls } = connection
+  const { port, database, user, password_secret, tls } = connection
   return {
-    host,
+    // For TLS alone: the socket is ours.
+    host: serverNameOf(connection),
     port,
     database,
     user,
     password: password_secret === undefined ? "" : secrets.read(password_secret),
-    ...(tls === true ? { ssl: { rejectUnauthorized: true, verifyIdentity: true } } : {}),
+    ...(tls === true ? { ssl: { ...readTlsMaterial(connection, secrets), ...VERIFIED } } : {}),
     connectTimeout: CONNECT_TIMEOUT_MS,
     supportBigNumbers: true,
     bigNumberStrings: true,

@@ -1,10 +1,11 @@
 /** A Postgres database: a pool over guarded sockets, and a way to stop a statement on the server. */
 import pg from "pg"
-import type { DbConnection } from "../../../contract/connections.ts"
+import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
 import { installPostgresBarrier } from "../../barrier/install-postgres.ts"
 import { postgresBarrier } from "../../barrier/postgres-rows.ts"
 import { Misconfigured } from "../../call.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
+import { toTlsOptions } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import type { Database } from "../database.ts"
 import { compileStatement } from "../statement.ts"
@@ -14,7 +15,6 @@ import { createPostgresSession } from "./session.ts"
 
 const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 30_000
-const DEFAULT_POOL_SIZE = 10
 const CANCEL_TIMEOUT_MS = 1_000
 /** Sent where none is known. With an empty one pg gives up by itself and leaves its socket open. */
 const NO_PASSWORD = "none"
@@ -103,7 +103,7 @@ function configOf(connection: DbConnection, secrets: SecretStore): pg.ClientConf
     user,
     // As a function, or pg would look for an absent one in the environment and in a file.
     password: () => password,
-    ssl: tls === true ? { rejectUnauthorized: true } : false,
+    ssl: tls === true ? toTlsOptions(connection, secrets) : false,
     application_name: "holdfast",
     keepAlive: true,
     types: columnTypes,

@@ -11,8 +11,8 @@ import type { MqttConnection } from "../../../contract/connections.ts"
 import { toError } from "../../../contract/errors.ts"
 import { abortable } from "../../abortable.ts"
 import { AttemptAborted } from "../../call.ts"
-import { serverName } from "../../outbound/dial.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
+import { type TlsOptions, toTlsOptions } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import {
   BrokerRefused,
@@ -35,7 +35,7 @@ import { createMqttReplies, type MqttReplies } from "./replies.ts"
 
 const CLOSE_TIMEOUT_MS = 1_000
 
-/** Throws `Misconfigured` when a secret is missing. */
+/** Throws `Misconfigured` when a secret is missing, or does not fit the certificate. */
 export function createMqttLink(
   connection: MqttConnection,
   { guard, secrets }: LinkDeps,
@@ -48,8 +48,9 @@ export function createMqttLink(
     for (const tell of waiting) tell(broken)
   }
   // Both libraries' errors come here: mqtt keeps those of its stream to itself unless they have a code.
-  const dial = (): Duplex =>
-    openStream(connection, guard, { onError: fail, onConnect: (address) => (peer = address) })
+  const tls = connection.tls === true ? toTlsOptions(connection, secrets) : undefined
+  const on = { onError: fail, onConnect: (address: string) => (peer = address) }
+  const dial = (): Duplex => openStream({ ...connection, tls }, guard, on)
   const options = optionsOf(connection, secrets)
   const client = new MqttClient(dial, options)
   client.on("error", fail)
@@ -223,7 +224,7 @@ function reasonOf(error: Error): number | undefined {
 }
 
 function openStream(
-  { host, port, tls, ca }: MqttConnection,
+  { host, port, tls }: Pick<MqttConnection, "host" | "port"> & { tls: TlsOptions | undefined },
   guard: OutboundGuard,
   on: { onError: (error: Error) => void; onConnect: (peer: string) => void },
 ): Duplex {
@@ -232,8 +233,8 @@ function openStream(
   socket.on("error", on.onError)
   socket.on("connect", () => on.onConnect(`${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`))
   socket.connect(port, host)
-  if (tls !== true) return socket
-  return connectTls({ socket, host, ...serverName(host), ca }).on("error", on.onError)
+  if (tls === undefined) return socket
+  return connectTls({ socket, ...tls }).on("error", on.onError)
 }
 
 function optionsOf(

@@ -8,6 +8,7 @@ import type { NatsConnection } from "../../../contract/connections.ts"
 import { toError } from "../../../contract/errors.ts"
 import { abortable } from "../../abortable.ts"
 import { Misconfigured } from "../../call.ts"
+import { type TlsOptions, toTlsOptions } from "../../outbound/tls-options.ts"
 import { BrokerRefused, CONNECT_TIMEOUT_MS, type LinkDeps, type MqLink } from "../driver.ts"
 import { loadLibrary } from "../load-library.ts"
 import type { NatsMessage } from "./message.ts"
@@ -15,7 +16,7 @@ import { causeNamed, type NatsClient, sendOver } from "./send.ts"
 
 const PING_INTERVAL_MS = 30_000
 
-/** Throws `Misconfigured` when a secret is missing. */
+/** Throws `Misconfigured` when a secret is missing, or does not fit the certificate. */
 export function createNatsLink(settings: NatsConnection, { guard, secrets }: LinkDeps): MqLink<NatsMessage> {
   const read = (name: string | undefined) => (name === undefined ? undefined : secrets.read(name))
   const login: Login = {
@@ -23,6 +24,7 @@ export function createNatsLink(settings: NatsConnection, { guard, secrets }: Lin
     pass: read(settings.password_secret),
     token: read(settings.token_secret),
     credentials: read(settings.credentials_secret),
+    tls: settings.tls === true ? toTlsOptions(settings, secrets) : undefined,
   }
   let broken: Error | undefined
   let client: NatsClient | undefined
@@ -63,6 +65,7 @@ interface Login {
   pass: string | undefined
   token: string | undefined
   credentials: string | undefined
+  tls: TlsOptions | undefined
 }
 
 async function openClient(
@@ -73,12 +76,12 @@ async function openClient(
     () => Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]),
     "@nats-io/transport-node @nats-io/jetstream",
   )
-  const { credentials, ...words } = login
+  const { credentials, tls, ...words } = login
   const authenticator =
     credentials === undefined
       ? undefined
       : checked(transport.credsAuthenticator(new TextEncoder().encode(credentials)))
-  const options = { ...optionsOf(settings, addresses), ...definedOf({ ...words, authenticator }) }
+  const options = { ...optionsOf({ ...settings, tls }, addresses), ...definedOf({ ...words, authenticator }) }
   try {
     const connection = await transport.connect(options)
     await checkInbox(connection, transport.createInbox())
@@ -126,14 +129,16 @@ function checked(authenticator: Authenticator): Authenticator {
   }
 }
 
-function optionsOf({ host, port, tls, ca }: NatsConnection, addresses: string[]): NodeConnectionOptions {
-  // The library takes what it knows and hands the rest to Node, which checks the certificate against these.
-  const name = isIP(host) === 0 ? { servername: host } : { servername: "", host }
+function optionsOf(
+  { port, tls }: Pick<NatsConnection, "port"> & Pick<Login, "tls">,
+  addresses: string[],
+): NodeConnectionOptions {
   return {
     servers: addresses.map((address) =>
       isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`,
     ),
-    tls: tls === true ? { ...name, ...definedOf({ ca }) } : null,
+    // The library knows nothing of these and hands them to Node. Without a name it would take the address for one.
+    tls: tls === undefined ? null : { servername: "", ...tls },
     name: "holdfast",
     resolve: false,
     reconnect: false,

@@ -12,7 +12,7 @@ import type { RabbitmqConnection } from "../../../contract/connections.ts"
 import { toError } from "../../../contract/errors.ts"
 import { abortable } from "../../abortable.ts"
 import { AttemptAborted, Misconfigured } from "../../call.ts"
-import { serverName } from "../../outbound/dial.ts"
+import { toTlsOptions } from "../../outbound/tls-options.ts"
 import {
   BrokerRefused,
   CONNECT_TIMEOUT_MS,
@@ -31,12 +31,12 @@ const HEARTBEAT_S = 30
 /** Fewer frames for a large message. The broker may ask for less. */
 const FRAME_MAX_BYTES = 131_072
 
-/** Throws `Misconfigured` when the password is missing. */
+/** Throws `Misconfigured` when a secret is missing, or does not fit the certificate. */
 export function createRabbitmqLink(
   settings: RabbitmqConnection,
   { guard, secrets }: LinkDeps,
 ): MqLink<RabbitmqMessage> {
-  const options = optionsOf(settings, secrets.read(settings.password_secret), guard.lookup)
+  const options = optionsOf(settings, { guard, secrets })
   const state: LinkState = { idle: [], isBlocked: () => false, end: (error) => void (state.broken ??= error) }
   const opened = openConnection(settings, { state, options, checkHost: (host) => guard.checkHost(host) })
   // Whoever waits for it is told; nobody may be waiting.
@@ -240,19 +240,16 @@ function toRefusal(error: Error): Error {
   return new BrokerRefused({ class: classifyConnectionClose(replyCode), code: `AMQP_${replyCode}` }, error)
 }
 
-function optionsOf(
-  { host, port, tls, ca, vhost = "/", username }: RabbitmqConnection,
-  password: string,
-  lookup: LinkDeps["guard"]["lookup"],
-): ConnectionOptions {
+function optionsOf(settings: RabbitmqConnection, { guard, secrets }: LinkDeps): ConnectionOptions {
+  const { host, port, tls, vhost = "/", username, password_secret } = settings
   return {
     hostname: host,
     port,
     vhost,
     username,
-    password,
-    ...(tls === true ? { tls: { ...serverName(host), ca } } : {}),
-    socket: { port, lookup },
+    password: secrets.read(password_secret),
+    ...(tls === true ? { tls: toTlsOptions(settings, secrets) } : {}),
+    socket: { port, lookup: guard.lookup },
     noDelay: true,
     heartbeat: HEARTBEAT_S,
     frameMax: FRAME_MAX_BYTES,
