@@ -2,7 +2,7 @@
 import { Fault } from "./error.ts"
 import type { Limits } from "./meter.ts"
 import { countUtf8, encodeBase64 } from "./text.ts"
-import { Int, KeyedMap, Uint, isList, isTextMap, nameKind } from "./values.ts"
+import { Int, KeyedMap, Reference, Uint, isList, isTextMap, nameKind } from "./values.ts"
 import type { TextMap } from "./values.ts"
 
 /** The bytes that results may still take. */
@@ -12,7 +12,8 @@ export interface Allowance {
 
 /**
  * The JSON of a value; data without anything to convert is handed on as it is, uncopied. A `Fault` for what
- * JSON cannot hold (NaN, infinities, types), and over the limits of size and depth.
+ * JSON cannot hold (NaN, infinities, types), and over the limits of size and depth. A `Reference` stays one, wherever
+ * it is: whoever put it into the scope takes it out again.
  */
 export function toJson(value: unknown, allowance: Allowance, limits: Readonly<Limits>): unknown {
   return convert(value, { allowance, limits }, 1)
@@ -62,6 +63,7 @@ function convertObject(value: object, border: Border, depth: number): unknown {
     return typeof value.value === "number" ? value.value : value.value.toString()
   }
   pay(border, TEXT_FRAME)
+  if (value instanceof Reference) return value
   if (isList(value)) return convertList(value, border, depth)
   if (value instanceof Uint8Array) {
     pay(border, Math.ceil(value.length / 3) * 4)

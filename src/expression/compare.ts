@@ -2,8 +2,9 @@
 import { Fault } from "./error.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
+import { explainReference } from "./select.ts"
 import { compareText } from "./text.ts"
-import { TypeValue, getEntry, isList, isMap, keysOf, nameKind, toNumeric } from "./values.ts"
+import { Reference, TypeValue, getEntry, isList, isMap, keysOf, nameKind, toNumeric } from "./values.ts"
 import type { AnyMap } from "./values.ts"
 
 /** Never an error for two types: they are unequal. NaN equals nothing. */
@@ -27,6 +28,8 @@ function equalsAt(a: unknown, b: unknown, meter: Meter, depth: number): boolean 
     throw new Fault("limit_exceeded", `values nested deeper than ${meter.limits.value_depth} are compared`)
   }
   meter.spend(1)
+  if (a instanceof Reference) throw explainReference(a)
+  if (b instanceof Reference) throw explainReference(b)
   if (isList(a)) return isList(b) && equalLists(a, b, meter, depth)
   if (isMap(a)) return isMap(b) && equalMaps(a, b, meter, depth)
   if (a instanceof Uint8Array) return b instanceof Uint8Array && compareBytes(a, b, meter) === 0
