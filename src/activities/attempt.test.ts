@@ -2,6 +2,7 @@ import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
 import type { AttemptRow } from "../contract/rows.ts"
+import type { OutputStore } from "../store/output-store.ts"
 import { type AttemptContext, runAttempt } from "./attempt.ts"
 import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
 import { idempotencyKey } from "./idempotency-key.ts"
@@ -22,6 +23,7 @@ interface Trial {
 function createTrial(
   answer: (request: CallRequest) => Verdict | Promise<Verdict>,
   info: Partial<AttemptContext["info"]> = {},
+  outputs: OutputStore = { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) },
 ): Trial {
   const heartbeats: Trial["heartbeats"] = []
   const rows: AttemptRow[] = []
@@ -49,6 +51,7 @@ function createTrial(
             close: () => Promise.resolve(),
           },
           secrets,
+          outputs,
           pulse: createPulse(),
           recordAttempt: (row) => void rows.push(row),
           logger: { info: log, warn: log, error: log },

@@ -5,6 +5,7 @@ import type { ConnectionTest } from "../contract/connections.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { createMask, type Mask } from "../masking/mask.ts"
+import type { OutputStore } from "../store/output-store.ts"
 import { type ActivityLogger, runAttempt } from "./attempt.ts"
 import type { Connector } from "./call.ts"
 import { createDbConnector } from "./db/connector.ts"
@@ -30,6 +31,8 @@ export interface ActivityDeps {
   /** Of the process: learns what the masks of all tenants learn, for log lines. */
   mask?: Mask
   guard: OutboundGuard
+  /** Where large outputs are kept, and read again for the calls that take them. */
+  outputs: OutputStore
   /** Called once for each attempt. What it throws is logged and changes nothing. */
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -59,7 +62,7 @@ interface TenantCalls {
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
-  const { guard, recordAttempt, logger } = deps
+  const { guard, outputs, recordAttempt, logger } = deps
   const client = createHttpClient(guard)
   const pulse = createPulse()
   const tenants = new Map<string, TenantCalls>()
@@ -87,7 +90,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       const context = Context.current()
       // Without an identity nothing is called: the frame says so.
       const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
-      const frame = { kind, connector: connectors[kind], secrets, pulse, recordAttempt, logger }
+      const frame = { kind, connector: connectors[kind], secrets, outputs, pulse, recordAttempt, logger }
       return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
     }
   return {
