@@ -193,6 +193,7 @@ function overlayTask(task: EngineTaskRow, mirrored: TaskRow | undefined): TaskRo
     reason: task.reason,
     input: task.input ?? mirrored?.input,
     output: task.output_dropped ? mirrored?.output : task.output,
+    output_sha256: (task.output_dropped ? mirrored?.output_sha256 : task.output_sha256) ?? null,
     error: task.error,
     started_at: toTimestamp(task.started_at),
     ended_at: toTimestamp(task.ended_at),
