@@ -84,9 +84,14 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
 function explainTooLarge(call: CallInput): string | undefined {
   if (jsonSize(call, MAX_CALL_BYTES) > MAX_CALL_BYTES)
     return `The call's config and input are larger than ${MAX_CALL_BYTES} bytes.`
-  const kept = call.references?.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
-  if (kept <= MAX_KEPT_OUTPUT_BYTES) return undefined
-  return `The call takes ${call.references?.length} large outputs of ${kept} bytes together, and may take ${MAX_KEPT_OUTPUT_BYTES}: name the fields that are needed in the "output" of the tasks they come from.`
+  // What is in both is the same value twice: only one of the two is sent.
+  for (const part of ["config", "input"]) {
+    const kept = call.references?.filter(({ at }) => at[0] === part) ?? []
+    const bytes = kept.reduce((sum, reference) => sum + reference.bytes, 0)
+    if (bytes > MAX_KEPT_OUTPUT_BYTES)
+      return `The call's ${part} takes large outputs of ${bytes} bytes together, and may take ${MAX_KEPT_OUTPUT_BYTES}: name the fields that are needed in the "output" of the tasks they come from.`
+  }
+  return undefined
 }
 
 export function answer(
