@@ -15,6 +15,7 @@ const WORDS = {
   flow_not_found: [404, "There is no such flow."],
   transaction_not_found: [404, "There is no such transaction."],
   task_not_found: [404, "There is no such task."],
+  output_not_found: [404, "The task's output is kept by reference, and what it refers to is not there."],
   exception_not_found: [404, "There is no such exception."],
   version_not_found: [404, "The flow has no such version."],
   task_definition_not_found: [404, "There is no such task definition."],

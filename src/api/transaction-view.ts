@@ -43,7 +43,9 @@ export const TransactionSummary = z
 
 export const Transaction = TransactionSummary.extend({
   params: z.unknown(),
-  output: z.unknown(),
+  output: z
+    .unknown()
+    .openapi({ description: "Large outputs of tasks in it are by reference, as in a task's." }),
   error: z
     .object({ code: z.string(), class: z.string(), message: z.string(), task: z.string().nullable() })
     .nullable(),
