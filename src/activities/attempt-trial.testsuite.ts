@@ -4,7 +4,7 @@ import type { AttemptMarker, CallAnswer, CallFailure, CallInput } from "../contr
 import type { AttemptRow } from "../contract/rows.ts"
 import type { OutputStore } from "../store/output-store.ts"
 import { type AttemptContext, runAttempt } from "./attempt.ts"
-import type { CallRequest, Failed, Verdict } from "./call.ts"
+import type { CallRequest, Done, Failed, Verdict } from "./call.ts"
 import { createPulse } from "./pulse.ts"
 import { createSecretStore } from "./secrets.ts"
 
@@ -86,7 +86,7 @@ export const failed = (more: Partial<Failed>): Failed => ({
   evidence: {},
   ...more,
 })
-export const done: Verdict = { class: "done", output: { id: 1 }, evidence: { peer: "127.0.0.1:80" } }
+export const done: Done = { class: "done", output: { id: 1 }, evidence: { peer: "127.0.0.1:80" } }
 
 export async function failureOf(
   ended: Promise<unknown>,

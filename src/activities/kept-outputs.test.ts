@@ -20,7 +20,10 @@ interface MemoryStore extends OutputStore {
 }
 
 /** A store that is away for the first tries. */
-function createStore({ failures = 0, rows = {} as Record<string, string> } = {}): MemoryStore {
+function createStore({
+  failures = 0,
+  rows = {},
+}: { failures?: number; rows?: Record<string, string> } = {}): MemoryStore {
   let left = failures
   const answer = <T>(value: T) =>
     left-- > 0 ? Promise.reject(new Error("the database is away")) : Promise.resolve(value)

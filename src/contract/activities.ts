@@ -79,8 +79,8 @@ export interface AttemptMarker {
 /** Largest output of one task that travels inline, in bytes of JSON. */
 export const MAX_INLINE_OUTPUT_BYTES = 64 * 1024
 /**
- * Largest output that is kept by reference, and the most that one call gets of them, in bytes of JSON: a reply may
- * have 5 MiB, and escapes make it longer.
+ * Largest output that is kept by reference, and the most of them in a call's config, or input, in bytes of JSON: a
+ * reply may have 5 MiB, and escapes make it longer.
  */
 export const MAX_KEPT_OUTPUT_BYTES = 8 * 1024 * 1024
 /** Deepest nesting of such an output: what an expression may hand on (`value_depth` of cel/1). */
