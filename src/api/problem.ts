@@ -38,6 +38,7 @@ const WORDS = {
   ],
   precondition_failed: [412, "It has changed since the version you saw."],
   body_too_large: [413, "The body is too large."],
+  params_too_large: [413, "The params leave the transaction too little room for its tasks' outputs."],
   unsupported_media_type: [415, "The body must be application/json."],
   flow_invalid: [422, "The flow cannot be published."],
   task_definition_invalid: [422, "The task definition cannot be stored."],
