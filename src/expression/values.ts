@@ -111,6 +111,8 @@ export type Kind =
   | "list"
   | "map"
   | "type"
+  | "timestamp"
+  | "duration"
   | "reference"
   /** What no JSON holds: only a caller's mistake brings it here. */
   | "unsupported"
@@ -140,6 +142,8 @@ const NAMED: Record<Kind, string> = {
   list: "a list",
   map: "a map",
   type: "a type",
+  timestamp: "a timestamp",
+  duration: "a duration",
   reference: "an output that is kept by reference",
   unsupported: "a value that JSON cannot hold",
 }
