@@ -1,104 +1,10 @@
-import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
-import type { AttemptRow } from "../contract/rows.ts"
-import { type AttemptContext, type AttemptFrame, runAttempt } from "./attempt.ts"
-import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
+import type { AttemptFrame } from "./attempt.ts"
+import { createTrial, done, failed, failureOf, later } from "./attempt-trial.testsuite.ts"
+import { AttemptAborted, type CallRequest, Misconfigured, type Verdict } from "./call.ts"
 import { idempotencyKey } from "./idempotency-key.ts"
-import { createPulse, HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
-import { createSecretStore } from "./secrets.ts"
-
-const NOW = 1_000_000
-
-interface Trial {
-  heartbeats: (AttemptMarker | undefined)[]
-  rows: AttemptRow[]
-  logged: string[]
-  requests: CallRequest[]
-  cancel(): void
-  run(input?: Partial<CallInput>): Promise<unknown>
-}
-
-function createTrial(
-  answer: (request: CallRequest) => Verdict | Promise<Verdict>,
-  info: Partial<AttemptContext["info"]> = {},
-  admit?: AttemptFrame["admit"],
-): Trial {
-  const heartbeats: Trial["heartbeats"] = []
-  const rows: AttemptRow[] = []
-  const logged: string[] = []
-  const requests: CallRequest[] = []
-  const cancellation = new AbortController()
-  const secrets = createSecretStore(() => "s3cret-value")
-  secrets.read("any")
-  const log = (_fields: object, message: string) => void logged.push(message)
-  return {
-    heartbeats,
-    rows,
-    logged,
-    requests,
-    cancel: () => cancellation.abort(),
-    run: (input = {}) =>
-      runAttempt(
-        {
-          kind: "http",
-          connector: {
-            call: async (request) => {
-              requests.push(request)
-              return answer(request)
-            },
-            close: () => Promise.resolve(),
-          },
-          secrets,
-          pulse: createPulse(),
-          ...(admit === undefined ? {} : { admit }),
-          recordAttempt: (row) => void rows.push(row),
-          logger: { info: log, warn: log, error: log },
-        },
-        {
-          info: {
-            workflowExecution: { workflowId: "acme/order-1", runId: "run-1" },
-            activityId: "pay@2",
-            attempt: 1,
-            scheduledTimestampMs: NOW,
-            currentAttemptScheduledTimestampMs: NOW,
-            heartbeatDetails: undefined,
-            startToCloseTimeoutMs: 30_000,
-            ...info,
-          },
-          cancellationSignal: cancellation.signal,
-          heartbeat: (marker) => void heartbeats.push(marker),
-        },
-        { config: { url: "/x" }, effect: "keyed", ...input },
-      ),
-  }
-}
-
-const later = (heartbeatDetails: unknown) => ({
-  attempt: 3,
-  currentAttemptScheduledTimestampMs: NOW + 5_000,
-  heartbeatDetails,
-})
-const failed = (more: Partial<Failed>): Failed => ({
-  class: "unknown",
-  code: "HTTP_503",
-  message: "answered 503",
-  evidence: {},
-  ...more,
-})
-const done: Verdict = { class: "done", output: { id: 1 }, evidence: { peer: "127.0.0.1:80" } }
-
-async function failureOf(ended: Promise<unknown>): Promise<ApplicationFailure & { detail: CallFailure }> {
-  const thrown = await ended.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!(thrown instanceof ApplicationFailure))
-    throw new Error("expected an ApplicationFailure", { cause: thrown })
-  // The frame puts nothing else there.
-  return Object.assign(thrown, { detail: thrown.details?.[0] as CallFailure })
-}
+import { HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
 
 describe("runAttempt()", () => {
   test("a success that nests too deep was executed, and its row is written", async () => {
@@ -338,7 +244,7 @@ describe("runAttempt() over time", () => {
     const trial = createTrial(
       () => done,
       { startToCloseTimeoutMs: 10_000 },
-      () => new Promise((resolve) => (begin = resolve)),
+      { admit: () => new Promise((resolve) => (begin = resolve)) },
     )
     const ended = trial.run()
     await vi.advanceTimersByTimeAsync(3 * HEARTBEAT_INTERVAL_MS)
@@ -356,7 +262,7 @@ describe("runAttempt() over time", () => {
         signal.addEventListener("abort", () => reject(toError(signal.reason)), { once: true }),
       )
     for (const how of ["time", "cancel"] as const) {
-      const trial = createTrial(() => done, { startToCloseTimeoutMs: 5_000 }, waiting)
+      const trial = createTrial(() => done, { startToCloseTimeoutMs: 5_000 }, { admit: waiting })
       const ended = failureOf(trial.run({ effect: "unsafe" }))
       await vi.advanceTimersByTimeAsync(1)
       if (how === "cancel") trial.cancel()
@@ -374,7 +280,7 @@ describe("runAttempt() over time", () => {
     const throwing = () => {
       throw new Misconfigured("address_blocked", "no")
     }
-    const trial = createTrial(throwing, {}, () => Promise.resolve(() => void left++))
+    const trial = createTrial(throwing, {}, { admit: () => Promise.resolve(() => void left++) })
     expect((await failureOf(trial.run())).type).toBe("address_blocked")
     expect(left).toBe(1)
   })

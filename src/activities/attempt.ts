@@ -13,15 +13,24 @@ import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activitie
 import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
+import type { OutputStore } from "../store/output-store.ts"
 import { abortable } from "./abortable.ts"
 import type { Leave } from "./admission.ts"
 import { toAttemptRow } from "./attempt-row.ts"
 import { attemptBudgetMs } from "./attempt-time.ts"
-import { AttemptAborted, type CallRequest, type Connector, Misconfigured, type Verdict } from "./call.ts"
+import {
+  AttemptAborted,
+  type CallRequest,
+  type Connector,
+  type Done,
+  Misconfigured,
+  type Verdict,
+} from "./call.ts"
 import { toApplicationFailure } from "./failure.ts"
 import { findMarker, foldOutcome, outcomeBefore } from "./fold-outcome.ts"
 import { fingerprintOf, idempotencyKey } from "./idempotency-key.ts"
 import { type CallIdentity, identifyCall } from "./identity.ts"
+import { keepOutput, loadReferences } from "./kept-outputs.ts"
 import type { Pulse } from "./pulse.ts"
 import type { SecretStore } from "./secrets.ts"
 import { settle } from "./settle.ts"
@@ -36,6 +45,8 @@ export interface AttemptFrame {
   kind: TaskKind
   connector: Connector
   secrets: SecretStore
+  /** Where large outputs are kept. Asked only where there is one. */
+  outputs: OutputStore
   /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
   prepare?: () => Promise<void>
   /** After that, and before anything is sent: waits for the connection's turn. Rejects with the signal's reason. */
@@ -76,7 +87,7 @@ export async function runAttempt(
   const outcome = foldOutcome(before, verdict)
   const endedAt = Date.now()
   record(frame, { identity, verdict, outcome, startedAt, endedAt })
-  if (verdict.class === "done") return { output: verdict.output, ended_at: endedAt }
+  if (verdict.class === "done") return toAnswer(verdict, endedAt)
   if (outcome === "not_executed") context.heartbeat({ attempt: identity.attempt, clean: true })
   throw toApplicationFailure(
     {
@@ -90,6 +101,10 @@ export async function runAttempt(
   )
 }
 
+function toAnswer({ output, by_reference }: Done, endedAt: number): CallAnswer {
+  return { output, ...(by_reference === undefined ? {} : { by_reference }), ended_at: endedAt }
+}
+
 interface Attempt {
   context: AttemptContext
   input: CallInput
@@ -98,16 +113,24 @@ interface Attempt {
 }
 
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
-  const { input, before } = attempt
+  const { input, identity, before } = attempt
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
   const watch = watchAttempt(attempt.context, frame.pulse)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
+    const { signal } = watch
+    const { references } = input
+    const unloaded =
+      references && (await loadReferences(frame.outputs, { input, references, identity, signal }))
+    if (unloaded) return unloaded
     const verdict = await callInTurn(frame, attempt, watch)
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
-    return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
+    const settled = settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
+    if (settled.class !== "done" || settled.large === undefined) return settled
+    const { large, ...done } = settled
+    return await keepOutput(frame.outputs, { done, large, identity, signal })
   } catch (thrown) {
     return toVerdict(thrown, frame, attempt.identity)
   } finally {

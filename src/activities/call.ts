@@ -2,6 +2,7 @@
  * The frame's side of a connector: what it is given, and what it must say of one attempt. A connector makes
  * one attempt, never repeats it, and decides the class from codes, never from the text of a message.
  */
+import type { OutputReference } from "../contract/activities.ts"
 import type { Effect, FailureClass, Outcome } from "../contract/statuses.ts"
 import type { CallIdentity } from "./identity.ts"
 
@@ -42,6 +43,8 @@ export interface Done {
   class: "done"
   /** The raw reply, as JSON. */
   output: unknown
+  /** Set by the frame, never by a connector: what `output` was, kept elsewhere for its size. */
+  by_reference?: OutputReference
   /** A remark for the attempt row, such as "replayed". */
   note?: string
   evidence: Evidence

@@ -50,6 +50,7 @@ test("createActivities() serves every kind, and close() leaves no socket", async
   const { activities, close } = createActivities({
     targets: () => ({ connections, secrets: () => undefined, refresh: () => Promise.resolve() }),
     guard: localGuard,
+    outputs: { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) },
     recordAttempt: (row) => void rows.push(row),
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })

@@ -6,6 +6,7 @@ import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { createMask, type Mask } from "../masking/mask.ts"
 import { createAdmissions, type Leave } from "./admission.ts"
+import type { OutputStore } from "../store/output-store.ts"
 import { type ActivityLogger, runAttempt } from "./attempt.ts"
 import type { Connector } from "./call.ts"
 import { createDbConnector } from "./db/connector.ts"
@@ -31,6 +32,8 @@ export interface ActivityDeps {
   /** Of the process: learns what the masks of all tenants learn, for log lines. */
   mask?: Mask
   guard: OutboundGuard
+  /** Where large outputs are kept, and read again for the calls that take them. */
+  outputs: OutputStore
   /** Called once for each attempt. What it throws is logged and changes nothing. */
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -71,7 +74,7 @@ async function admitTo(
 }
 
 export function createActivities(deps: ActivityDeps): Activities {
-  const { guard, recordAttempt, logger } = deps
+  const { guard, outputs, recordAttempt, logger } = deps
   const client = createHttpClient(guard)
   const pulse = createPulse()
   const tenants = new Map<string, TenantCalls>()
@@ -105,6 +108,7 @@ export function createActivities(deps: ActivityDeps): Activities {
         kind,
         connector: connectors[kind],
         secrets,
+        outputs,
         pulse,
         recordAttempt,
         logger,

@@ -1,20 +1,30 @@
 /** From the raw reply to what later tasks can see: `fail_when`, `output`, and the limit of what travels inline. */
-import { type CallInput, MAX_INLINE_OUTPUT_BYTES, MAX_INLINE_OUTPUT_DEPTH } from "../contract/activities.ts"
+import {
+  type CallInput,
+  MAX_INLINE_OUTPUT_BYTES,
+  MAX_INLINE_OUTPUT_DEPTH,
+  MAX_KEPT_OUTPUT_BYTES,
+} from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { Template } from "../contract/tree.ts"
 import { createMeter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
-import type { Done, Failed, Verdict } from "./call.ts"
+import type { Done, Failed } from "./call.ts"
 import { isDeeperThan } from "../contract/nesting.ts"
+import type { LargeOutput } from "./kept-outputs.ts"
+
+/** `large` is what does not travel: then `output` is null until it is kept. */
+export type Settled = (Done & { large?: LargeOutput }) | Failed
 
 /**
  * `fail_when` and `output` read `{output, input}`, where `output` is the raw reply. A true `fail_when` makes a
- * refusal. An `output` that fails, nests too deep or is larger than 64 KiB of JSON is a mistake in the flow, and the
- * effect has happened; a `fail_when` that fails leaves open whether it has.
+ * refusal. An `output` that fails, nests too deep or is too large is a mistake in the flow, and the effect has
+ * happened; a `fail_when` that fails leaves open whether it has.
  */
-export function settle(done: Done, call: Pick<CallInput, "output" | "fail_when" | "input">): Verdict {
+export function settle(done: Done, call: Rules): Settled {
   const scope = { output: done.output, input: call.input ?? null }
-  const meter = createMeter()
+  // What a run may hold bounds an expression's value, unless the run is to hold only a reference to it.
+  const meter = createMeter(call.by_reference === true ? { value_bytes: MAX_KEPT_OUTPUT_BYTES } : {})
   const evaluate = (template: Template) => render(template, scope, meter)
   if (call.fail_when !== undefined) {
     const failed = attempt(() => evaluate(call.fail_when ?? null))
@@ -38,23 +48,33 @@ export function settle(done: Done, call: Pick<CallInput, "output" | "fail_when" 
       message: `output: ${output.error.message}`,
       left: "executed",
     })
-  return limit(done, output.value ?? null)
+  return limit(done, output.value ?? null, call)
 }
 
-function limit(done: Done, output: unknown): Verdict {
+type Rules = Pick<CallInput, "output" | "fail_when" | "input" | "by_reference">
+
+function limit(done: Done, output: unknown, { by_reference }: Rules): Settled {
   if (isDeeperThan(output, MAX_INLINE_OUTPUT_DEPTH))
     return misconfigured(done, {
       code: "output_too_deep",
       message: `the output nests deeper than ${MAX_INLINE_OUTPUT_DEPTH} levels: pick what later tasks need with "output"`,
       left: "executed",
     })
-  const bytes = Buffer.byteLength(JSON.stringify(output))
+  const json = JSON.stringify(output)
+  const bytes = Buffer.byteLength(json)
   if (bytes <= MAX_INLINE_OUTPUT_BYTES) return { ...done, output }
+  const most = by_reference === true ? MAX_KEPT_OUTPUT_BYTES : MAX_INLINE_OUTPUT_BYTES
+  if (bytes <= most) return { ...done, output: null, large: { json, bytes, type: typeOf(output) } }
   return misconfigured(done, {
     code: "output_too_large",
-    message: `the output is ${bytes} bytes of JSON, the limit is ${MAX_INLINE_OUTPUT_BYTES}: pick what later tasks need with "output"`,
+    message: `the output is ${bytes} bytes of JSON, the limit is ${most}: pick what later tasks need with "output"`,
     left: "executed",
   })
+}
+
+function typeOf(output: unknown): LargeOutput["type"] {
+  if (typeof output === "string") return "string"
+  return Array.isArray(output) ? "list" : "object"
 }
 
 function misconfigured(

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import { toError } from "../contract/errors.ts"
+import { liveRoomOf, wantedRoomOf } from "../contract/live-room.ts"
 import { toWorkflowId } from "../contract/names.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
@@ -43,8 +44,8 @@ const MAX_PROBLEMS = 100
 const DISPATCH_PATIENCE_MS = 2_000
 
 /**
- * @throws {ApiProblem} `flow_not_found`, `flow_inactive`, `params_invalid`, or `instance_id_conflict` when the id
- * belongs to another request.
+ * @throws {ApiProblem} `flow_not_found`, `flow_inactive`, `params_invalid`, `params_too_large`, or
+ * `instance_id_conflict` when the id belongs to another request.
  */
 export async function acceptTransaction(services: ApiServices, request: StartRequest): Promise<Accepted> {
   const prepared = await prepare(services, request)
@@ -83,7 +84,8 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   if (flow === undefined) return new ApiProblem("flow_not_found")
   if (!flow.is_active) return new ApiProblem("flow_inactive")
   const version = await services.flowVersions.get({ tenant, flow_id: flow.id, version: flow.version })
-  const invalid = checkParams(version, request.params) ?? checkSizes(version, request.params)
+  const { params } = request
+  const invalid = checkParams(version, params) ?? checkSizes(version, params) ?? checkRoom(version, params)
   if (invalid !== undefined) return invalid
   const businessKey = makeBusinessKey(version, request.params)
   if (businessKey instanceof ApiProblem) return businessKey
@@ -128,6 +130,18 @@ function checkSizes({ plan }: FlowVersion, params: unknown): ApiProblem | undefi
   return new ApiProblem("params_invalid", {
     detail,
     errors: [{ pointer: "/params", code: "input_too_large", detail }],
+  })
+}
+
+/** Found later, it would park a task whose work is done, for an output that has no room. */
+function checkRoom({ plan, planBytes }: FlowVersion, params: unknown): ApiProblem | undefined {
+  const paramsBytes = Buffer.byteLength(JSON.stringify(params))
+  const room = liveRoomOf({ planBytes, paramsBytes })
+  const wanted = wantedRoomOf(plan)
+  if (room >= wanted) return undefined
+  const most = Math.max(0, paramsBytes - (wanted - room))
+  return new ApiProblem("params_too_large", {
+    detail: `The params are ${paramsBytes} bytes of JSON, and beside the plan's ${planBytes} bytes this flow has room for ${most}, so that the outputs which its tasks read fit as well: send what is large by a URL or a key, or divide the flow.`,
   })
 }
 

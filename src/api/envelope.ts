@@ -52,7 +52,7 @@ const DESCRIPTIONS: Record<number, string> = {
   404: "Not found, or not yours.",
   409: "In conflict with the present state; nothing was changed.",
   412: "Changed since the version in If-Match.",
-  413: "The body is larger than 1 MiB.",
+  413: "The body, or the params in it, are too large.",
   415: "The body is not application/json.",
   422: "The definition has problems, or an Idempotency-Key was used for another request.",
   500: "Something went wrong on our side.",

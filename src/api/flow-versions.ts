@@ -1,5 +1,6 @@
 /** Stored versions of flows as the API uses them, kept in memory: a version never changes. */
 import type { Pool } from "pg"
+import { MAX_INLINE_PLAN_BYTES } from "../contract/messages.ts"
 import type { Plan } from "../contract/plan.ts"
 import { createParamsValidator } from "../flow/params-validator.ts"
 import { unpackPlan } from "../flow/plan-bytes.ts"
@@ -20,6 +21,8 @@ export interface AuthoredTask {
 
 export interface FlowVersion {
   plan: Plan
+  /** As the plan travels, or more. */
+  planBytes: number
   tasks: ReadonlyMap<string, AuthoredTask>
   validateParams: (params: unknown) => Problem[]
 }
@@ -61,6 +64,7 @@ export function createFlowVersions(pool: Pool): FlowVersions {
     account(name, row.source.length)
     return {
       plan: unpackPlan(row.plan),
+      planBytes: Math.max(row.plan.length, MAX_INLINE_PLAN_BYTES),
       tasks: readAuthoredTasks(row.source),
       validateParams: createParamsValidator(row.params_schema),
     }

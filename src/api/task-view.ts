@@ -20,7 +20,10 @@ export const Task = z
     reason: z.string().nullable().openapi({ description: "Why it was skipped, pruned or cancelled." }),
     config: z.unknown().openapi({ description: "As the flow's author wrote it." }),
     input_data: z.unknown(),
-    output_data: z.unknown(),
+    output_data: z.unknown().openapi({
+      description:
+        "One of more than 64 KiB is kept by reference, and this is an object whose only member, `by_reference`, says so: `task`, `bytes`, `sha256`, `type` and how to `read` it.",
+    }),
     error_code: z.string().nullable(),
     error_class: z.string().nullable(),
     error_message: z.string().nullable(),

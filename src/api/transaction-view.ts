@@ -43,7 +43,9 @@ export const TransactionSummary = z
 
 export const Transaction = TransactionSummary.extend({
   params: z.unknown(),
-  output: z.unknown(),
+  output: z
+    .unknown()
+    .openapi({ description: "Large outputs of tasks in it are by reference, as in a task's." }),
   error: z
     .object({ code: z.string(), class: z.string(), message: z.string(), task: z.string().nullable() })
     .nullable(),
@@ -193,6 +195,7 @@ function overlayTask(task: EngineTaskRow, mirrored: TaskRow | undefined): TaskRo
     reason: task.reason,
     input: task.input ?? mirrored?.input,
     output: task.output_dropped ? mirrored?.output : task.output,
+    output_sha256: (task.output_dropped ? mirrored?.output_sha256 : task.output_sha256) ?? null,
     error: task.error,
     started_at: toTimestamp(task.started_at),
     ended_at: toTimestamp(task.ended_at),

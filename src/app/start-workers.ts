@@ -4,10 +4,14 @@ import type { Pool } from "pg"
 import { type Activities, createActivities, createOutboundGuard, createTargets } from "../activities/index.ts"
 import { toError } from "../contract/errors.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
+import { createOutputStore } from "../store/output-store.ts"
+import { createPool } from "../store/pool.ts"
 import { createHoldfastWorker } from "../worker/create-worker.ts"
 import { planWorkers } from "./plan-workers.ts"
 import type { HoldfastOptions } from "./start.ts"
 import type { StopList } from "./stop-list.ts"
+
+const OUTPUT_PATIENCE_MS = 5_000
 
 interface WorkerParts {
   connection: NativeConnection
@@ -60,11 +64,21 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
 }
 
 function startConnectors(options: HoldfastOptions, { pool, mirror, stops }: WorkerParts): Activities {
-  const { logger, connections, secrets, masterKeys, mask, mode } = options
+  const { logger, connections, secrets, masterKeys, mask, mode, databaseUrl } = options
+  // Of their own: a large value takes a while, and one try must end, or an attempt would have no second one.
+  const outputPool = createPool({
+    url: databaseUrl,
+    ...options.pool,
+    application_name: "holdfast-outputs",
+    patienceMs: OUTPUT_PATIENCE_MS,
+    logger,
+  })
+  stops.add("the pool for large outputs", () => outputPool.end())
   const connectors = createActivities({
     targets: createTargets({ pool, masterKeys, files: { connections, secrets }, logger }),
     ...(mask === undefined ? {} : { mask }),
     guard: createOutboundGuard({ allowLoopback: mode === "local" }),
+    outputs: createOutputStore(outputPool),
     recordAttempt: (row) => mirror.attempt(row),
     logger,
   })

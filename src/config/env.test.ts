@@ -37,6 +37,7 @@ describe("parseSettings()", () => {
       databaseIdleMs: 10_000,
       databaseLifetimeMs: 1_800_000,
       retention: "off",
+      eventRetention: 30 * 86_400_000,
       queueNames: ["holdfast"],
       workerConcurrency: 2_000,
       retryMaxAttempts: 5,

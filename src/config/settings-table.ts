@@ -66,7 +66,7 @@ export const SETTINGS = {
     name: "DATABASE_POOL_SIZE",
     default: "10",
     schema: wholeNumber("a number of connections", { min: 2, max: 1_000 }),
-    does: "most connections of a pool; a process has one pool for requests and one for everything else",
+    does: "most connections of a pool; a process has one pool for requests, one for large outputs and one for everything else",
   },
   databaseIdleMs: {
     name: "DATABASE_IDLE_TIMEOUT",

@@ -22,10 +22,37 @@ export interface CallInput {
   transaction?: string
   /** Only when the activity id had to be shortened. */
   path?: string
+  /** The run takes a reference in place of an output that is too large to travel. */
+  by_reference?: true
+  /** Outputs to be loaded before the call, each into its place in `config` or `input`, which holds null. */
+  references?: PlacedReference[]
+}
+
+/**
+ * A large output: its JSON is kept in Postgres, under the transaction and its sha256. That something is a reference
+ * is said beside the data, in the members `by_reference` and `references` that only our own code writes, and never in
+ * the data: whatever a target replies, and however it looks, stays data.
+ */
+export interface OutputReference {
+  /** Of the JSON in UTF-8, hex. */
+  sha256: string
+  bytes: number
+  type: OutputType
+}
+
+/** Nothing else gets that large. */
+export const OUTPUT_TYPES = ["object", "list", "string"] as const
+export type OutputType = (typeof OUTPUT_TYPES)[number]
+
+export interface PlacedReference extends OutputReference {
+  /** From the call's input on: `["config", "body", "lines", 0]`. */
+  at: (string | number)[]
 }
 
 export interface CallAnswer {
+  /** Null when it is kept by reference. */
   output: unknown
+  by_reference?: OutputReference
   /**
    * When the attempt ended, milliseconds since the epoch by its worker's clock. The time of the workflow task
    * that takes an answer will not do: a worker without the run in its cache may take it with a later one.
@@ -51,5 +78,10 @@ export interface AttemptMarker {
 
 /** Largest output of one task that travels inline, in bytes of JSON. */
 export const MAX_INLINE_OUTPUT_BYTES = 64 * 1024
+/**
+ * Largest output that is kept by reference, and the most of them in a call's config, or input, in bytes of JSON: a
+ * reply may have 5 MiB, and escapes make it longer.
+ */
+export const MAX_KEPT_OUTPUT_BYTES = 8 * 1024 * 1024
 /** Deepest nesting of such an output: what an expression may hand on (`value_depth` of cel/1). */
 export const MAX_INLINE_OUTPUT_DEPTH = 256

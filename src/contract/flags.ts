@@ -2,7 +2,14 @@
  * The register of behaviour changes that could break a replay. A run carries the flags it was started
  * with, so that the engine never asks which build it is. Never reuse a number; a released flag stays.
  */
-export const FLAGS: Readonly<Record<string, { id: number; since: string; story: string }>> = {}
+export const FLAGS = {
+  outputs_by_reference: {
+    id: 1,
+    since: "0.1.0",
+    story:
+      "An answer may say that its output is kept by reference. An engine that does not know that would take the output for null and hand it on.",
+  },
+} as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */
 export const CURRENT_FLAGS: readonly number[] = Object.values(FLAGS).map((flag) => flag.id)

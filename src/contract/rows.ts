@@ -56,6 +56,8 @@ export interface TaskRow {
   reason: string | null
   input: unknown
   output: unknown
+  /** Where the whole output is kept, when `output` only tells of it (`OutputReference`). */
+  output_sha256?: string | undefined
   /** The output was dropped by a continue-as-new after its last reader: the mirror keeps the one it has. */
   output_dropped: boolean
   error: RowError | null

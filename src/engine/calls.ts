@@ -7,11 +7,12 @@
  * run before may have called it, and its activity refuses to send. Calls from before the reset have their
  * answers in the history.
  */
-import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
+import { type CallInput, MAX_INLINE_OUTPUT_BYTES, MAX_KEPT_OUTPUT_BYTES } from "../contract/activities.ts"
 import type { Meter } from "../expression/meter.ts"
+import { Reference } from "../expression/values.ts"
 import type { CallCommand } from "./commands.ts"
 import { CONTINUED, resolveEdges } from "./edges.ts"
-import type { CallFailed } from "./events.ts"
+import type { CallDone, CallFailed } from "./events.ts"
 import { closeException, openTaskException } from "./exceptions.ts"
 import { type Judgement, judgeFailure, parks } from "./outcome.ts"
 import { fitCode, fitMessage, liveRoom } from "./room.ts"
@@ -70,8 +71,8 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
   }
   const { input, call } = rendered.value
   state.tasks.input[task] = input
-  if (jsonSize(call, MAX_CALL_BYTES) > MAX_CALL_BYTES) {
-    const message = `The call's config and input are larger than ${MAX_CALL_BYTES} bytes.`
+  const message = explainTooLarge(call)
+  if (message !== undefined) {
     state.tasks.input[task] = null
     endFailed(state, task, { class: "misconfigured", outcome: notSent, code: "input_too_large", message })
     return
@@ -80,10 +81,23 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
   state.commands.push(toCommand(state, task, call))
 }
 
+function explainTooLarge(call: CallInput): string | undefined {
+  if (jsonSize(call, MAX_CALL_BYTES) > MAX_CALL_BYTES)
+    return `The call's config and input are larger than ${MAX_CALL_BYTES} bytes.`
+  // What is in both is the same value twice: only one of the two is sent.
+  for (const part of ["config", "input"]) {
+    const kept = call.references?.filter(({ at }) => at[0] === part) ?? []
+    const bytes = kept.reduce((sum, reference) => sum + reference.bytes, 0)
+    if (bytes > MAX_KEPT_OUTPUT_BYTES)
+      return `The call's ${part} takes large outputs of ${bytes} bytes together, and may take ${MAX_KEPT_OUTPUT_BYTES}: name the fields that are needed in the "output" of the tasks they come from.`
+  }
+  return undefined
+}
+
 export function answer(
   state: MachineState,
   token: number,
-  end: { output: unknown } | { failure: CallFailed },
+  end: { done: CallDone } | { failure: CallFailed },
 ): void {
   const task = state.taskOfToken.get(token)
   if (task === undefined || state.tasks.token[task] !== token) {
@@ -94,7 +108,7 @@ export function answer(
   state.taskOfToken.delete(token)
   state.tasks.token[task] = 0
   state.open--
-  if ("output" in end) endDone(state, task, end.output)
+  if ("done" in end) endDone(state, task, end.done)
   else endFailed(state, task, judgeFailure(planTask(state, task), priorOf(state, task), end.failure))
 }
 
@@ -134,8 +148,10 @@ export function endBadly(state: MachineState, task: number): void {
     })
 }
 
-function endDone(state: MachineState, task: number, output: unknown): void {
+function endDone(state: MachineState, task: number, done: CallDone): void {
   setOutcome(state, task, "executed")
+  const reference = done.by_reference
+  const output = reference === undefined ? done.output : new Reference(planTask(state, task).id, reference)
   if (!keepOutput(state, task, output)) {
     const message = `The outputs that later tasks read are together larger than ${liveRoom(state)} bytes.`
     endFailed(state, task, { class: "misconfigured", outcome: "executed", code: "output_too_large", message })

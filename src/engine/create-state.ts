@@ -1,4 +1,5 @@
 /** A fresh machine's memory. */
+import { FLAGS } from "../contract/flags.ts"
 import type { MachineStart } from "./machine.ts"
 import { createReadyQueue } from "./ready-queue.ts"
 import { createTaskSlots, type MachineState } from "./state.ts"
@@ -35,6 +36,7 @@ export function createState({
     thresholds: start.thresholds,
     planBytes,
     isReset,
+    takesReferences: start.flags?.includes(FLAGS.outputs_by_reference.id) ?? false,
     chain: start.snapshot ? start.snapshot.chain + 1 : 0,
     startedAt: start.snapshot?.transaction.started_at ?? at,
     tasks,

@@ -1,4 +1,5 @@
 /** Drives a machine by hand: answers are written out per task, so every interleaving is explicit. */
+import type { OutputReference } from "../contract/activities.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { Plan, PlanTask } from "../contract/plan.ts"
 import type { TaskRow, View } from "../contract/rows.ts"
@@ -70,6 +71,8 @@ export interface Driver {
   at(time: number): void
   apply(...events: EventBody[]): Command[]
   done(task: string, output?: unknown): Command[]
+  /** Ends a task with an output that is kept by reference. */
+  keep(task: string, reference: OutputReference): Command[]
   fail(task: string, failure: CallFailed): Command[]
   decide(decision: Partial<Decision> & Pick<Decision, "action">): Command[]
   /** The open call of a task. */
@@ -91,6 +94,7 @@ export interface DriverOptions {
   resume: Decision
   history: number
   isReset: boolean
+  flags: number[]
 }
 
 export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver {
@@ -109,6 +113,7 @@ export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver 
         quiet_bytes: Number.MAX_SAFE_INTEGER,
         hold_events: options.hold ?? Number.MAX_SAFE_INTEGER,
       },
+      ...(options.flags ? { flags: options.flags } : {}),
       ...(options.snapshot ? { snapshot: structuredClone(options.snapshot) } : {}),
       ...(options.resume ? { resume: options.resume } : {}),
     },
@@ -157,6 +162,8 @@ export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver 
     callOf,
     row,
     done: (task, output = null) => apply({ kind: "done", token: close(task), output }),
+    keep: (task, reference) =>
+      apply({ kind: "done", token: close(task), output: null, by_reference: reference }),
     fail: (task, failure) => apply({ kind: "failed", token: close(task), failure }),
     decide: (decision) =>
       apply({

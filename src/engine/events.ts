@@ -1,4 +1,5 @@
 /** What the shell tells the engine. Clock and history size come with every event: the engine has neither. */
+import type { OutputReference } from "../contract/activities.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { FailureClass, Outcome } from "../contract/statuses.ts"
 
@@ -33,10 +34,16 @@ export interface CallFailed {
   ended_at?: number
 }
 
+export interface CallDone {
+  output: unknown
+  /** The output is kept elsewhere: then `output` is null. */
+  by_reference?: OutputReference
+}
+
 export type EventBody =
   /** The main function runs. Messages may have come before. */
   | { kind: "started" }
-  | { kind: "done"; token: number; output: unknown; ended_at?: number }
+  | ({ kind: "done"; token: number; ended_at?: number } & CallDone)
   | { kind: "failed"; token: number; failure: CallFailed }
   | { kind: "decision"; decision: Decision }
   /** The time that the last `timer` command asked for has come. */

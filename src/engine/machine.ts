@@ -65,6 +65,8 @@ export interface MachineStart {
   /** The run was reset by an operator, or descends from one that was. */
   isReset?: boolean
   start: Pick<StartInput, "tenant" | "transaction" | "params" | "thresholds" | "resume"> & {
+    /** None, unless said. */
+    flags?: StartInput["flags"]
     snapshot?: Snapshot
   }
 }
@@ -129,7 +131,7 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       setTimer(state)
       return
     case "done":
-      answer(state, event.token, { output: event.output })
+      answer(state, event.token, { done: event })
       return
     case "failed":
       answer(state, event.token, { failure: event.failure })

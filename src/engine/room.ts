@@ -1,20 +1,16 @@
 /**
- * What a run may remember. A continue-as-new sends the start input, the plan and the snapshot as one message,
- * which Temporal takes up to 2 MiB, and fails the run for one byte more: so the memory is bounded while it
- * grows, and not when it has to travel.
+ * What a run may remember: bounded while it grows, and not when it has to travel (`contract/live-room.ts`).
  *
  * R1 `live` outputs have what start input, plan and the reserve for the rest of the snapshot leave of it.
  * R2 the reserve holds whatever a flow, its targets or people do: texts, decisions and their answers are
  * bounded one by one and in number.
  */
+import { liveRoomOf } from "../contract/live-room.ts"
 import type { MachineState } from "./state.ts"
 import { cutText, jsonSize } from "./size.ts"
 
-const MESSAGE_BYTES = 2 * 1024 * 1024
-/** The most that live outputs may take, however small the rest is. */
-const MAX_LIVE_BYTES = 1024 * 1024
-/** Headers, names, and what the snapshot holds besides outputs, deflated: see the test "R2". */
-const RESERVE_BYTES = 640 * 1024
+/** More than any start input has. */
+const MOST_PARAMS_BYTES = 2 * 1024 * 1024
 
 /** Temporal's message for a failure of a target may be long; a run with many of them keeps less of each. */
 const LONG_TEXT_BYTES = 2_000
@@ -30,10 +26,10 @@ const MAX_DECISIONS = 500
 
 /** Bytes of JSON that the outputs may take which somebody may still read. */
 export function liveRoom(state: MachineState): number {
-  state.liveRoom ??= Math.min(
-    MAX_LIVE_BYTES,
-    MESSAGE_BYTES - RESERVE_BYTES - state.planBytes - jsonSize(state.params, MESSAGE_BYTES),
-  )
+  state.liveRoom ??= liveRoomOf({
+    planBytes: state.planBytes,
+    paramsBytes: jsonSize(state.params, MOST_PARAMS_BYTES),
+  })
   return state.liveRoom
 }
 

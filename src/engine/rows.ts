@@ -1,5 +1,7 @@
 /** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
 import type { Changes, TaskRow, TransactionRow, View } from "../contract/rows.ts"
+import { Reference } from "../expression/values.ts"
+import { showReferences } from "./references.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
@@ -24,7 +26,7 @@ export function transactionRow(state: MachineState): TransactionRow {
 export function taskRow(state: MachineState, task: number): TaskRow {
   const { tasks } = state
   const output = tasks.output[task]
-  return {
+  const row: TaskRow = {
     index: task,
     path: planTask(state, task).id,
     generation: tasks.generation[task] ?? 1,
@@ -33,12 +35,14 @@ export function taskRow(state: MachineState, task: number): TaskRow {
     compensation: "none",
     reason: tasks.reason[task] ?? null,
     input: tasks.input[task] ?? null,
-    output: output ?? null,
+    output: output instanceof Reference ? showReferences(output) : (output ?? null),
     output_dropped: tasks.outputDropped[task] === 1,
     error: tasks.error[task] ?? null,
     started_at: tasks.startedAt[task] || null,
     ended_at: tasks.endedAt[task] || null,
   }
+  if (output instanceof Reference) row.output_sha256 = output.output.sha256
+  return row
 }
 
 /** Dirty rows since the last call; or, for `all`, every row that is not pending, or was touched. */

@@ -6,6 +6,7 @@ import { getConvertedInput } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
+import { mayHoldReference, placeReferences, showReferences } from "./references.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 export type Rendered<Value> = { ok: true; value: Value } | { ok: false; error: ExpressionError }
@@ -32,7 +33,9 @@ export function renderCall(
     if (plan.fail_when !== undefined) call.fail_when = plan.fail_when
     if (isShortened(toWorkflowId(state.tenant, state.transaction))) call.transaction = state.transaction
     if (isShortened(activityIdOf(state, task))) call.path = plan.id
-    return { input, call }
+    if (state.takesReferences) call.by_reference = true
+    if (!mayHoldReference(state, plan.reads)) return { input, call }
+    return { input: showReferences(input), call: placeReferences(call) }
   })
 }
 
@@ -51,7 +54,11 @@ export function renderWhen(
 }
 
 export function renderFlowOutput(state: MachineState, meter: Meter): Rendered<unknown> {
-  return guarded(() => render(state.plan.output, scopeOf(state, state.plan.output_reads), meter))
+  const { output, output_reads } = state.plan
+  return guarded(() => {
+    const value = render(output, scopeOf(state, output_reads), meter)
+    return mayHoldReference(state, output_reads) ? showReferences(value) : value
+  })
 }
 
 export function activityIdOf(state: MachineState, task: number): string {

@@ -3,13 +3,15 @@
  * may be. Outputs are kept while somebody may read them, decisions are the newest ones, inputs are not kept: a
  * retry renders them anew and the mirror keeps what it has.
  */
+import type { OutputReference } from "../contract/activities.ts"
 import type { DecisionAnswer } from "../contract/messages.ts"
 import type { DecisionRow, ExceptionRow, RowError } from "../contract/rows.ts"
 import { TASK_STATUSES } from "../contract/statuses.ts"
+import { Reference } from "../expression/values.ts"
 import { CONTINUED, recountEdges } from "./edges.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, statusOf } from "./state.ts"
+import { type MachineState, planTask, statusOf } from "./state.ts"
 
 export const SNAPSHOT_FORMAT = 1
 
@@ -23,6 +25,8 @@ export interface Snapshot {
   ended_at: number[]
   /** Sparse, by task position. */
   outputs: [number, unknown][]
+  /** Those outputs that are kept by reference, sparse; absent without one. */
+  references?: [number, OutputReference][]
   /** What persons gave in place of inputs, sparse. */
   given_inputs: [number, unknown][]
   /** Tasks that had an output which is kept no longer. */
@@ -48,6 +52,11 @@ export function takeSnapshot(state: MachineState): Snapshot {
   const { tasks } = state
   const positions = state.plan.tasks.map((_, task) => task)
   const isKept = (task: number) => tasks.output[task] !== undefined && (tasks.readersLeft[task] ?? 0) > 0
+  const kept = positions.filter(isKept)
+  const references = kept.flatMap((task): [number, OutputReference][] => {
+    const output = tasks.output[task]
+    return output instanceof Reference ? [[task, output.output]] : []
+  })
   return {
     format: SNAPSHOT_FORMAT,
     chain: state.chain,
@@ -56,7 +65,10 @@ export function takeSnapshot(state: MachineState): Snapshot {
     generation: [...tasks.generation],
     started_at: [...tasks.startedAt],
     ended_at: [...tasks.endedAt],
-    outputs: positions.filter(isKept).map((task) => [task, tasks.output[task]]),
+    outputs: kept
+      .filter((task) => !(tasks.output[task] instanceof Reference))
+      .map((task) => [task, tasks.output[task]]),
+    ...(references.length === 0 ? {} : { references }),
     given_inputs: positions
       .filter((task) => tasks.givenInput[task] !== undefined)
       .map((task) => [task, tasks.givenInput[task]]),
@@ -104,7 +116,10 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   for (const status of TASK_STATUSES) state.counts[status] = 0
   for (let task = 0; task < state.plan.tasks.length; task++) state.counts[statusOf(state, task)]++
   recountReaders(state)
-  for (const [task, output] of snapshot.outputs) {
+  const references = (snapshot.references ?? []).map(
+    ([task, reference]) => [task, new Reference(planTask(state, task).id, reference)] as const,
+  )
+  for (const [task, output] of [...snapshot.outputs, ...references]) {
     tasks.output[task] = output
     tasks.outputBytes[task] = jsonSize(output, Number.MAX_SAFE_INTEGER)
     state.liveBytes += tasks.outputBytes[task] ?? 0

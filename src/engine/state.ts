@@ -69,6 +69,8 @@ export interface MachineState {
   /** Of the plan as it travels. */
   readonly planBytes: number
   readonly isReset: boolean
+  /** Its calls may answer with a reference (flag `outputs_by_reference`). */
+  readonly takesReferences: boolean
   readonly chain: number
   readonly startedAt: number
   readonly tasks: TaskSlots

@@ -8,6 +8,7 @@ import { calculate, toInt } from "./integers.ts"
 import type { IntegerOperator } from "./integers.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
+import { Duration, Timestamp } from "./times.ts"
 import { Int, isList, nameKind } from "./values.ts"
 
 export function add(a: unknown, b: unknown, meter: Meter): unknown {
@@ -15,10 +16,16 @@ export function add(a: unknown, b: unknown, meter: Meter): unknown {
   if (typeof a === "string" && typeof b === "string") return concatenateText(a, b, meter)
   if (isList(a) && isList(b)) return concatenateLists(a, b, meter)
   if (a instanceof Uint8Array && b instanceof Uint8Array) return concatenateBytes(a, b, meter)
+  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos + b.nanos)
+  if (a instanceof Duration && b instanceof Timestamp) return new Timestamp(a.nanos + b.nanos)
+  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos + b.nanos)
   return calculateAny("+", a, b)
 }
 
 export function subtract(a: unknown, b: unknown): unknown {
+  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos - b.nanos)
+  if (a instanceof Timestamp && b instanceof Timestamp) return new Duration(a.nanos - b.nanos)
+  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos - b.nanos)
   return calculateAny("-", a, b)
 }
 

@@ -2,7 +2,8 @@
 import { Fault } from "./error.ts"
 import type { Limits } from "./meter.ts"
 import { countUtf8, encodeBase64 } from "./text.ts"
-import { Int, KeyedMap, Uint, isList, isTextMap, nameKind } from "./values.ts"
+import { printTime } from "./times.ts"
+import { Extension, Int, KeyedMap, Reference, Uint, isList, nameKind } from "./values.ts"
 import type { TextMap } from "./values.ts"
 
 /** The bytes that results may still take. */
@@ -12,7 +13,8 @@ export interface Allowance {
 
 /**
  * The JSON of a value; data without anything to convert is handed on as it is, uncopied. A `Fault` for what
- * JSON cannot hold (NaN, infinities, types), and over the limits of size and depth.
+ * JSON cannot hold (NaN, infinities, types), and over the limits of size and depth. A `Reference` stays one, wherever
+ * it is: whoever put it into the scope takes it out again.
  */
 export function toJson(value: unknown, allowance: Allowance, limits: Readonly<Limits>): unknown {
   return convert(value, { allowance, limits }, 1)
@@ -57,18 +59,30 @@ function convertObject(value: object, border: Border, depth: number): unknown {
   if (depth > border.limits.value_depth) {
     throw new Fault("limit_exceeded", `the result is nested deeper than ${border.limits.value_depth} levels`)
   }
-  if (value instanceof Int || value instanceof Uint) {
-    pay(border, NUMBER_BYTES)
-    return typeof value.value === "number" ? value.value : value.value.toString()
-  }
+  if (value instanceof Extension) return convertExtension(value, border, depth)
   pay(border, TEXT_FRAME)
   if (isList(value)) return convertList(value, border, depth)
   if (value instanceof Uint8Array) {
     pay(border, Math.ceil(value.length / 3) * 4)
     return encodeBase64(value)
   }
+  // What is neither is data with keys.
+  return convertMap(value as TextMap, border, depth)
+}
+
+function convertExtension(value: Extension, border: Border, depth: number): unknown {
+  if (value instanceof Int || value instanceof Uint) {
+    pay(border, NUMBER_BYTES)
+    return typeof value.value === "number" ? value.value : value.value.toString()
+  }
+  const time = printTime(value)
+  if (time !== undefined) {
+    payText(border, time)
+    return time
+  }
+  pay(border, TEXT_FRAME)
+  if (value instanceof Reference) return value
   if (value instanceof KeyedMap) return convertKeyedMap(value, border, depth)
-  if (isTextMap(value)) return convertMap(value, border, depth)
   throw new Fault("not_json", "the result holds a type, which JSON cannot hold")
 }
 

@@ -2,8 +2,10 @@
 import { Fault } from "./error.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
+import { explainReference } from "./select.ts"
 import { compareText } from "./text.ts"
-import { TypeValue, getEntry, isList, isMap, keysOf, nameKind, toNumeric } from "./values.ts"
+import { Duration, Timestamp } from "./times.ts"
+import { Reference, TypeValue, getEntry, isList, isMap, keysOf, nameKind, toNumeric } from "./values.ts"
 import type { AnyMap } from "./values.ts"
 
 /** Never an error for two types: they are unequal. NaN equals nothing. */
@@ -27,9 +29,13 @@ function equalsAt(a: unknown, b: unknown, meter: Meter, depth: number): boolean 
     throw new Fault("limit_exceeded", `values nested deeper than ${meter.limits.value_depth} are compared`)
   }
   meter.spend(1)
+  if (a instanceof Reference) throw explainReference(a)
+  if (b instanceof Reference) throw explainReference(b)
   if (isList(a)) return isList(b) && equalLists(a, b, meter, depth)
   if (isMap(a)) return isMap(b) && equalMaps(a, b, meter, depth)
   if (a instanceof Uint8Array) return b instanceof Uint8Array && compareBytes(a, b, meter) === 0
+  if (a instanceof Timestamp) return b instanceof Timestamp && a.nanos === b.nanos
+  if (a instanceof Duration) return b instanceof Duration && a.nanos === b.nanos
   return a instanceof TypeValue && b instanceof TypeValue && a.type === b.type
 }
 
@@ -46,6 +52,8 @@ export function compare(a: unknown, b: unknown, meter: Meter): number {
   }
   if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b)
   if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b, meter)
+  if (a instanceof Timestamp && b instanceof Timestamp) return compareNumbers(a.nanos, b.nanos)
+  if (a instanceof Duration && b instanceof Duration) return compareNumbers(a.nanos, b.nanos)
   throw new Fault("type_mismatch", `${nameKind(a)} and ${nameKind(b)} have no order`)
 }
 

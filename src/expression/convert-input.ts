@@ -3,13 +3,14 @@
  * everything that does not fit is found at once. Used by the API when a transaction is accepted and by the
  * engine when the task starts, so that both say the same. Messages name kinds, never values: these may be secret.
  */
+import type { OutputType } from "../contract/activities.ts"
 import { assertNever } from "../contract/errors.ts"
 import type { FieldType, InputField } from "../contract/input-fields.ts"
 import { toJson } from "./border.ts"
 import { ExpressionError } from "./error.ts"
 import { parseExactJson } from "./exact-json.ts"
 import { CEL_1_LIMITS } from "./meter.ts"
-import { isList, isTextMap } from "./values.ts"
+import { Reference, isList, isTextMap } from "./values.ts"
 
 export interface InputProblem {
   /** Of the member, from the input on: `["items", 2]`. Empty for the input itself. */
@@ -55,12 +56,19 @@ function convertMember(type: FieldType, value: unknown, path: Path, problems: In
   const members = memberType === undefined ? undefined : toMembers(value)
   if (memberType !== undefined && members !== undefined)
     return members.map((member, index) => convertMember(memberType, member, [...path, index], problems))
-  const converted = convertOne(type, value)
+  const converted = value instanceof Reference ? passReference(type, value) : convertOne(type, value)
   if (converted !== undefined) return converted
   const message = `${path.join("/")} must be ${EXPECTED[type]}, got ${nameOf(value)}`
   problems.push({ path, code: "wrong_type", message })
   return undefined
 }
+
+/** What it stands for is not here: only what is of the right type already can be handed on. */
+function passReference(type: FieldType, value: Reference): Reference | undefined {
+  return type === "*" || OF_REFERENCE[value.output.type] === type ? value : undefined
+}
+
+const OF_REFERENCE: Record<OutputType, FieldType> = { object: "object", list: "array", string: "string" }
 
 const LIST_MEMBERS: Partial<Record<FieldType, FieldType>> = {
   "[]string": "string",
@@ -186,6 +194,7 @@ function textOf(value: unknown): string | undefined {
 
 function nameOf(value: unknown): string {
   if (value === null || value === undefined) return "nothing"
+  if (value instanceof Reference) return value.describe()
   if (isList(value)) return "a list"
   if (typeof value === "number") return Number.isInteger(value) ? "a number" : "a number with a fraction"
   if (typeof value === "boolean") return "true or false"

@@ -4,6 +4,7 @@ import { toInt, toUint } from "./integers.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
 import { decodeUtf8, encodeUtf8 } from "./text.ts"
+import { floorDivide, printTime, SECOND, Timestamp } from "./times.ts"
 import { Int, Uint, kindOf, nameKind } from "./values.ts"
 import type { Kind } from "./values.ts"
 
@@ -12,7 +13,7 @@ const LONGEST_INTEGER = 64
 const LONGEST_DOUBLE = 400
 const LONGEST_NAME = "-infinity".length
 
-/** From a double: the fraction is cut off. From text: decimal digits with a sign. */
+/** From a double: the fraction is cut off. From text: decimal digits with a sign. From a timestamp: seconds since 1970. */
 export function convertToInt(value: unknown): Int {
   if (value instanceof Int) return value
   if (value instanceof Uint) return toInt(value.value)
@@ -22,7 +23,8 @@ export function convertToInt(value: unknown): Int {
     return toInt(Math.trunc(value))
   }
   if (typeof value === "string") return toInt(parseInteger(value, "an int", true))
-  throw notConvertible("int", "a number or a string", value)
+  if (value instanceof Timestamp) return toInt(floorDivide(value.nanos, SECOND))
+  throw notConvertible("int", "a number, a string or a timestamp", value)
 }
 
 export function convertToUint(value: unknown): Uint {
@@ -49,7 +51,8 @@ export function convertToString(value: unknown, meter: Meter): string {
     return decodeUtf8(value)
   }
   const text = printScalar(value)
-  if (text === undefined) throw notConvertible("string", "a string, number, bool or bytes", value)
+  if (text === undefined)
+    throw notConvertible("string", "a string, number, bool, bytes, timestamp or duration", value)
   return text
 }
 
@@ -96,7 +99,8 @@ const TEXT_HINTS: Partial<Record<Kind, string>> = {
 function printScalar(value: unknown): string | undefined {
   if (typeof value === "string") return value
   if (typeof value === "number" || typeof value === "boolean") return String(value)
-  return value instanceof Int || value instanceof Uint ? String(value.value) : undefined
+  if (value instanceof Int || value instanceof Uint) return String(value.value)
+  return printTime(value)
 }
 
 function parseInteger(text: string, kind: string, signed: boolean): bigint {

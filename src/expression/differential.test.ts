@@ -9,16 +9,26 @@ import {
   isCelMap,
   isCelType,
   isCelUint,
+  objectType,
   parse,
   plan,
 } from "@bufbuild/cel"
 import type { CelInput } from "@bufbuild/cel"
+import { type Message, toJson } from "@bufbuild/protobuf"
+import { isReflectMessage } from "@bufbuild/protobuf/reflect"
+import {
+  type Duration as DurationMessage,
+  DurationSchema,
+  type Timestamp as TimestampMessage,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { parseExpression } from "../flow/parse-expression.ts"
 import { Fault } from "./error.ts"
 import { evaluateTree } from "./evaluate.ts"
 import { createMeter } from "./meter.ts"
+import { Duration, SECOND, Timestamp } from "./times.ts"
 import { Int, KeyedMap, TypeValue, Uint, isList } from "./values.ts"
 
 /** Each expression is evaluated over several scopes. */
@@ -45,6 +55,9 @@ describe("evaluateTree()", () => {
   }, 600_000)
 })
 
+// The library reads fields of the machine's own clock.
+process.env["TZ"] = "UTC"
+
 type Scope = Record<string, unknown>
 
 function prepareOurs(source: string): (scope: Scope) => string {
@@ -62,6 +75,7 @@ function prepareOurs(source: string): (scope: Scope) => string {
 }
 
 const { DOUBLE, INT, STRING, UINT } = CelScalar
+const [TIMESTAMP, DURATION] = [objectType(TimestampSchema), objectType(DurationSchema)]
 
 /** The library, with our number overloads: an int beside a double is a double. */
 const env = celEnv({
@@ -78,10 +92,21 @@ const env = celEnv({
     celFunc("int", [STRING], INT, (text) => toWhole(text, -(2n ** 63n), 2n ** 63n)),
     celFunc("uint", [STRING], UINT, (text) => celUint(toWhole(text, 0n, 2n ** 64n))),
     celFunc("double", [STRING], DOUBLE, toDouble),
+    // Seconds in the library, nanoseconds in others: cel/1 says getSeconds().
+    celFunc("int", [DURATION], INT, () => {
+      throw new TypeError("no int")
+    }),
+    // The library fills a fraction up to three, six or nine digits.
+    celFunc("string", [TIMESTAMP], STRING, ({ message }) => withoutZeros(toJson(TimestampSchema, message))),
+    celFunc("string", [DURATION], STRING, ({ message }) => withoutZeros(toJson(DurationSchema, message))),
     // The library's own refuses results above the largest int.
     celFunc("_/_", [UINT, UINT], UINT, (a, b) => celUint(a.value / b.value)),
   ],
 })
+
+function withoutZeros(time: string): string {
+  return time.replace(/(\.\d*[1-9])0+(?=[Zs]$)/, "$1")
+}
 
 function toWhole(text: string, least: bigint, end: bigint): bigint {
   const value = BigInt(/^-?\d+$/.test(text) ? text : "none")
@@ -108,6 +133,8 @@ function printOurs(value: unknown): string {
   if (value instanceof Uint) return `uint ${value.value}`
   if (value instanceof TypeValue) return `type ${value.type}`
   if (value instanceof Uint8Array) return `bytes ${value.toString()}`
+  if (value instanceof Timestamp) return `timestamp ${value.nanos}`
+  if (value instanceof Duration) return `duration ${value.nanos}`
   if (isList(value)) return `[${value.map(printOurs).join(", ")}]`
   if (value instanceof KeyedMap) {
     return printMap(
@@ -125,11 +152,19 @@ function printTheirs(value: unknown): string {
   if (isCelUint(value)) return `uint ${value.value}`
   if (isCelType(value)) return `type ${value.name}`
   if (value instanceof Uint8Array) return `bytes ${value.toString()}`
+  if (isReflectMessage(value, TimestampSchema)) return `timestamp ${nanosOf(value.message)}`
+  if (isReflectMessage(value, DurationSchema)) return `duration ${nanosOf(value.message)}`
   if (isCelList(value)) return `[${Array.from(value, printTheirs).join(", ")}]`
   if (isCelMap(value)) {
     return printMap(Array.from(value, ([key, member]) => [printTheirs(key), printTheirs(member)]))
   }
   return printScalar(value)
+}
+
+function nanosOf(message: Message): bigint {
+  // Both messages have these two fields, and only they come here.
+  const { seconds, nanos } = message as DurationMessage | TimestampMessage
+  return seconds * SECOND + BigInt(nanos)
 }
 
 function printMap(entries: string[][]): string {
@@ -183,6 +218,7 @@ type Rule =
   | "bool"
   | "bytes"
   | "double"
+  | "duration"
   | "equality"
   | "field"
   | "index"
@@ -200,8 +236,11 @@ type Rule =
   | "start"
   | "string"
   | "test"
+  | "timefield"
+  | "timestamp"
   | "uint"
   | "variable"
+  | "zone"
 
 /** Source text, typed so that most expressions have a value; `any` slips in what is wrong. */
 const expressions: fc.Arbitrary<string> = fc
@@ -232,8 +271,47 @@ const expressions: fc.Arbitrary<string> = fc
         text`(${"int"} % ${"int"})`,
         text`(${"bool"} ? ${"int"} : ${"int"})`,
         text`int(${"numeral"})`,
+        text`${"timestamp"}.${"timefield"}()`,
+        text`${"timestamp"}.${"timefield"}(${"zone"})`,
+        text`${"duration"}.${"timefield"}()`,
+        text`int(${"timestamp"})`,
         tie("any"),
       ),
+      // To the millisecond: below it the library's fields round up.
+      timestamp: pick(
+        words(
+          "timestamp('2026-02-28T23:59:59.999Z')",
+          "timestamp('1969-12-31T23:59:59.5+08:00')",
+          "timestamp('2024-02-29T00:00:00-11:30')",
+          // Not near the year 1: the library reads the fields of years below 100 as those of the last century.
+          "timestamp('1000-01-01T00:00:00Z')",
+          "timestamp('9999-12-31T23:59:59Z')",
+          // Not the 29th of February 2026, which the library takes.
+          "timestamp('2026-02-29')",
+        ),
+        text`(${"timestamp"} + ${"duration"})`,
+        text`(${"duration"} + ${"timestamp"})`,
+        text`(${"timestamp"} - ${"duration"})`,
+      ),
+      duration: pick(
+        words("duration('1h30m')", "duration('-1.5s')", "duration('250ms')", "duration('9000000000s')"),
+        text`(${"duration"} + ${"duration"})`,
+        text`(${"duration"} - ${"duration"})`,
+        text`(${"timestamp"} - ${"timestamp"})`,
+      ),
+      timefield: words(
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+      ),
+      zone: words("'UTC'", "'+08:00'", "'-02:30'", "'05:45'"),
       uint: pick(
         words("0u", "1u", "3u", "18446744073709551615u"),
         text`(${"uint"} ${"arithmetic"} ${"uint"})`,
@@ -258,6 +336,8 @@ const expressions: fc.Arbitrary<string> = fc
         words("true", "false", "params.b"),
         text`(${"number"} ${"order"} ${"number"})`,
         text`(${"string"} ${"order"} ${"string"})`,
+        text`(${"timestamp"} ${"order"} ${"timestamp"})`,
+        text`(${"duration"} ${"order"} ${"duration"})`,
         text`(${"any"} ${"equality"} ${"any"})`,
         text`(${"bool"} && ${"bool"})`,
         text`(${"bool"} || ${"bool"})`,
@@ -324,6 +404,8 @@ const expressions: fc.Arbitrary<string> = fc
           "int",
         ),
         tie("scalar"),
+        tie("timestamp"),
+        tie("duration"),
         tie("list"),
         tie("map"),
         text`${"list"}[${"index"}]`,

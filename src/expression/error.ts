@@ -18,6 +18,8 @@ export type ExpressionErrorCode =
   | "not_json"
   /** A limit of cel/1. Nothing absorbs it. */
   | "limit_exceeded"
+  /** An output was looked into of which only a reference is here. `coalesce` does not absorb it. */
+  | "kept_by_reference"
   /** An input that does not fit the fields its task definition declares. */
   | "input_invalid"
   /** A stored tree that this release cannot read. */

@@ -7,6 +7,7 @@
  * I3  Data is never changed; a result may share parts with the scope.
  * I4  Errors are absorbed by `&&`, `||` and the macros all/exists (as in CEL) and by `coalesce` (what is
  *     missing); a limit is absorbed by nothing.
+ * I5  A `Reference` is handed on whole; whatever would look into it fails.
  */
 import { assertNever } from "../contract/errors.ts"
 import type { Tree } from "../contract/tree.ts"
@@ -22,9 +23,9 @@ import { FUNCTIONS } from "./functions.ts"
 import { toInt, toUint } from "./integers.ts"
 import { MapBuilder } from "./map-builder.ts"
 import type { Meter } from "./meter.ts"
-import { findField, findMember, explainNoField, explainNoMember } from "./select.ts"
+import { findField, findMember, explainNoField, explainNoMember, explainReference } from "./select.ts"
 import { decodeBase64 } from "./text.ts"
-import { isList, isMap, keysOf, nameKind } from "./values.ts"
+import { Reference, isList, isMap, keysOf, nameKind } from "./values.ts"
 
 /**
  * Evaluates a stored expression over JSON values. The result is JSON: an int is a number when it is a safe
@@ -124,6 +125,8 @@ function evaluateStrict(tree: Call, frame: Frame | undefined, run: Run): unknown
   const a = evaluateTree(argument(tree, 2), frame, run)
   const b = tree.length > 3 ? evaluateTree(argument(tree, 3), frame, run) : undefined
   run.at = tree
+  if (a instanceof Reference) throw explainReference(a)
+  if (b instanceof Reference) throw explainReference(b)
   return apply(a, b, run.meter)
 }
 

@@ -17,8 +17,11 @@ import { Fault } from "./error.ts"
 import { toInt } from "./integers.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
+import { DURATION_TYPE, TIMESTAMP_TYPE } from "./signatures.ts"
 import { countCodePoints } from "./text.ts"
-import { TypeValue, isList, isMap, keysOf, kindOf, nameKind } from "./values.ts"
+import { readTimeField, TIME_FIELDS } from "./time-fields.ts"
+import { convertToDuration, convertToTimestamp } from "./times.ts"
+import { type Kind, TypeValue, isList, isMap, keysOf, kindOf, nameKind } from "./values.ts"
 
 /** A unary one ignores `b`. */
 export type StrictFunction = (a: unknown, b: unknown, meter: Meter) => unknown
@@ -46,6 +49,8 @@ export const FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<string, St
   ["string", (value, _, meter) => convertToString(value, meter)],
   ["bool", convertToBool],
   ["bytes", (value, _, meter) => convertToBytes(value, meter)],
+  ["timestamp", convertToTimestamp],
+  ["duration", convertToDuration],
   ["dyn", (value) => value],
   ["type", typeOf],
   ["startsWith", startsWith],
@@ -60,6 +65,10 @@ export const FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<string, St
   ["sha256hex", sha256hex],
   ["json_parse", jsonParse],
   ["merge", merge],
+  ...Object.entries(TIME_FIELDS).map(([name, field]): [string, StrictFunction] => [
+    name,
+    readTimeField(name, field),
+  ]),
 ])
 
 function not(value: unknown): boolean {
@@ -78,9 +87,16 @@ function size(value: unknown, _: unknown, meter: Meter): unknown {
   throw new Fault("type_mismatch", `size takes a string, bytes, list or map, not ${nameKind(value)}`)
 }
 
+/** Where CEL's name of a type is not that of the kind. */
+const TYPES: Partial<Record<Kind, string>> = {
+  null: "null_type",
+  timestamp: TIMESTAMP_TYPE,
+  duration: DURATION_TYPE,
+}
+
 function typeOf(value: unknown): TypeValue {
   const kind = kindOf(value)
-  return new TypeValue(kind === "null" ? "null_type" : kind)
+  return new TypeValue(TYPES[kind] ?? kind)
 }
 
 function startsWith(text: unknown, prefix: unknown, meter: Meter): boolean {

@@ -2,7 +2,17 @@
 import { Fault } from "./error.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
-import { KeyedMap, getEntry, getField, isList, isMap, isTextMap, nameKind, toNumeric } from "./values.ts"
+import {
+  KeyedMap,
+  Reference,
+  getEntry,
+  getField,
+  isList,
+  isMap,
+  isTextMap,
+  nameKind,
+  toNumeric,
+} from "./values.ts"
 
 /** Also `undefined` when the operand is no map; `explainNoField` tells the two apart. */
 export function findField(operand: unknown, field: string): unknown {
@@ -23,10 +33,17 @@ export function findMember(operand: unknown, key: unknown, meter: Meter): unknow
     return getEntry(operand, key)
   }
   if (operand === null) return undefined
+  if (operand instanceof Reference) throw explainReference(operand)
   throw new Fault("type_mismatch", `${nameKind(operand)} has no members`)
 }
 
+/** Of an operation that takes the value of an output which is not here. */
+export function explainReference(reference: Reference): Fault {
+  return new Fault("kept_by_reference", () => `an expression cannot read ${reference.describe()}`)
+}
+
 export function explainNoField(operand: unknown, field: string): Fault {
+  if (operand instanceof Reference) return explainReference(operand)
   if (operand !== null && !isMap(operand)) {
     return new Fault("type_mismatch", `${nameKind(operand)} has no fields, so no ${quote(field)}`)
   }

@@ -6,6 +6,8 @@
 export interface Signature {
   /** Arguments, a receiver included. */
   arity: number
+  /** One more may follow: a time zone. */
+  zoned?: true
   /** `call` is `f(x)`, `method` is `x.f()`, `both` allows either. */
   form: "call" | "method" | "both"
   /** How an author writes it. */
@@ -38,10 +40,33 @@ export const SIGNATURES: ReadonlyMap<string, Signature> = new Map([
   ["sha256hex", call(1, "sha256hex(bytes or text)")],
   ["json_parse", call(1, "json_parse(text)")],
   ["merge", call(2, "merge(map, map)")],
+  ["timestamp", call(1, "timestamp(text)")],
+  ["duration", call(1, "duration(text)")],
+  ...[
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+  ].map((name): [string, Signature] => [
+    name,
+    { ...method(1, `time.${name}() or time.${name}('+08:00')`), zoned: true },
+  ]),
 ])
+
+/** The only names with a namespace. */
+export const TIMESTAMP_TYPE = "google.protobuf.Timestamp"
+export const DURATION_TYPE = "google.protobuf.Duration"
 
 /** Names that mean a type when the scope has no such name: `type(x) == int`. */
 export const TYPE_NAMES: ReadonlySet<string> = new Set([
+  TIMESTAMP_TYPE,
+  DURATION_TYPE,
   "bool",
   "bytes",
   "double",

@@ -2,6 +2,7 @@
  * How the evaluator holds CEL values. JSON data is used as it is: null, booleans, text, arrays (list), objects
  * (map with text keys) and numbers (double). Only what JSON lacks has a class.
  */
+import type { OutputReference } from "../contract/activities.ts"
 import { Fault } from "./error.ts"
 import { PER_STEP } from "./meter.ts"
 import type { Meter } from "./meter.ts"
@@ -52,6 +53,31 @@ export class TypeValue extends Extension {
   }
 }
 
+/**
+ * A task's output that is kept elsewhere because of its size. It can be handed on whole, and nothing can look into
+ * it. No JSON becomes one: whoever makes the scope does.
+ */
+export class Reference extends Extension {
+  /** Whose output it is. */
+  readonly task: string
+  readonly output: OutputReference
+
+  constructor(task: string, output: OutputReference) {
+    super()
+    this.task = task
+    this.output = output
+  }
+
+  override get kind(): Kind {
+    return "reference"
+  }
+
+  /** As the end of a sentence that refuses it. */
+  describe(): string {
+    return `the output of task ${this.task}, of which only a reference is here, since it has ${this.output.bytes} bytes: name the fields that are needed in the "output" of ${this.task}, which is evaluated over the whole reply`
+  }
+}
+
 type MapKey = string | boolean | number | bigint
 
 /** A map with keys that are not all text. Numbers of equal value are one key. */
@@ -85,6 +111,9 @@ export type Kind =
   | "list"
   | "map"
   | "type"
+  | "timestamp"
+  | "duration"
+  | "reference"
   /** What no JSON holds: only a caller's mistake brings it here. */
   | "unsupported"
 
@@ -113,12 +142,15 @@ const NAMED: Record<Kind, string> = {
   list: "a list",
   map: "a map",
   type: "a type",
+  timestamp: "a timestamp",
+  duration: "a duration",
+  reference: "an output that is kept by reference",
   unsupported: "a value that JSON cannot hold",
 }
 
 /** The kind of a value with its article: messages name kinds, never values, since these may be secret. */
 export function nameKind(value: unknown): string {
-  return NAMED[kindOf(value)]
+  return value instanceof Reference ? value.describe() : NAMED[kindOf(value)]
 }
 
 export function isTextMap(value: unknown): value is TextMap {

@@ -5,7 +5,8 @@
 import { parse } from "@bufbuild/cel"
 import type { Constant, Expr, Expr_Call, Expr_CreateStruct } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js"
 import type { Tree } from "../contract/tree.ts"
-import { OPERATORS, SIGNATURES } from "../expression/signatures.ts"
+import { OPERATORS, SIGNATURES, TYPE_NAMES } from "../expression/signatures.ts"
+import { parseZone, ZONE_RULE } from "../expression/time-fields.ts"
 
 /** Limits of cel/1 on the source; those on evaluation are in `expression/meter.ts`. */
 export const SOURCE_LIMITS = { characters: 4_096, nodes: 2_000, depth: 64 } as const
@@ -149,7 +150,7 @@ function toTree(expr: Expr | undefined, conversion: Conversion, depth: number): 
     case "selectExpr":
       return kind.value.testOnly
         ? ["h", convert(kind.value.operand), kind.value.field]
-        : ["f", convert(kind.value.operand), kind.value.field]
+        : toField(convert(kind.value.operand), kind.value.field)
     case "callExpr":
       return toCall(kind.value, offset, convert)
     case "listExpr":
@@ -172,6 +173,15 @@ function toTree(expr: Expr | undefined, conversion: Conversion, depth: number): 
     case undefined:
   }
   throw new ExpressionSyntaxError("a part of the expression is missing", offset)
+}
+
+/** `google.protobuf.Timestamp` is one name, of a type; nothing else has a namespace. */
+function toField(operand: Tree, field: string): Tree {
+  if (operand[0] === "f" && operand[2] === "protobuf" && operand[1][0] === "v") {
+    const name = `${operand[1][1]}.protobuf.${field}`
+    if (TYPE_NAMES.has(name)) return ["v", name]
+  }
+  return ["f", operand, field]
 }
 
 function toConstant({ constantKind: kind }: Constant, offset: number | undefined): Tree {
@@ -246,6 +256,10 @@ function assertFunction({ function: name, target, args }: Expr_Call, offset: num
     throw new ExpressionSyntaxError(`${name} is written ${signature.usage}`, offset)
   }
   const count = args.length + (target === undefined ? 0 : 1)
+  if (signature.zoned === true && count === signature.arity + 1) {
+    assertZone(args.at(-1), offset)
+    return
+  }
   if (count !== signature.arity) {
     const given = target === undefined ? count : count - 1
     throw new ExpressionSyntaxError(
@@ -253,6 +267,14 @@ function assertFunction({ function: name, target, args }: Expr_Call, offset: num
       offset,
     )
   }
+}
+
+/** One that is written out is judged at publish. */
+function assertZone(zone: Expr | undefined, offset: number | undefined): void {
+  if (zone?.exprKind.case !== "constExpr") return
+  const { constantKind } = zone.exprKind.value
+  if (constantKind.case === "stringValue" && parseZone(constantKind.value) === undefined)
+    throw new ExpressionSyntaxError(ZONE_RULE, offset)
 }
 
 function unknownFunction(name: string): string {

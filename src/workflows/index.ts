@@ -105,7 +105,7 @@ function startMachine(start: StartInput, packed?: Uint8Array, memory?: Uint8Arra
       nonRetryable: true,
     })
   assertKnownFlags(start.flags)
-  const { plan_hash, tenant, transaction, params, thresholds, resume } = start
+  const { plan_hash, tenant, transaction, params, flags, thresholds, resume } = start
   // A snapshot comes from this engine, by continue-as-new or through the query of a closed run.
   const snapshot = memory ? (unpackJson(memory) as Snapshot) : undefined
   stage.machine = createMachine({
@@ -117,6 +117,7 @@ function startMachine(start: StartInput, packed?: Uint8Array, memory?: Uint8Arra
       tenant,
       transaction,
       params,
+      flags,
       thresholds,
       ...(resume ? { resume } : {}),
       ...(snapshot ? { snapshot } : {}),

@@ -7,7 +7,7 @@ import {
   setCurrentDetails,
   sleep,
 } from "@temporalio/workflow"
-import type { CallAnswer } from "../contract/activities.ts"
+import { type CallAnswer, OUTPUT_TYPES, type OutputReference } from "../contract/activities.ts"
 import type { CallCommand, Command } from "../engine/commands.ts"
 import type { EventBody } from "../engine/events.ts"
 import { toCallFailed } from "./failures.ts"
@@ -91,12 +91,25 @@ export function createCommandRunner({ shield, post, apply, onEnd }: CommandRunne
 /** A user's worker may answer with anything. */
 function toDone(token: number, answer: Partial<CallAnswer> | null | undefined): EventBody {
   const endedAt = answer?.ended_at
+  const reference = answer?.by_reference
   return {
     kind: "done",
     token,
     output: answer?.output ?? null,
+    ...(isOutputReference(reference) ? { by_reference: reference } : {}),
     ...(typeof endedAt === "number" ? { ended_at: endedAt } : {}),
   }
+}
+
+function isOutputReference(value: unknown): value is OutputReference {
+  if (typeof value !== "object" || value === null) return false
+  const { sha256, bytes, type } = value as Partial<Record<keyof OutputReference, unknown>>
+  return (
+    typeof sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    Number.isSafeInteger(bytes) &&
+    (OUTPUT_TYPES as readonly unknown[]).includes(type)
+  )
 }
 
 function toOptions({

@@ -25,6 +25,8 @@ const after = {
   reply_lost: (response) => void response.socket.destroy(),
   error_after: (response) => reply(response, 500, { error: "broken" }),
   hang_after: () => {},
+  // More than travels through Temporal.
+  large: (response) => reply(response, 200, { text: "大".repeat(30_000), id: "large" }),
 }
 
 const server = createServer((request, response) => {

@@ -24,6 +24,7 @@ export type Fault =
   | "error_after"
   | "hang_after"
   | "latch"
+  | "large"
   | `slow:${number}`
   | "none"
 

@@ -19,6 +19,7 @@ import type { Plan } from "../../src/contract/plan.ts"
 import type { AttemptRow, MirrorChange, View } from "../../src/contract/rows.ts"
 import { packPlan, planHash } from "../../src/flow/plan-bytes.ts"
 import { validateFlow } from "../../src/flow/validate.ts"
+import type { OutputStore } from "../../src/store/output-store.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
 import { quietTemporal } from "./quiet-temporal.ts"
@@ -31,6 +32,8 @@ export interface RigOptions {
   connections?: Connection[]
   /** 0 forces a replay at every workflow task. */
   maxCachedWorkflows?: number
+  /** Where large outputs are kept; without it none can be. */
+  outputs?: OutputStore
   /** Another build's. */
   workflowBundle?: WorkflowBundleOption
   /** Another rig's: two workers side by side. */
@@ -42,6 +45,8 @@ export interface StartOptions {
   thresholds?: Partial<Thresholds>
   /** Send the plan as a second argument, as large plans travel. */
   packed?: boolean
+  /** Behaviours the run is started with; those of this build unless said. */
+  flags?: number[]
 }
 
 export interface Run {
@@ -65,6 +70,9 @@ export interface WorkflowRig {
   stop(): Promise<void>
 }
 
+const away = () => Promise.reject(new Error("this rig keeps no large outputs"))
+const NO_OUTPUTS: OutputStore = { keep: away, load: away }
+
 /** The real worker with the real connectors, in a namespace of its own; rows are collected instead of stored. */
 export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {
   const { address, namespace } = await (options.temporal ?? testTemporal())
@@ -85,6 +93,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
       refresh: () => Promise.resolve(),
     }),
     guard: createOutboundGuard({ allowLoopback: true }),
+    outputs: options.outputs ?? NO_OUTPUTS,
     recordAttempt: (row) => void attempts.push(row),
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })
@@ -131,7 +140,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
         params,
         tenant: "default",
         transaction: instanceId,
-        flags: [...CURRENT_FLAGS],
+        flags: startOptions.flags ?? [...CURRENT_FLAGS],
         thresholds: { ...DEFAULT_THRESHOLDS, ...startOptions.thresholds },
       }
       const handle = await client.workflow.start(plan.flow, {

@@ -150,6 +150,12 @@ const CASES: Record<string, Case> = {
     unknown: ["/transactions/nowhere/tasks/a/attempts"],
     foreign: ["/transactions/t1/tasks/a/attempts"],
   },
+  "get-task-output": {
+    good: ["/transactions/t1/tasks/a/output"],
+    invalid: ["/transactions/t1/tasks/a%00b/output"],
+    unknown: ["/transactions/nowhere/tasks/a/output"],
+    foreign: ["/transactions/t1/tasks/a/output"],
+  },
   "list-log": {
     good: ["/transactions/t1/logs"],
     invalid: ["/transactions/t1/logs?limit=x"],

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import { type ApiRig, startApiRig } from "../helpers/api-rig.ts"
@@ -171,6 +172,36 @@ describe("POST /api/v1/transactions", () => {
     })
     expect(answer.json.detail).toMatch(/task pay .* 262144 bytes/)
     expect((await rig.call("GET", pathOf("heavy"))).status).toBe(404)
+  })
+
+  test("refuses params that leave too little room for the outputs that tasks read", async () => {
+    const config = { connection: "shop", method: "POST" }
+    // Nothing that deflates: about 400 KiB of the message that a continued run is sent in.
+    const noise = randomBytes(400 * 1024).toString("base64")
+    const first = {
+      id: "first",
+      task_name: "http",
+      input: {},
+      config: { ...config, url: "/first", body: noise },
+    }
+    const next = { id: "next", task_name: "http", depends_on: ["first"], input: {} }
+    const publish = (name: string, body: string) =>
+      rig.call("POST", "/api/v1/flows", {
+        body: {
+          definition: { name, tasks: [first, { ...next, config: { ...config, url: "/next", body } }] },
+        },
+      })
+    expect((await publish("reading", "${ tasks.first.output }")).status).toBe(201)
+    expect((await publish("unread", "constant")).status).toBe(201)
+    const startLarge = (flow_id: string, kib: number) =>
+      start(`${flow_id}_${kib}`, { flow_id, params: { note: "x".repeat(kib * 1024) } })
+    const refused = await startLarge("reading", 960)
+    expect(refused.json).toMatchObject({ status: 413, error: "params_too_large" })
+    const [, most] = /has room for (\d+),/.exec(refused.json.detail) ?? []
+    expect((await startLarge("reading", Math.ceil(Number(most) / 1024) + 1)).status).toBe(413)
+    expect((await startLarge("reading", Math.floor(Number(most) / 1024) - 1)).status).toBe(201)
+    expect((await startLarge("unread", 960)).status).toBe(201)
+    expect((await rig.call("GET", pathOf("reading_960"))).status).toBe(404)
   })
 
   test("refuses params whose business key Postgres cannot hold", async () => {

@@ -3,9 +3,13 @@
  * for the replay corpus: a build that changes one of them for runs under way fails there.
  */
 import { randomUUID } from "node:crypto"
+import type { Pool } from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Thresholds } from "../../src/contract/messages.ts"
 import type { View } from "../../src/contract/rows.ts"
+import { createOutputStore } from "../../src/store/output-store.ts"
+import { createPool } from "../../src/store/pool.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 import { type EffectLedger, type Fault, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { chain, isBlocked, statusesOf, task } from "../helpers/ledger-task.ts"
 import { recordHistory } from "../helpers/record-history.ts"
@@ -345,6 +349,55 @@ const BEHAVIOURS: Behaviour[] = [
     sees: (view) => expect(view.chain).toBeGreaterThan(1),
   },
   {
+    name: "large-output-by-reference",
+    flow: {
+      output: "${ {'all': tasks.big.output, 'gift': tasks.gift.output} }",
+      tasks: [
+        task({ id: "big" }),
+        // Whole, it is a value like any other; what it is answered with is as large, and a part of that is asked for.
+        task({
+          id: "gift",
+          output: "${ output.name }",
+          depends_on: ["big"],
+          config: { connection: "ledger", url: "/do/gift", body: { parts: ["${ tasks.big.output }"] } },
+        }),
+        task({ id: "peek", depends_on: ["big"], when: "${ tasks.big.output.id == 'large' }" }),
+      ],
+    },
+    faults: { big: ["large"] },
+    steps: async (run) => {
+      await run.reaches((view) => isBlocked(view) && view.tasks[1]?.status === "success")
+      await run.decide({ action: "skip", task: "peek" })
+    },
+    ends: "success",
+    tasks: { big: "success", gift: "success", peek: "skipped" },
+    effects: ["big", "gift"],
+    sees: ({ transaction, tasks, exceptions }) => {
+      expect(tasks[0]?.output).toMatchObject({ by_reference: { task: "big", bytes: 90_024 } })
+      expect(transaction.output).toEqual({ all: tasks[0]?.output, gift: "gift" })
+      expect(exceptions[0]?.message).toContain("the output of task big")
+    },
+  },
+  {
+    name: "large-output-continued-as-new",
+    flow: {
+      tasks: [
+        ...chain(6),
+        task({
+          id: "last",
+          depends_on: ["t5", "t0"],
+          config: { connection: "ledger", url: "/do/last", body: "${ tasks.t0.output }" },
+        }),
+      ],
+    },
+    faults: { t0: ["large"] },
+    thresholds: { quiet_events: 20, hold_events: 60 },
+    ends: "success",
+    tasks: { ...all(count(6), "success"), last: "success" },
+    effects: [...count(6), "last"],
+    sees: (view) => expect(view.chain).toBeGreaterThan(0),
+  },
+  {
     name: "output-fails",
     flow: { output: "${ tasks.pay.output.missing.deeper }", tasks: [task({ id: "pay" })] },
     ends: "success",
@@ -361,14 +414,21 @@ const BEHAVIOURS: Behaviour[] = [
 describe("behaviours", () => {
   let ledger: EffectLedger
   let rig: WorkflowRig
+  let database: TestDatabase
+  let pool: Pool
   beforeAll(async () => {
     ledger = await startEffectLedger()
+    database = await createTestDatabase()
+    pool = createPool({ url: database.url })
     rig = await startWorkflowRig({
+      outputs: createOutputStore(pool),
       connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
     })
   })
   afterAll(async () => {
     await rig.stop()
+    await pool.end()
+    await database.drop()
     await ledger.stop()
   })
 

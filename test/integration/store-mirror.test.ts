@@ -110,20 +110,20 @@ describe("createMirrorWriter()", () => {
   })
 
   test("keeps what a continue-as-new has dropped, whichever row comes first", async () => {
-    const whole = { history_length: 5, tasks: [taskRow({ input: 1, output: { id: "p1" } })] }
+    const payload = { input: 1, output: { id: "p1" }, output_sha256: "ab" }
+    const whole = { history_length: 5, tasks: [taskRow(payload)] }
     const dropped = { chain: 1, tasks: [taskRow({ status: "success", output_dropped: true })] }
     await write(whole)
     await write(dropped)
-    expect((await mirror()).tasks[0]).toMatchObject({ status: "success", input: 1, output: { id: "p1" } })
+    expect((await mirror()).tasks[0]).toMatchObject({ status: "success", ...payload })
     const other = { tenant: "default", transaction_id: "order_2" }
     await insertStoredTransaction(pool, { instanceId: "order_2" })
     await write({ ...dropped, ...other })
     await write({ ...whole, ...other })
-    expect((await readMirror(pool, other))?.tasks[0]).toMatchObject({
-      status: "success",
-      input: 1,
-      output: { id: "p1" },
-    })
+    expect((await readMirror(pool, other))?.tasks[0]).toMatchObject({ status: "success", ...payload })
+    // An output in its place is one that is here.
+    await write({ chain: 2, tasks: [taskRow({ output: 2 })] })
+    expect((await mirror()).tasks[0]).toMatchObject({ output: 2, output_sha256: undefined })
   })
 
   test("leaves people's columns of an exception alone", async () => {

@@ -68,6 +68,7 @@ describe("retention", () => {
       `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
        values ('default', $1, 'd', 'retry', 'ann', '{}', '{}', now())`,
       "insert into txn_reset values ('default', $1, 'run', 1)",
+      "insert into blob (tenant_id, instance_id, sha256, bytes, content) values ('default', $1, 'x', 2, '{}')",
     ]
     for (const statement of belonging)
       for (const id of ["old", "young"]) await rig.pool.query(statement, [id])

@@ -58,7 +58,8 @@ async function begin(at: number): Promise<string> {
   for (const [id, script] of Object.entries(faults)) await ledger.misbehave(id, script, instanceId)
   // Some continue as new on the way, and so begin a run in the new build from the old one's memory.
   const thresholds = at % 3 === 0 ? { quiet_events: 15, hold_events: 200 } : {}
-  await old.start(FLOW, { gift: at % 2 === 0 }, { instanceId, thresholds })
+  // What the old build's API would have written: the flags of this one it refuses.
+  await old.start(FLOW, { gift: at % 2 === 0 }, { instanceId, thresholds, flags: [] })
   return instanceId
 }
 

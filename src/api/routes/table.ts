@@ -44,6 +44,7 @@ import { saveSecretRoute } from "./secrets/save.ts"
 import { cancelTransactionRoute } from "./transactions/cancel.ts"
 import { decideTransactionRoute } from "./transactions/decide.ts"
 import { followEventsRoute } from "./transactions/follow-events.ts"
+import { getTaskOutputRoute } from "./transactions/get-task-output.ts"
 import { getTimelineRoute } from "./transactions/get-timeline.ts"
 import { getTransactionRoute } from "./transactions/get.ts"
 import { listAttemptsRoute } from "./transactions/list-attempts.ts"
@@ -86,6 +87,7 @@ export const ROUTES: readonly ApiRoute[] = [
   getTransactionRoute,
   listTasksRoute,
   listAttemptsRoute,
+  getTaskOutputRoute,
   listLogRoute,
   getTimelineRoute,
   followEventsRoute,

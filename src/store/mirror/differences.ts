@@ -51,10 +51,12 @@ function compareTasks(expected: TaskRow[], stored: TaskRow[]): FieldDifference[]
 
 /** What the workflow keeps no longer cannot be compared: the mirror may have it from earlier. */
 function withStoredPayloads(row: TaskRow, stored: TaskRow): TaskRow {
+  const isDropped = row.output_dropped && row.output === null
   return {
     ...row,
     input: row.input ?? stored.input,
-    output: row.output_dropped && row.output === null ? stored.output : row.output,
+    output: isDropped ? stored.output : row.output,
+    output_sha256: isDropped ? stored.output_sha256 : row.output_sha256,
     // Says what the workflow's memory holds, which differs between its rows and its views.
     output_dropped: stored.output_dropped,
   }
@@ -91,7 +93,7 @@ function compareRows<Row extends TransactionRow | TaskRow | ExceptionRow>(
   // Both are rows of one type, so the keys of one are the fields of the other.
   const fields = Object.keys(stored) as (keyof Row & string)[]
   return fields
-    .filter((field) => !isDeepStrictEqual(toStored(field, expected[field]), stored[field]))
+    .filter((field) => !isDeepStrictEqual(toStored(field, expected[field]), stored[field] ?? null))
     .map((field) => difference(entity, key, field, { mirror: stored[field], temporal: expected[field] }))
 }
 

@@ -136,6 +136,7 @@ function taskRecord(entry: PendingTransaction, resets: number, stamped: Stamped<
     reason: row.reason,
     input: toJson(row.input),
     output: toJson(row.output),
+    output_sha256: row.output_sha256 ?? null,
     output_dropped: row.output_dropped,
     error: toJson(row.error),
     started_at: row.started_at,

@@ -72,6 +72,8 @@ function mergeTask(one: Stamped<TaskRow> | undefined, other: Stamped<TaskRow>): 
   const { row } = newest
   if (row.generation !== older.row.generation) return newest
   const input = row.input ?? older.row.input
-  const output = row.output_dropped ? (row.output ?? older.row.output) : row.output
-  return input === row.input && output === row.output ? newest : { ...newest, row: { ...row, input, output } }
+  const { output, output_sha256 } = row.output_dropped && row.output === null ? older.row : row
+  return input === row.input && output === row.output
+    ? newest
+    : { ...newest, row: { ...row, input, output, output_sha256 } }
 }

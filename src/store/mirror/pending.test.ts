@@ -30,7 +30,12 @@ describe("Pending", () => {
 
   test("keeps an earlier payload that the newer row has dropped, but not another generation's", () => {
     const pending = new Pending(100)
-    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ input: 1, output: { id: "p1" } })] }))
+    pending.add(
+      mirrorChange({
+        history_length: 5,
+        tasks: [taskRow({ input: 1, output: { id: "p1" }, output_sha256: "ab" })],
+      }),
+    )
     pending.add(
       mirrorChange({ history_length: 9, tasks: [taskRow({ status: "success", output_dropped: true })] }),
     )
@@ -38,6 +43,7 @@ describe("Pending", () => {
       status: "success",
       input: 1,
       output: { id: "p1" },
+      output_sha256: "ab",
     })
     pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ input: 1, output: 1 })] }))
     pending.add(

@@ -1,7 +1,11 @@
 import type { Pool } from "pg"
 import type { TaskRow } from "../../contract/rows.ts"
 
-type Columns = Omit<TaskRow, "started_at" | "ended_at"> & { started_at: Date | null; ended_at: Date | null }
+type Columns = Omit<TaskRow, "started_at" | "ended_at" | "output_sha256"> & {
+  output_sha256: string | null
+  started_at: Date | null
+  ended_at: Date | null
+}
 
 /** The tasks of a transaction that the mirror has, in definition order; pending ones may be absent. */
 export async function listMirroredTasks(
@@ -12,14 +16,15 @@ export async function listMirroredTasks(
     name: "list_mirrored_tasks",
     text: `
       select
-        task_index as index, path, generation, status, outcome, compensation, reason, input, output, output_dropped,
-        error, started_at, ended_at
+        task_index as index, path, generation, status, outcome, compensation, reason, input, output, output_sha256,
+        output_dropped, error, started_at, ended_at
       from txn_task where tenant_id = $1 and instance_id = $2
       order by task_index, path`,
     values: [tenant, transaction_id],
   })
-  return rows.map(({ started_at, ended_at, ...row }) => ({
+  return rows.map(({ output_sha256, started_at, ended_at, ...row }) => ({
     ...row,
+    output_sha256: output_sha256 ?? undefined,
     started_at: started_at?.getTime() ?? null,
     ended_at: ended_at?.getTime() ?? null,
   }))

@@ -13,6 +13,8 @@ const Row = z.object({
   reason: z.string().nullable(),
   input: z.unknown(),
   output: z.unknown(),
+  /** Where the whole output is kept, when `output` only tells of it. */
+  output_sha256: z.string().nullable(),
   error: z.object({ code: z.string(), class: z.string(), message: z.string() }).nullable(),
   started_at: timestamp.nullable(),
   ended_at: timestamp.nullable(),
@@ -25,8 +27,8 @@ export async function listTasks(
   { tenant, instance_id }: { tenant: string; instance_id: string },
 ): Promise<TaskRow[]> {
   const { rows } = await db.query(
-    `select path, task_index, generation, status, outcome, compensation, reason, input, output, error,
-            started_at, ended_at
+    `select path, task_index, generation, status, outcome, compensation, reason, input, output,
+            output_sha256, error, started_at, ended_at
      from txn_task
      where tenant_id = $1 and instance_id = $2
      order by task_index, path`,

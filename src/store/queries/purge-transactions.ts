@@ -33,6 +33,8 @@ export async function purgeTransactions(
         delete from decision as t using doomed as d where (t.tenant_id, t.instance_id) = (d.tenant_id, d.instance_id)
       ), events as (
         delete from event as t using doomed as d where (t.tenant_id, t.instance_id) = (d.tenant_id, d.instance_id)
+      ), blobs as (
+        delete from blob as t using doomed as d where (t.tenant_id, t.instance_id) = (d.tenant_id, d.instance_id)
       ), resets as (
         delete from txn_reset as t using doomed as d where (t.tenant_id, t.instance_id) = (d.tenant_id, d.instance_id)
       )

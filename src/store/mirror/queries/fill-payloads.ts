@@ -14,9 +14,12 @@ export async function fillPayloads(client: Client, tasks: string): Promise<void>
         update txn_task as stored set
           input = coalesce(stored.input, r.input::json),
           output = case when stored.output is null and stored.output_dropped
-            then r.output::json else stored.output end
+            then r.output::json else stored.output end,
+          output_sha256 = case when stored.output is null and stored.output_dropped
+            then r.output_sha256 else stored.output_sha256 end
         from json_to_recordset($1) as r (
-          tenant_id text, instance_id text, path text, generation integer, input text, output text
+          tenant_id text, instance_id text, path text, generation integer, input text, output text,
+          output_sha256 text
         )
         where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id and stored.path = r.path
           and stored.generation = r.generation
