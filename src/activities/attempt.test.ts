@@ -2,7 +2,7 @@ import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
 import type { AttemptRow } from "../contract/rows.ts"
-import { type AttemptContext, runAttempt } from "./attempt.ts"
+import { type AttemptContext, type AttemptFrame, runAttempt } from "./attempt.ts"
 import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
 import { idempotencyKey } from "./idempotency-key.ts"
 import { createPulse, HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
@@ -22,6 +22,7 @@ interface Trial {
 function createTrial(
   answer: (request: CallRequest) => Verdict | Promise<Verdict>,
   info: Partial<AttemptContext["info"]> = {},
+  frame: Partial<AttemptFrame> = {},
 ): Trial {
   const heartbeats: Trial["heartbeats"] = []
   const rows: AttemptRow[] = []
@@ -52,6 +53,7 @@ function createTrial(
           pulse: createPulse(),
           recordAttempt: (row) => void rows.push(row),
           logger: { info: log, warn: log, error: log },
+          ...frame,
         },
         {
           info: {
@@ -129,6 +131,42 @@ describe("runAttempt()", () => {
       },
     ])
     expect(trial.heartbeats).toEqual([])
+  })
+
+  describe("a target that does not know who called", () => {
+    const denied = failed({ class: "misconfigured", code: "HTTP_401", deniesCredentials: true })
+    const trialWith = (renew: () => Promise<boolean>, answers: Verdict[]) =>
+      createTrial(() => answers.shift() ?? denied, {}, { renew })
+
+    test("is asked once more with secrets that were renewed, within the attempt's time", async () => {
+      const trial = trialWith(() => Promise.resolve(true), [denied, done])
+      await expect(trial.run()).resolves.toMatchObject({ output: { id: 1 } })
+      expect(trial.rows).toMatchObject([{ class: "done", outcome: "executed" }])
+      const [first, second] = trial.requests
+      expect(second?.key).toBe(first?.key)
+      expect(second?.budgetMs).toBeLessThanOrEqual(first?.budgetMs ?? 0)
+    })
+
+    test.each<[string, () => Promise<boolean>, number]>([
+      ["the same secrets", () => Promise.resolve(false), 1],
+      ["secrets that cannot be read", () => Promise.reject(new Error("away")), 1],
+      ["renewed secrets that do not do either", () => Promise.resolve(true), 2],
+    ])("parks with %s, and nothing ran", async (_name, renew, calls) => {
+      const trial = trialWith(renew, [])
+      const { detail, nonRetryable } = await failureOf(trial.run())
+      expect(detail).toMatchObject({ class: "misconfigured", outcome: "not_executed", code: "HTTP_401" })
+      expect(nonRetryable).toBe(true)
+      expect(trial.requests).toHaveLength(calls)
+    })
+
+    test("is not asked again when the attempt is stopped meanwhile", async () => {
+      const trial = trialWith(() => {
+        trial.cancel()
+        return new Promise(() => {})
+      }, [])
+      expect((await failureOf(trial.run())).detail).toMatchObject({ outcome: "not_executed" })
+      expect(trial.requests).toHaveLength(1)
+    })
   })
 
   test("gives the connector identity, key and fingerprint, the same on every attempt", async () => {

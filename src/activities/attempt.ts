@@ -37,6 +37,8 @@ export interface AttemptFrame {
   secrets: SecretStore
   /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
   prepare?: () => Promise<void>
+  /** Reads the secrets again. Whether those of the call are others since `prepare`. */
+  renew?: () => Promise<boolean>
   pulse: Pulse
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -101,7 +103,7 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
-    const verdict = await frame.connector.call(toRequest(frame.kind, attempt, watch))
+    const verdict = await callWithFreshSecrets(frame, attempt, watch)
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
     return settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
@@ -121,6 +123,21 @@ async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<
     const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
     return { class: "not_executed", code, message, evidence: {} }
   }
+}
+
+/** A target that does not know who called has done nothing: with secrets that were renewed it is asked once more. */
+async function callWithFreshSecrets(
+  { kind, connector, renew }: AttemptFrame,
+  attempt: Attempt,
+  watch: Pick<CallRequest, "budgetMs" | "signal">,
+): Promise<Verdict> {
+  const until = Date.now() + watch.budgetMs
+  const first = await connector.call(toRequest(kind, attempt, watch))
+  if (first.class === "done" || first.deniesCredentials !== true || renew === undefined) return first
+  // What cannot be read again, or not in time, is as it was.
+  if (!(await abortable(renew(), watch.signal).catch(() => false))) return first
+  const budgetMs = Math.max(until - Date.now(), 1)
+  return connector.call(toRequest(kind, attempt, { budgetMs, signal: watch.signal }))
 }
 
 function toRequest(

@@ -58,6 +58,8 @@ export interface Failed {
   left?: "executed" | "unknown"
   /** The target fences by key, so that a refusal proves that no earlier attempt ran. */
   barrier?: boolean
+  /** The target did not know who called, so nothing ran: with other secrets the call may be made again at once. */
+  deniesCredentials?: boolean
   evidence: Evidence
 }
 

@@ -88,7 +88,19 @@ export function createActivities(deps: ActivityDeps): Activities {
       // Without an identity nothing is called: the frame says so.
       const { targets, secrets, connectors } = callsOf(identifyCall(context.info, input)?.tenant ?? "")
       const frame = { kind, connector: connectors[kind], secrets, pulse, recordAttempt, logger }
-      return runAttempt({ ...frame, prepare: () => targets.refresh(connectionNameOf(input)) }, context, input)
+      const name = connectionNameOf(input)
+      const stamp = () =>
+        secrets.stampOf((name === undefined ? undefined : targets.connections.find(name)) ?? {})
+      let sentWith = ""
+      const prepare = async () => {
+        await targets.refresh(name)
+        sentWith = stamp()
+      }
+      const renew = async () => {
+        await targets.refresh(name, "anew")
+        return stamp() !== sentWith
+      }
+      return runAttempt({ ...frame, prepare, renew }, context, input)
     }
   return {
     activities: {

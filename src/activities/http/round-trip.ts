@@ -80,6 +80,7 @@ async function toVerdict(
       ...finding,
       message: `${call.method} ${call.url.host} answered ${reply.status}`,
       retryAfterMs,
+      deniesCredentials: reply.status === 401,
       evidence,
     }
   }

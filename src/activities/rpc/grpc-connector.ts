@@ -154,6 +154,7 @@ function toVerdict(end: UnaryEnd, trip: Trip, { descriptors, method, message }: 
     code: `GRPC_${status}`,
     message: `${name.service}/${name.method} (attempt ${request.identity.attempt}) answered ${status}: ${error.details}`,
     retryAfterMs,
+    deniesCredentials: status === "UNAUTHENTICATED",
     evidence: { ...evidence, response: { status, details: error.details } },
   }
 }
