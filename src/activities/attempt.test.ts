@@ -1,6 +1,6 @@
 import { ApplicationFailure } from "@temporalio/common"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import type { AttemptMarker, CallFailure, CallInput } from "../contract/activities.ts"
+import type { AttemptMarker, AttemptMemo, CallFailure, CallInput } from "../contract/activities.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { type AttemptContext, type AttemptFrame, runAttempt } from "./attempt.ts"
 import { AttemptAborted, type CallRequest, type Failed, Misconfigured, type Verdict } from "./call.ts"
@@ -323,6 +323,38 @@ describe("runAttempt() over time", () => {
         resolve(failed({ code }))
       }),
     )
+
+  describe("what a connector remembers", () => {
+    const memo = { replayed: { digest: "d", times: 1 } }
+    const remembering = (memoOf: (request: CallRequest) => AttemptMemo) => (request: CallRequest) => {
+      request.remember(memoOf(request))
+      return failed({})
+    }
+
+    test("is heard of at once, and reaches the next attempt", async () => {
+      const first = createTrial(remembering(() => memo))
+      await failureOf(first.run())
+      expect(first.heartbeats).toEqual([{ attempt: 1, clean: false, memo }])
+      const second = createTrial(() => done, { ...later(first.heartbeats[0]), attempt: 2 })
+      await second.run()
+      expect(second.requests[0]).toMatchObject({ memo, before: "unknown" })
+    })
+
+    test("outlives an attempt that was lost, and a reset of the activity, which proves nothing", async () => {
+      for (const attempt of [5, 1]) {
+        const trial = createTrial(() => done, { ...later({ attempt: 2, clean: true, memo }), attempt })
+        await trial.run()
+        expect(trial.requests[0]).toMatchObject({ memo, before: "unknown" })
+        expect(trial.heartbeats).toEqual([{ attempt, clean: false, memo }])
+      }
+    })
+
+    test("is not kept where it holds a secret", async () => {
+      const trial = createTrial(remembering(() => ({ replayed: { digest: "s3cret-value", times: 1 } })))
+      await failureOf(trial.run())
+      expect(trial.heartbeats).toEqual([])
+    })
+  })
 
   test("heartbeats from two seconds on, repeating the marker it inherited", async () => {
     const trial = createTrial(hanging, later({ attempt: 2, clean: true }))

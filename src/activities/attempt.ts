@@ -7,9 +7,10 @@
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
  * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
  */
+import { isDeepStrictEqual } from "node:util"
 import type { Info } from "@temporalio/activity"
 import type { ApplicationFailure } from "@temporalio/common"
-import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activities.ts"
+import type { AttemptMarker, AttemptMemo, CallAnswer, CallInput } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
@@ -99,7 +100,7 @@ interface Attempt {
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   const { input, before } = attempt
   if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
-  const watch = watchAttempt(attempt.context, frame.pulse)
+  const watch = watchAttempt(attempt.context, frame)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
@@ -129,7 +130,7 @@ async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<
 async function callWithFreshSecrets(
   { kind, connector, renew }: AttemptFrame,
   attempt: Attempt,
-  watch: Pick<CallRequest, "budgetMs" | "signal">,
+  watch: AttemptWatch,
 ): Promise<Verdict> {
   const until = Date.now() + watch.budgetMs
   const first = await connector.call(toRequest(kind, attempt, watch))
@@ -137,14 +138,10 @@ async function callWithFreshSecrets(
   // What cannot be read again, or not in time, is as it was.
   if (!(await abortable(renew(), watch.signal).catch(() => false))) return first
   const budgetMs = Math.max(until - Date.now(), 1)
-  return connector.call(toRequest(kind, attempt, { budgetMs, signal: watch.signal }))
+  return connector.call(toRequest(kind, attempt, { ...watch, budgetMs }))
 }
 
-function toRequest(
-  kind: TaskKind,
-  { input, identity, before }: Attempt,
-  watch: Pick<CallRequest, "budgetMs" | "signal">,
-): CallRequest {
+function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: AttemptWatch): CallRequest {
   const { config, effect } = input
   return {
     identity,
@@ -155,14 +152,21 @@ function toRequest(
     config,
     input: input.input,
     budgetMs: watch.budgetMs,
+    memo: watch.memo(),
+    remember: watch.remember,
     signal: watch.signal,
   }
 }
 
+interface AttemptWatch extends Pick<CallRequest, "budgetMs" | "remember" | "signal"> {
+  memo(): AttemptMemo | undefined
+  stop(): void
+}
+
 function watchAttempt(
   context: AttemptContext,
-  pulse: Pulse,
-): Pick<CallRequest, "budgetMs" | "signal"> & { stop(): void } {
+  { pulse, secrets }: Pick<AttemptFrame, "pulse" | "secrets">,
+): AttemptWatch {
   const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
   const controller = new AbortController()
   const onCancel = () =>
@@ -171,18 +175,28 @@ function watchAttempt(
     () => controller.abort(new AttemptAborted("attempt_timeout", `no end within ${budgetMs} ms`)),
     budgetMs,
   )
+  const { attempt, heartbeatDetails, heartbeatTimeoutMs } = context.info
   // The server keeps the newest details only, so every heartbeat repeats the marker it inherited.
-  const marker = findMarker(context.info.heartbeatDetails)
-  const isStale = marker !== undefined && marker.attempt !== context.info.attempt - 1
-  const inherited = isStale ? { attempt: context.info.attempt, clean: false } : marker
+  let marker = findMarker(heartbeatDetails)
+  const isStale = marker !== undefined && marker.attempt !== attempt - 1
   // After an activity reset the count starts again: an old marker would come to count once more.
-  if (isStale) context.heartbeat(inherited)
-  const stopHeartbeats = pulse.start(() => context.heartbeat(inherited), context.info.heartbeatTimeoutMs)
+  if (isStale) {
+    marker = { ...marker, attempt, clean: false }
+    context.heartbeat(marker)
+  }
+  const stopHeartbeats = pulse.start(() => context.heartbeat(marker), heartbeatTimeoutMs)
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
     budgetMs,
     signal: controller.signal,
+    memo: () => marker?.memo,
+    remember(memo) {
+      // One that holds a secret is of no use once it is masked: then this attempt alone knows it.
+      if (!isDeepStrictEqual(secrets.mask(memo), memo)) return
+      marker = { attempt, clean: false, memo }
+      context.heartbeat(marker)
+    },
     stop() {
       clearTimeout(timer)
       stopHeartbeats()

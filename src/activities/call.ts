@@ -2,6 +2,7 @@
  * The frame's side of a connector: what it is given, and what it must say of one attempt. A connector makes
  * one attempt, never repeats it, and decides the class from codes, never from the text of a message.
  */
+import type { AttemptMemo } from "../contract/activities.ts"
 import type { Effect, FailureClass, Outcome } from "../contract/statuses.ts"
 import type { CallIdentity } from "./identity.ts"
 
@@ -18,6 +19,10 @@ export interface CallRequest {
   input: unknown
   /** Milliseconds this attempt may take. `signal` aborts at its end. */
   budgetMs: number
+  /** What an earlier attempt of this call, or this one, remembered. */
+  memo: AttemptMemo | undefined
+  /** For the attempts after this one, also when this one is lost from now on. */
+  remember: (memo: AttemptMemo) => void
   /** Aborts with an `AttemptAborted`. A connector stops then, and waits until what it began is settled. */
   signal: AbortSignal
 }

@@ -43,10 +43,17 @@ export interface CallFailure {
   ended_at?: number
 }
 
-/** Heartbeat details; counts only if `attempt` is the one before the current. */
+/** Heartbeat details. `clean` counts only if `attempt` is the one before the current. */
 export interface AttemptMarker {
   attempt: number
   clean: boolean
+  memo?: AttemptMemo
+}
+
+/** What the target said to one attempt that the later ones of the same call must know. */
+export interface AttemptMemo {
+  /** An error that came back, and how many times it was the same. */
+  replayed?: { digest: string; times: number }
 }
 
 /** Largest output of one task that travels inline, in bytes of JSON. */

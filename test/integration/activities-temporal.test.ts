@@ -1,14 +1,17 @@
 /** The frame on a real server: what an attempt knows of the one before it, delays, and cancellation. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { closedPort, startHttp } from "../../src/activities/calls.testsuite.ts"
+import type { Connection } from "../../src/contract/connections.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { startWorkflowRig, type WorkflowRig } from "../helpers/workflow-rig.ts"
 
 let rig: WorkflowRig
+/** Added to by the tests. */
+const connections: Connection[] = []
 const cleanups: (() => unknown)[] = []
 
 beforeAll(async () => {
-  rig = await startWorkflowRig()
+  rig = await startWorkflowRig({ connections })
 })
 afterAll(() => rig.stop())
 afterEach(async () => {
@@ -125,6 +128,21 @@ describe("an attempt and the one before it", () => {
       { attempt: 2, class: "unknown", outcome: "unknown", code: "HTTP_503" },
       { attempt: 3, class: "refused", outcome: "unknown", code: "HTTP_402" },
     ])
+  })
+
+  test("an error that the target keeps for the key parks the third time it comes", async () => {
+    const served = await serve([500, 500, 500, 200])
+    const base_url = `http://127.0.0.1:${served.port}`
+    connections.push({ name: "keeps", kind: "http", base_url, profile: "ietf-idempotency" })
+    const config = { connection: "keeps", url: "/charge" }
+    const run = await rig.start(flowOf(served.port, { effect: "keyed", config }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({
+      status: "parked",
+      outcome: "unknown",
+      error: { code: "replayed_error", class: "misconfigured" },
+    })
+    expect(served.keys).toHaveLength(3)
   })
 
   test("a refusal after a clean attempt is a rejection", async () => {

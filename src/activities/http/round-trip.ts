@@ -1,4 +1,5 @@
 /** One HTTP exchange as a verdict; HTTP tasks and RPC over HTTP share it. */
+import { createHash } from "node:crypto"
 import type { Profile } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import { parseExactJson } from "../../expression/exact-json.ts"
@@ -25,6 +26,8 @@ export interface HttpReading {
   json: "declared" | "lenient"
 }
 
+/** A target that keeps replies by key gives back an error that it kept, for ever. */
+const MAX_REPLAYS = 3
 /** The draft has the target answer 409 while it works; it names no time. */
 const ONGOING_RETRY_MS = { least: 1_000, most: 5_000 }
 
@@ -73,6 +76,11 @@ async function toVerdict(
     before: request.before,
     problem: toProblem(reply, parsed),
   })
+  const isKept = reading.profile === "ietf-idempotency" && reply.status === 500
+  if (isKept && finding.class === "unknown" && countReplays(request, reply.body) >= MAX_REPLAYS) {
+    const message = `${call.method} ${call.url.host} answered the same 500 ${MAX_REPLAYS} times under one key: it keeps that answer, and no repeat gets another. Find out what the first call did`
+    return { class: "misconfigured", code: "replayed_error", message, left: "unknown", evidence }
+  }
   if (finding.class !== "done") {
     const asked = parseRetryAfter(headerOf(reply, "retry-after"), Date.now())
     const retryAfterMs = asked ?? (finding.class === "ongoing" ? randomBetween(ONGOING_RETRY_MS) : undefined)
@@ -95,6 +103,14 @@ async function toVerdict(
     return { class: "unknown", code: "response_unreadable", message, evidence }
   }
   return { class: "done", output: parsed?.value ?? null, evidence }
+}
+
+/** How many times in a row, with this one, this body came back. */
+function countReplays({ memo, remember }: CallRequest, body: Buffer): number {
+  const digest = createHash("sha256").update(body).digest("base64url")
+  const times = memo?.replayed?.digest === digest ? memo.replayed.times + 1 : 1
+  remember({ ...memo, replayed: { digest, times } })
+  return times
 }
 
 interface Parsed {
