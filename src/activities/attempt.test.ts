@@ -349,6 +349,19 @@ describe("runAttempt() over time", () => {
       }
     })
 
+    test("lets an unsafe call go on where the target can be asked, and only there", async () => {
+      const poll = { url: "http://a.example/jobs/7", since: 1, only: true }
+      const unsafe = { effect: "unsafe", poll: { interval_ms: 1 } } as const
+      const asking = createTrial(() => done, later({ attempt: 2, clean: false, memo: { poll } }))
+      await asking.run(unsafe)
+      expect(asking.requests).toMatchObject([{ memo: { poll }, poll: unsafe.poll, before: "unknown" }])
+      for (const details of [{ attempt: 2, clean: false, memo }, { attempt: 2, clean: false }, undefined]) {
+        const sending = createTrial(() => done, later(details))
+        expect((await failureOf(sending.run(unsafe))).detail.code).toBe("unsafe_repeat_refused")
+        expect(sending.requests).toEqual([])
+      }
+    })
+
     test("is not kept where it holds a secret", async () => {
       const trial = createTrial(remembering(() => ({ replayed: { digest: "s3cret-value", times: 1 } })))
       await failureOf(trial.run())

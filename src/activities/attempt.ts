@@ -2,7 +2,8 @@
  * One attempt of one call, whatever the protocol: identity, key and fingerprint, what was known before,
  * heartbeats and cancellation, the connector's verdict, its folding, the attempt row, and the answer.
  *
- * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran.
+ * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran. A target that said where it can
+ *    be asked is asked: that sends nothing.
  * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
  * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
@@ -98,8 +99,10 @@ interface Attempt {
 }
 
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
-  const { input, before } = attempt
-  if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
+  const { input, before, context } = attempt
+  const isAsked =
+    input.poll !== undefined && findMarker(context.info.heartbeatDetails)?.memo?.poll !== undefined
+  if (input.effect === "unsafe" && before === "unknown" && !isAsked) return refuseRepeat()
   const watch = watchAttempt(attempt.context, frame)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
@@ -151,6 +154,7 @@ function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: 
     before,
     config,
     input: input.input,
+    poll: input.poll,
     budgetMs: watch.budgetMs,
     memo: watch.memo(),
     remember: watch.remember,

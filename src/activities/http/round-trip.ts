@@ -5,7 +5,7 @@ import { toError } from "../../contract/errors.ts"
 import { parseExactJson } from "../../expression/exact-json.ts"
 import type { CallRequest, Evidence, Verdict } from "../call.ts"
 import type { HttpBreak, HttpClient, HttpReply } from "../outbound/http-client.ts"
-import { headerOf, isJson, readBody } from "../outbound/reply-body.ts"
+import { headerOf, isJson, readBody, type ReplyBody } from "../outbound/reply-body.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
 import { isSecretName, REDACTED } from "../../contract/secret-names.ts"
 import { classifyStatus } from "./classify.ts"
@@ -36,14 +36,32 @@ const ONGOING_RETRY_MS = { least: 1_000, most: 5_000 }
  * text that came. A success whose body cannot be read is
  * `unknown` (the result is lost, the same key replays it), one whose body is over the limit `misconfigured`.
  */
-export async function callHttp(
-  client: HttpClient,
-  call: HttpCall,
-  { request, reading }: { request: CallRequest; reading: HttpReading },
-): Promise<Verdict> {
-  const { budgetMs, signal } = request
+export async function callHttp(client: HttpClient, call: HttpCall, context: Context): Promise<Verdict> {
+  return (await exchange(client, call, context)).verdict
+}
+
+interface Context {
+  request: CallRequest
+  reading: HttpReading
+}
+
+export interface Exchange {
+  verdict: Verdict
+  /** Absent where none came whole. */
+  reply?: Pick<HttpReply, "status" | "headers"> & { value: unknown }
+}
+
+export async function exchange(client: HttpClient, call: HttpCall, context: Context): Promise<Exchange> {
+  const { budgetMs, signal } = context.request
   const end = await client.request({ ...call, budgetMs, signal })
-  return end.ended === "broken" ? toBroken(end, call) : toVerdict(end, call, { request, reading })
+  if (end.ended === "broken") return { verdict: toBroken(end, call) }
+  const body = await readBody(end)
+  const parsed = body.state === "read" ? parse(body.text, end, context.reading.json) : undefined
+  const { status, headers } = end
+  return {
+    verdict: toVerdict({ reply: end, body, parsed }, call, context),
+    reply: { status, headers, value: parsed?.value ?? null },
+  }
 }
 
 function toBroken(end: HttpBreak, call: HttpCall): Verdict {
@@ -61,13 +79,17 @@ function toBroken(end: HttpBreak, call: HttpCall): Verdict {
   }
 }
 
-async function toVerdict(
-  reply: HttpReply,
+interface ReadReply {
+  reply: HttpReply
+  body: ReplyBody
+  parsed: Parsed | undefined
+}
+
+function toVerdict(
+  { reply, body, parsed }: ReadReply,
   call: HttpCall,
-  { request, reading }: { request: CallRequest; reading: HttpReading },
-): Promise<Verdict> {
-  const body = await readBody(reply)
-  const parsed = body.state === "read" ? parse(body.text, reply, reading.json) : undefined
+  { request, reading }: Context,
+): Verdict {
   const evidence = replyEvidence(reply, call, parsed)
   const finding = classifyStatus({
     ...reading,
