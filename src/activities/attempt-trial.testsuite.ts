@@ -23,7 +23,7 @@ export interface Trial {
 export function createTrial(
   answer: (request: CallRequest) => Verdict | Promise<Verdict>,
   info: Partial<AttemptContext["info"]> = {},
-  parts: Partial<Pick<AttemptFrame, "outputs" | "admit">> = {},
+  parts: Partial<AttemptFrame> = {},
 ): Trial {
   const heartbeats: Trial["heartbeats"] = []
   const rows: AttemptRow[] = []
@@ -52,10 +52,10 @@ export function createTrial(
           },
           secrets,
           outputs: NO_OUTPUTS,
-          ...parts,
           pulse: createPulse(),
           recordAttempt: (row) => void rows.push(row),
           logger: { info: log, warn: log, error: log },
+          ...parts,
         },
         {
           info: {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import type { AttemptMemo } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { AttemptFrame } from "./attempt.ts"
 import { createTrial, done, failed, failureOf, later } from "./attempt-trial.testsuite.ts"
@@ -38,6 +39,42 @@ describe("runAttempt()", () => {
       },
     ])
     expect(trial.heartbeats).toEqual([])
+  })
+
+  describe("a target that does not know who called", () => {
+    const denied = failed({ class: "misconfigured", code: "HTTP_401", deniesCredentials: true })
+    const trialWith = (renew: () => Promise<boolean>, answers: Verdict[]) =>
+      createTrial(() => answers.shift() ?? denied, {}, { renew })
+
+    test("is asked once more with secrets that were renewed, within the attempt's time", async () => {
+      const trial = trialWith(() => Promise.resolve(true), [denied, done])
+      await expect(trial.run()).resolves.toMatchObject({ output: { id: 1 } })
+      expect(trial.rows).toMatchObject([{ class: "done", outcome: "executed" }])
+      const [first, second] = trial.requests
+      expect(second?.key).toBe(first?.key)
+      expect(second?.budgetMs).toBeLessThanOrEqual(first?.budgetMs ?? 0)
+    })
+
+    test.each<[string, () => Promise<boolean>, number]>([
+      ["the same secrets", () => Promise.resolve(false), 1],
+      ["secrets that cannot be read", () => Promise.reject(new Error("away")), 1],
+      ["renewed secrets that do not do either", () => Promise.resolve(true), 2],
+    ])("parks with %s, and nothing ran", async (_name, renew, calls) => {
+      const trial = trialWith(renew, [])
+      const { detail, nonRetryable } = await failureOf(trial.run())
+      expect(detail).toMatchObject({ class: "misconfigured", outcome: "not_executed", code: "HTTP_401" })
+      expect(nonRetryable).toBe(true)
+      expect(trial.requests).toHaveLength(calls)
+    })
+
+    test("is not asked again when the attempt is stopped meanwhile", async () => {
+      const trial = trialWith(() => {
+        trial.cancel()
+        return new Promise(() => {})
+      }, [])
+      expect((await failureOf(trial.run())).detail).toMatchObject({ outcome: "not_executed" })
+      expect(trial.requests).toHaveLength(1)
+    })
   })
 
   test("gives the connector identity, key and fingerprint, the same on every attempt", async () => {
@@ -195,6 +232,51 @@ describe("runAttempt() over time", () => {
         resolve(failed({ code }))
       }),
     )
+
+  describe("what a connector remembers", () => {
+    const memo = { replayed: { digest: "d", times: 1 } }
+    const remembering = (memoOf: (request: CallRequest) => AttemptMemo) => (request: CallRequest) => {
+      request.remember(memoOf(request))
+      return failed({})
+    }
+
+    test("is heard of at once, and reaches the next attempt", async () => {
+      const first = createTrial(remembering(() => memo))
+      await failureOf(first.run())
+      expect(first.heartbeats).toEqual([{ attempt: 1, clean: false, memo }])
+      const second = createTrial(() => done, { ...later(first.heartbeats[0]), attempt: 2 })
+      await second.run()
+      expect(second.requests[0]).toMatchObject({ memo, before: "unknown" })
+    })
+
+    test("outlives an attempt that was lost, and a reset of the activity, which proves nothing", async () => {
+      for (const attempt of [5, 1]) {
+        const trial = createTrial(() => done, { ...later({ attempt: 2, clean: true, memo }), attempt })
+        await trial.run()
+        expect(trial.requests[0]).toMatchObject({ memo, before: "unknown" })
+        expect(trial.heartbeats).toEqual([{ attempt, clean: false, memo }])
+      }
+    })
+
+    test("lets an unsafe call go on where the target can be asked, and only there", async () => {
+      const poll = { url: "http://a.example/jobs/7", since: 1, only: true }
+      const unsafe = { effect: "unsafe", poll: { interval_ms: 1 } } as const
+      const asking = createTrial(() => done, later({ attempt: 2, clean: false, memo: { poll } }))
+      await asking.run(unsafe)
+      expect(asking.requests).toMatchObject([{ memo: { poll }, poll: unsafe.poll, before: "unknown" }])
+      for (const details of [{ attempt: 2, clean: false, memo }, { attempt: 2, clean: false }, undefined]) {
+        const sending = createTrial(() => done, later(details))
+        expect((await failureOf(sending.run(unsafe))).detail.code).toBe("unsafe_repeat_refused")
+        expect(sending.requests).toEqual([])
+      }
+    })
+
+    test("is not kept where it holds a secret", async () => {
+      const trial = createTrial(remembering(() => ({ replayed: { digest: "s3cret-value", times: 1 } })))
+      await failureOf(trial.run())
+      expect(trial.heartbeats).toEqual([])
+    })
+  })
 
   test("heartbeats from two seconds on, repeating the marker it inherited", async () => {
     const trial = createTrial(hanging, later({ attempt: 2, clean: true }))

@@ -2,14 +2,16 @@
  * One attempt of one call, whatever the protocol: identity, key and fingerprint, what was known before,
  * heartbeats and cancellation, the connector's verdict, its folding, the attempt row, and the answer.
  *
- * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran.
+ * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran. A target that said where it can
+ *    be asked is asked: that sends nothing.
  * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
  * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
  */
+import { isDeepStrictEqual } from "node:util"
 import type { Info } from "@temporalio/activity"
 import type { ApplicationFailure } from "@temporalio/common"
-import type { AttemptMarker, CallAnswer, CallInput } from "../contract/activities.ts"
+import type { AttemptMarker, AttemptMemo, CallAnswer, CallInput } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import type { Outcome, TaskKind } from "../contract/statuses.ts"
@@ -51,6 +53,8 @@ export interface AttemptFrame {
   prepare?: () => Promise<void>
   /** After that, and before anything is sent: waits for the connection's turn. Rejects with the signal's reason. */
   admit?: (signal: AbortSignal) => Promise<Leave>
+  /** Reads the secrets again. Whether those of the call are others since `prepare`. */
+  renew?: () => Promise<boolean>
   pulse: Pulse
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -113,9 +117,11 @@ interface Attempt {
 }
 
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
-  const { input, identity, before } = attempt
-  if (input.effect === "unsafe" && before === "unknown") return refuseRepeat()
-  const watch = watchAttempt(attempt.context, frame.pulse)
+  const { input, identity, before, context } = attempt
+  const isAsked =
+    input.poll !== undefined && findMarker(context.info.heartbeatDetails)?.memo?.poll !== undefined
+  if (input.effect === "unsafe" && before === "unknown" && !isAsked) return refuseRepeat()
+  const watch = watchAttempt(context, frame)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
@@ -153,7 +159,7 @@ async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptW
   const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
   if (typeof leave === "object") return leave
   try {
-    return await frame.connector.call(toRequest(frame.kind, attempt, watch))
+    return await callWithFreshSecrets(frame, attempt, watch)
   } finally {
     leave?.()
   }
@@ -162,6 +168,19 @@ async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptW
 function toBusy(thrown: unknown): Verdict {
   const message = `the connection's limits let no call begin in time, so nothing was sent: ${toError(thrown).message}`
   return { class: "not_executed", code: "connection_busy", message, evidence: {} }
+}
+
+/** A target that does not know who called has done nothing: with secrets that were renewed it is asked once more. */
+async function callWithFreshSecrets(
+  { kind, connector, renew }: AttemptFrame,
+  attempt: Attempt,
+  watch: AttemptWatch,
+): Promise<Verdict> {
+  const first = await connector.call(toRequest(kind, attempt, watch))
+  if (first.class === "done" || first.deniesCredentials !== true || renew === undefined) return first
+  // What cannot be read again, or not in time, is as it was.
+  if (!(await abortable(renew(), watch.signal).catch(() => false))) return first
+  return connector.call(toRequest(kind, attempt, watch))
 }
 
 function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: AttemptWatch): CallRequest {
@@ -174,19 +193,25 @@ function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: 
     before,
     config,
     input: input.input,
+    poll: input.poll,
     budgetMs: watch.leftMs(),
+    memo: watch.memo(),
+    remember: watch.remember,
     signal: watch.signal,
   }
 }
 
-interface AttemptWatch {
-  signal: AbortSignal
-  /** Until it aborts; some may have been spent in waiting. */
+interface AttemptWatch extends Pick<CallRequest, "remember" | "signal"> {
+  /** Until `signal` aborts; some may have been spent in waiting. */
   leftMs(): number
+  memo(): AttemptMemo | undefined
   stop(): void
 }
 
-function watchAttempt(context: AttemptContext, pulse: Pulse): AttemptWatch {
+function watchAttempt(
+  context: AttemptContext,
+  { pulse, secrets }: Pick<AttemptFrame, "pulse" | "secrets">,
+): AttemptWatch {
   const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
   const endsAt = Date.now() + budgetMs
   const controller = new AbortController()
@@ -196,18 +221,28 @@ function watchAttempt(context: AttemptContext, pulse: Pulse): AttemptWatch {
     () => controller.abort(new AttemptAborted("attempt_timeout", `no end within ${budgetMs} ms`)),
     budgetMs,
   )
+  const { attempt, heartbeatDetails, heartbeatTimeoutMs } = context.info
   // The server keeps the newest details only, so every heartbeat repeats the marker it inherited.
-  const marker = findMarker(context.info.heartbeatDetails)
-  const isStale = marker !== undefined && marker.attempt !== context.info.attempt - 1
-  const inherited = isStale ? { attempt: context.info.attempt, clean: false } : marker
+  let marker = findMarker(heartbeatDetails)
+  const isStale = marker !== undefined && marker.attempt !== attempt - 1
   // After an activity reset the count starts again: an old marker would come to count once more.
-  if (isStale) context.heartbeat(inherited)
-  const stopHeartbeats = pulse.start(() => context.heartbeat(inherited), context.info.heartbeatTimeoutMs)
+  if (isStale) {
+    marker = { ...marker, attempt, clean: false }
+    context.heartbeat(marker)
+  }
+  const stopHeartbeats = pulse.start(() => context.heartbeat(marker), heartbeatTimeoutMs)
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
     leftMs: () => Math.max(endsAt - Date.now(), 1),
     signal: controller.signal,
+    memo: () => marker?.memo,
+    remember(memo) {
+      // One that holds a secret is of no use once it is masked: then this attempt alone knows it.
+      if (!isDeepStrictEqual(secrets.mask(memo), memo)) return
+      marker = { attempt, clean: false, memo }
+      context.heartbeat(marker)
+    },
     stop() {
       clearTimeout(timer)
       stopHeartbeats()

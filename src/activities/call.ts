@@ -2,7 +2,8 @@
  * The frame's side of a connector: what it is given, and what it must say of one attempt. A connector makes
  * one attempt, never repeats it, and decides the class from codes, never from the text of a message.
  */
-import type { OutputReference } from "../contract/activities.ts"
+import type { AttemptMemo, OutputReference } from "../contract/activities.ts"
+import type { PlanPoll } from "../contract/plan.ts"
 import type { Effect, FailureClass, Outcome } from "../contract/statuses.ts"
 import type { CallIdentity } from "./identity.ts"
 
@@ -17,8 +18,13 @@ export interface CallRequest {
   before: Outcome
   config: Record<string, unknown>
   input: unknown
+  poll?: PlanPoll | undefined
   /** Milliseconds this attempt may take. `signal` aborts at its end. */
   budgetMs: number
+  /** What an earlier attempt of this call, or this one, remembered. */
+  memo: AttemptMemo | undefined
+  /** For the attempts after this one, also when this one is lost from now on. */
+  remember: (memo: AttemptMemo) => void
   /** Aborts with an `AttemptAborted`. A connector stops then, and waits until what it began is settled. */
   signal: AbortSignal
 }
@@ -61,6 +67,10 @@ export interface Failed {
   left?: "executed" | "unknown"
   /** The target fences by key, so that a refusal proves that no earlier attempt ran. */
   barrier?: boolean
+  /** `poll`: the next attempt sends nothing, it only asks how far the target is. `none`: no next attempt. */
+  next?: "poll" | "none"
+  /** The target did not know who called, so nothing ran: with other secrets the call may be made again at once. */
+  deniesCredentials?: boolean
   evidence: Evidence
 }
 

@@ -33,6 +33,8 @@ export function createCall(parts: Partial<CallRequest> & { kind?: string } = {})
     config,
     input,
     budgetMs: 5_000,
+    memo: undefined,
+    remember: () => {},
     signal: new AbortController().signal,
     ...rest,
   }

@@ -40,6 +40,15 @@ describe("toApplicationFailure()", () => {
       expect(toApplicationFailure(ending({}), { effect }).nonRetryable, effect).toBe(effect === "unsafe")
   })
 
+  test("a next attempt that only asks comes whatever the effect; one that the connector does not want never", () => {
+    for (const effect of EFFECTS) {
+      const next = (word: "poll" | "none") =>
+        toApplicationFailure(ending({ class: "ongoing", next: word }), { effect }).nonRetryable
+      expect(next("poll"), effect).toBe(false)
+      expect(next("none"), effect).toBe(true)
+    }
+  })
+
   test("repeats an unsafe call after a proven not_executed only", () => {
     const clean = ending({ class: "not_executed", outcome: "not_executed" })
     expect(toApplicationFailure(clean, { effect: "unsafe" }).nonRetryable).toBe(false)

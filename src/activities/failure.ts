@@ -8,7 +8,7 @@ import type { Failed } from "./call.ts"
 
 const MAX_MESSAGE = 1_000
 
-export type Ending = Pick<Failed, "class" | "code" | "message" | "retryAfterMs"> & {
+export type Ending = Pick<Failed, "class" | "code" | "message" | "next" | "retryAfterMs"> & {
   outcome: Outcome
   /** Milliseconds since the epoch. */
   endedAt?: number
@@ -25,7 +25,7 @@ export function toApplicationFailure(ending: Ending, rules: Pick<CallInput, "eff
     code: ending.code,
     ...(ending.endedAt === undefined ? {} : { ended_at: ending.endedAt }),
   }
-  const nonRetryable = mustNotRepeat(failure, rules)
+  const nonRetryable = mustNotRepeat(failure, ending.next, rules)
   const delay =
     ending.retryAfterMs === undefined || nonRetryable ? undefined : clampRetryAfterMs(ending.retryAfterMs)
   return ApplicationFailure.create({
@@ -37,8 +37,12 @@ export function toApplicationFailure(ending: Ending, rules: Pick<CallInput, "eff
   })
 }
 
-/** An unsafe call gets a next attempt only after it is proven that this one did not run. */
-function mustNotRepeat(failure: CallFailure, rules: Pick<CallInput, "effect">): boolean {
-  if (failure.class === "refused" || failure.class === "misconfigured") return true
-  return rules.effect === "unsafe" && failure.outcome !== "not_executed"
+/** An unsafe call gets a next attempt only after it is proven that this one did not run, or where that sends nothing. */
+function mustNotRepeat(
+  failure: CallFailure,
+  next: Ending["next"],
+  { effect }: Pick<CallInput, "effect">,
+): boolean {
+  if (failure.class === "refused" || failure.class === "misconfigured" || next === "none") return true
+  return effect === "unsafe" && failure.outcome !== "not_executed" && next !== "poll"
 }

@@ -5,7 +5,7 @@
  * F2 an attempt that was not sent or not run changes nothing that was known.
  * F3 a marker counts only for the attempt right after the one that wrote it.
  */
-import type { AttemptMarker } from "../contract/activities.ts"
+import type { AttemptMarker, AttemptMemo } from "../contract/activities.ts"
 import { assertNever } from "../contract/errors.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import type { Verdict } from "./call.ts"
@@ -55,6 +55,9 @@ export function outcomeBefore(prior: Outcome | undefined, info: AttemptInfo): Ou
 /** `undefined` when the heartbeat details are none of ours. */
 export function findMarker(details: unknown): AttemptMarker | undefined {
   if (typeof details !== "object" || details === null) return undefined
-  const { attempt, clean } = details as Partial<Record<keyof AttemptMarker, unknown>>
-  return typeof attempt === "number" && typeof clean === "boolean" ? { attempt, clean } : undefined
+  const { attempt, clean, memo } = details as Partial<Record<keyof AttemptMarker, unknown>>
+  if (typeof attempt !== "number" || typeof clean !== "boolean") return undefined
+  // Only this file's frame writes markers, and an object in one is a memo.
+  const kept = typeof memo === "object" && memo !== null ? { memo: memo as AttemptMemo } : {}
+  return { attempt, clean, ...kept }
 }

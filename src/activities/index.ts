@@ -104,6 +104,9 @@ export function createActivities(deps: ActivityDeps): Activities {
       const calls = callsOf(identifyCall(context.info, input)?.tenant ?? "")
       const { targets, secrets, connectors } = calls
       const name = connectionNameOf(input)
+      const stamp = () =>
+        secrets.stampOf((name === undefined ? undefined : targets.connections.find(name)) ?? {})
+      let sentWith = ""
       const frame = {
         kind,
         connector: connectors[kind],
@@ -112,7 +115,14 @@ export function createActivities(deps: ActivityDeps): Activities {
         pulse,
         recordAttempt,
         logger,
-        prepare: () => targets.refresh(name),
+        async prepare() {
+          await targets.refresh(name)
+          sentWith = stamp()
+        },
+        async renew() {
+          await targets.refresh(name, "anew")
+          return stamp() !== sentWith
+        },
         admit: (signal: AbortSignal) => admitTo(calls, name, signal),
       }
       return runAttempt(frame, context, input)

@@ -21,9 +21,9 @@ export interface TenantTargets {
   secrets: (name: string) => string | undefined
   /**
    * Brings both up to date, at once for a connection that is not known with all its secrets: what was just added can
-   * be called. Rejects when nothing is known yet and nothing can be read.
+   * be called. Rejects when nothing is known yet and nothing can be read. `anew` reads them however fresh they are.
    */
-  refresh: (connection?: string) => Promise<void>
+  refresh: (connection?: string, mode?: "anew") => Promise<void>
 }
 
 /** What `--connections` and `--secrets` gave. */
@@ -112,13 +112,12 @@ function createTenantTargets(
       opened.set(name, { ciphertext: row.ciphertext, value })
       return value
     },
-    async refresh(name) {
-      if (stored !== undefined && performance.now() - readAt < FRESH_MS && isComplete(name)) return
-      // A reading that is on its way may have begun before the connection was added.
+    async refresh(name, mode) {
+      const suffices = (): boolean => mode === undefined && isComplete(name)
+      if (stored !== undefined && performance.now() - readAt < FRESH_MS && suffices()) return
+      // A reading that is on its way may have begun before the change that is looked for.
       const done =
-        reading === undefined
-          ? startReading()
-          : reading.then(() => (isComplete(name) ? undefined : startReading()))
+        reading === undefined ? startReading() : reading.then(() => (suffices() ? undefined : startReading()))
       if (stored === undefined) return done
       await withinPatience(done).catch((thrown: unknown) => {
         readAt = performance.now()

@@ -3,6 +3,7 @@
  * `Context.info` has: tenant, transaction, task path, generation and operation are in the ids
  * (`names.ts`), except where an id had to be shortened.
  */
+import type { PlanPoll } from "./plan.ts"
 import type { Template } from "./tree.ts"
 import type { Effect, FailureClass, Outcome } from "./statuses.ts"
 
@@ -18,6 +19,8 @@ export interface CallInput {
   output?: Template
   /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */
   fail_when?: Template
+  /** How a target that took the call is asked whether it is done. */
+  poll?: PlanPoll
   /** Only when the workflow id had to be shortened. */
   transaction?: string
   /** Only when the activity id had to be shortened. */
@@ -70,10 +73,27 @@ export interface CallFailure {
   ended_at?: number
 }
 
-/** Heartbeat details; counts only if `attempt` is the one before the current. */
+/** Heartbeat details. `clean` counts only if `attempt` is the one before the current. */
 export interface AttemptMarker {
   attempt: number
   clean: boolean
+  memo?: AttemptMemo
+}
+
+/** What the target said to one attempt that the later ones of the same call must know. */
+export interface AttemptMemo {
+  /** The target took the call: from then on it is asked here, and nothing is sent again. */
+  poll?: PollMemo
+  /** An error that came back, and how many times it was the same. */
+  replayed?: { digest: string; times: number }
+}
+
+export interface PollMemo {
+  url: string
+  /** When the target took the call, milliseconds since the epoch. */
+  since: number
+  /** Nothing was unknown when the call was sent, so that a refusal of this one proves that none ran. */
+  only: boolean
 }
 
 /** Largest output of one task that travels inline, in bytes of JSON. */

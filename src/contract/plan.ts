@@ -54,6 +54,8 @@ export interface PlanTask {
   sends_input: boolean
   output?: Template
   fail_when?: Template
+  /** Of an HTTP task whose target may answer 202. */
+  poll?: PlanPoll
   /** Evaluated when the task is ready; false skips it. */
   when?: Template
   /** What a skipped task is to those that depend on it: live unless this is said. */
@@ -64,6 +66,22 @@ export interface PlanTask {
   retry: PlanRetry
   timeout: PlanTimeout
   on_error: "park" | "fail" | "continue"
+}
+
+/**
+ * How a target that took a call is asked whether it is done. The templates are evaluated in the activity, over
+ * `{output, status, input}`: `url` over the 202, the others over each answer to a poll.
+ */
+export interface PlanPoll {
+  /** Absent: the 202's `Location`. */
+  url?: Template
+  /** `path`: below the connection's address, as the task's own url. `reference`: the target's word, like a `Location`. */
+  url_is?: "path" | "reference"
+  interval_ms: number
+  /** From the 202 on. Absent: as long as the attempts last. */
+  timeout_ms?: number
+  done_when?: Template
+  fail_when?: Template
 }
 
 export interface PlanRetry {

@@ -31,6 +31,8 @@ const NEVER_REPEAT = [
   "WorkerShutdown",
   "PayloadsTooLarge",
 ]
+/** One whose target may say where it can be asked: the attempt after a lost one asks, or sends nothing and parks. */
+const NEVER_ASK = ["PayloadsTooLarge"]
 
 /** Skips a task whose flow does not want it, else calls it. One that was called before stays wanted. */
 export function startTask(state: MachineState, task: number, meter: Meter): void {
@@ -233,7 +235,7 @@ function open(state: MachineState, task: number): void {
 function toCommand(state: MachineState, task: number, input: CallCommand["input"]): CallCommand {
   const plan = planTask(state, task)
   const { retry } = plan
-  const unsafe = plan.effect === "unsafe"
+  const never = plan.effect !== "unsafe" ? [] : plan.poll === undefined ? NEVER_REPEAT : NEVER_ASK
   return {
     kind: "call",
     token: state.tasks.token[task] ?? 0,
@@ -246,7 +248,7 @@ function toCommand(state: MachineState, task: number, input: CallCommand["input"
       interval_ms: retry.interval_ms,
       backoff: retry.backoff,
       max_interval_ms: retry.max_interval_ms,
-      non_retryable: unsafe ? [...retry.non_retryable, ...NEVER_REPEAT] : retry.non_retryable,
+      non_retryable: [...retry.non_retryable, ...never],
     },
     timeout: boundTotal(plan.timeout, retry.max_elapsed_ms),
     ...(plan.priority === undefined ? {} : { priority: plan.priority }),

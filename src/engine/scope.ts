@@ -31,6 +31,7 @@ export function renderCall(
     if (prior !== "not_started") call.prior = prior
     if (plan.output !== undefined) call.output = plan.output
     if (plan.fail_when !== undefined) call.fail_when = plan.fail_when
+    if (plan.poll !== undefined) call.poll = plan.poll
     if (isShortened(toWorkflowId(state.tenant, state.transaction))) call.transaction = state.transaction
     if (isShortened(activityIdOf(state, task))) call.path = plan.id
     if (state.takesReferences) call.by_reference = true

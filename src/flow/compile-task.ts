@@ -1,5 +1,5 @@
 /** A task as the engine runs it: every default written out, names resolved, expressions parsed. */
-import type { PlanTask } from "../contract/plan.ts"
+import type { PlanPoll, PlanTask } from "../contract/plan.ts"
 import type { Effect } from "../contract/statuses.ts"
 import { checkMethod, type ConnectionInfo, resolveConnection } from "./connection.ts"
 import { resolveEffect } from "./effect.ts"
@@ -40,11 +40,11 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (config === undefined) return undefined
   const { kind, reading } = config
   const effect = effectOf(draft, reading, connection, context.warn)
-  const { input, config: bound, output, failWhen, when } = templates
+  const { input, config: bound, output, failWhen, poll, when } = templates
   if (fields.id === undefined || input === undefined || bound === undefined) return undefined
 
   const references = [...(when?.references ?? []), ...input.references, ...bound.references]
-  const inActivity = [...(output?.references ?? []), ...(failWhen?.references ?? [])]
+  const inActivity = [...(output?.references ?? []), ...(failWhen?.references ?? []), ...poll.references]
   const summary = toSummary(fields.summary ?? fields.description)
   const plan: PlanTask = {
     id: fields.id,
@@ -66,6 +66,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (summary !== undefined) plan.summary = summary
   if (output !== undefined) plan.output = output.template
   if (failWhen !== undefined) plan.fail_when = failWhen.template
+  if (reading.poll !== undefined) plan.poll = { ...reading.poll, ...poll.templates }
   if (when !== undefined) plan.when = when.template
   if (fields.on_skip !== undefined) plan.on_skip = fields.on_skip
   if (fields.priority !== undefined) plan.priority = fields.priority
@@ -108,6 +109,7 @@ interface TaskTemplates {
   config: CompiledTemplate | undefined
   output: CompiledTemplate | undefined
   failWhen: CompiledTemplate | undefined
+  poll: { templates: Pick<PlanPoll, PollTemplate>; references: Reference[] }
   when: CompiledTemplate | undefined
 }
 
@@ -143,8 +145,30 @@ function compileTemplates(
       : undefined,
     failWhen:
       failWhen === undefined ? undefined : compile(failWhen, "fail_when", below("config", "fail_when")),
+    poll: compilePoll(config?.reading.poll, (text, name) =>
+      compile(text, "poll", below("config", "poll", name)),
+    ),
     when: fields.when === undefined ? undefined : compile(fields.when, "when", below("when")),
   }
+}
+
+const POLL_TEMPLATES = ["url", "done_when", "fail_when"] as const
+type PollTemplate = (typeof POLL_TEMPLATES)[number]
+
+function compilePoll(
+  reading: KindReading["poll"],
+  compile: (text: string, name: PollTemplate) => CompiledTemplate | undefined,
+): TaskTemplates["poll"] {
+  const templates: Pick<PlanPoll, PollTemplate> = {}
+  const references: Reference[] = []
+  for (const name of POLL_TEMPLATES) {
+    const text = reading?.[name]
+    const compiled = text === undefined ? undefined : compile(text, name)
+    if (compiled === undefined) continue
+    templates[name] = compiled.template
+    references.push(...compiled.references)
+  }
+  return { templates, references }
 }
 
 /** A plain name is a label, which says nothing of the output. */

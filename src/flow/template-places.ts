@@ -13,6 +13,7 @@ const NAMES = {
   when: ["params", "tasks", "transaction"],
   output: ["output", "input"],
   fail_when: ["output", "input"],
+  poll: ["output", "status", "input"],
   "the flow's output": ["params", "tasks", "transaction"],
   business_key: ["params"],
   labels: ["params"],

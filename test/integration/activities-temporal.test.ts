@@ -1,14 +1,17 @@
 /** The frame on a real server: what an attempt knows of the one before it, delays, and cancellation. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { closedPort, startHttp } from "../../src/activities/calls.testsuite.ts"
+import type { Connection } from "../../src/contract/connections.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { startWorkflowRig, type WorkflowRig } from "../helpers/workflow-rig.ts"
 
 let rig: WorkflowRig
+/** Added to by the tests. */
+const connections: Connection[] = []
 const cleanups: (() => unknown)[] = []
 
 beforeAll(async () => {
-  rig = await startWorkflowRig()
+  rig = await startWorkflowRig({ connections })
 })
 afterAll(() => rig.stop())
 afterEach(async () => {
@@ -127,6 +130,21 @@ describe("an attempt and the one before it", () => {
     ])
   })
 
+  test("an error that the target keeps for the key parks the third time it comes", async () => {
+    const served = await serve([500, 500, 500, 200])
+    const base_url = `http://127.0.0.1:${served.port}`
+    connections.push({ name: "keeps", kind: "http", base_url, profile: "ietf-idempotency" })
+    const config = { connection: "keeps", url: "/charge" }
+    const run = await rig.start(flowOf(served.port, { effect: "keyed", config }))
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({
+      status: "parked",
+      outcome: "unknown",
+      error: { code: "replayed_error", class: "misconfigured" },
+    })
+    expect(served.keys).toHaveLength(3)
+  })
+
   test("a refusal after a clean attempt is a rejection", async () => {
     const served = await serve([429, 402])
     const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
@@ -168,6 +186,64 @@ describe("time", () => {
     await run.reaches(() => attemptsOf(run.instanceId).length === 1)
     expect(attemptsOf(run.instanceId)).toMatchObject([{ code: "attempt_cancelled", outcome: "unknown" }])
     expect(Date.now() - asked).toBeLessThan(10_000)
+  })
+})
+
+describe("a target that answers 202", () => {
+  /** Takes the call, and is at work until it is told that it is done. Counts what it is sent, and how often it is asked. */
+  async function startWorking() {
+    const work = { port: 0, posts: 0, polls: 0, done: false, refused: false }
+    const server = await startHttp(({ method }, response) => {
+      if (method === "POST") {
+        work.posts++
+        return void response.writeHead(202, { location: "/jobs/7" }).end()
+      }
+      work.polls++
+      if (work.refused) return void response.writeHead(422).end()
+      return void response
+        .writeHead(work.done ? 200 : 202, { "content-type": "application/json" })
+        .end(JSON.stringify({ progress: work.polls }))
+    })
+    cleanups.push(() => server.close())
+    work.port = server.port
+    return work
+  }
+  const flowAt = (port: number, task: object = {}) => {
+    const config = { url: `http://127.0.0.1:${port}/charge`, body: {}, poll: { interval: "100ms" } }
+    return flowOf(port, { effect: "unsafe", config, ...task })
+  }
+
+  test("is asked on by the next attempt when one ends, also for an unsafe call, and sent nothing again", async () => {
+    const work = await startWorking()
+    const run = await rig.start(flowAt(work.port, { timeout: { attempt: "1s" } }))
+    await run.reaches(() => attemptsOf(run.instanceId).length >= 2)
+    work.done = true
+    const view = await run.reaches(({ transaction }) => transaction.status === "success")
+    expect(payOf(view)).toMatchObject({ status: "success", outcome: "executed" })
+    expect(work.posts).toBe(1)
+    const attempts = attemptsOf(run.instanceId)
+    expect(attempts[0]).toMatchObject({ class: "unknown", outcome: "unknown" })
+    expect(attempts.at(-1)).toMatchObject({ class: "done", outcome: "executed" })
+  })
+
+  test("a refusal that comes in a later attempt is a rejection", async () => {
+    const work = await startWorking()
+    const run = await rig.start(flowAt(work.port, { timeout: { attempt: "1s" } }))
+    await run.reaches(() => attemptsOf(run.instanceId).length >= 1)
+    work.refused = true
+    const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
+    expect(payOf(view)).toMatchObject({ outcome: "rejected", error: { code: "HTTP_422", class: "refused" } })
+    expect(work.posts).toBe(1)
+  })
+
+  test("a cancel ends the asking, and leaves open what the target does", async () => {
+    const work = await startWorking()
+    const run = await rig.start(flowAt(work.port))
+    await run.reaches(() => work.polls >= 2)
+    await run.decide({ action: "cancel" })
+    await run.reaches(() => attemptsOf(run.instanceId).length === 1)
+    expect(attemptsOf(run.instanceId)).toMatchObject([{ code: "attempt_cancelled", outcome: "unknown" }])
+    expect(work.posts).toBe(1)
   })
 })
 

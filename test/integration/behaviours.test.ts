@@ -398,6 +398,26 @@ const BEHAVIOURS: Behaviour[] = [
     sees: (view) => expect(view.chain).toBeGreaterThan(0),
   },
   {
+    name: "may-be-asked",
+    flow: {
+      tasks: [
+        task({
+          id: "pay",
+          effect: "unsafe",
+          config: {
+            connection: "ledger",
+            url: "/do/pay",
+            body: { task: "pay" },
+            poll: { url: "/jobs/${ output.id }", interval: "1s", done_when: "${ output.done }" },
+          },
+        }),
+      ],
+    },
+    ends: "success",
+    tasks: { pay: "success" },
+    effects: ["pay"],
+  },
+  {
     name: "output-fails",
     flow: { output: "${ tasks.pay.output.missing.deeper }", tasks: [task({ id: "pay" })] },
     ends: "success",

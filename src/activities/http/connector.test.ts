@@ -1,6 +1,6 @@
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import type { HttpConnection } from "../../contract/connections.ts"
+import type { HttpConnection, Profile } from "../../contract/connections.ts"
 import { AttemptAborted, type CallRequest, type Connector } from "../call.ts"
 import {
   brief,
@@ -185,6 +185,39 @@ describe("createHttpConnector()", () => {
     const waited = verdict.class === "done" ? 0 : (verdict.retryAfterMs ?? 0)
     expect(waited).toBeGreaterThanOrEqual(1_000)
     expect(waited).toBeLessThanOrEqual(5_000)
+  })
+
+  describe("the same 500 under one key", () => {
+    /** Attempts one after another, as the frame makes them. */
+    async function callTimes(bodies: string[], profile: Profile) {
+      let memo: CallRequest["memo"]
+      const verdicts = []
+      for (const body of bodies) {
+        answer = (_, response) => response.writeHead(500).end(body)
+        const remember = (one: CallRequest["memo"]) => (memo = one)
+        verdicts.push(await call({ url: "/x" }, { memo, remember, before: "unknown" }, { profile }))
+      }
+      return verdicts
+    }
+    const again = { class: "unknown", code: "HTTP_500" }
+
+    test("is a stored one when it came three times, where the target keeps replies", async () => {
+      const verdicts = await callTimes(["a", "b", "b", "b"], "ietf-idempotency")
+      expect(verdicts.map(brief)).toEqual([
+        again,
+        again,
+        again,
+        { class: "misconfigured", code: "replayed_error" },
+      ])
+      expect(verdicts.at(-1)).toMatchObject({ left: "unknown" })
+    })
+
+    test.each<[string, string[], Profile]>([
+      ["that differs", ["a", "b", "a", "b"], "ietf-idempotency"],
+      ["of a target that keeps none", ["b", "b", "b", "b"], "plain"],
+    ])("%s is asked again", async (_name, bodies, profile) => {
+      expect((await callTimes(bodies, profile)).map(brief)).toEqual(bodies.map(() => again))
+    })
   })
 
   test("knows a reused key by the draft's problem", async () => {

@@ -5,6 +5,7 @@ import type { OutboundGuard } from "../outbound/guard.ts"
 import type { HttpClient } from "../outbound/http-client.ts"
 import { createHttpClients } from "../outbound/http-clients.ts"
 import type { SecretStore } from "../secrets.ts"
+import { callAndPoll } from "./poll.ts"
 import { buildHttpCall } from "./request.ts"
 import { callHttp } from "./round-trip.ts"
 
@@ -19,10 +20,10 @@ export interface HttpConnectorDeps {
 /**
  * HTTP tasks. Config: `url` (a path with `connection`, else a whole URL), `method` (POST), `headers`, `query`,
  * `body`, `success` (`["2xx"]`), `reject`. Output: the reply's body, parsed where its content type is JSON.
- * Redirects are never followed. Without a connection the profile is `plain`. Rules: design 5, and the table of
+ * Redirects are never followed, but for a poll's 303. With `poll` a 202 is followed up (`poll.ts`). Without a connection the profile is `plain`. Rules: design 5, and the table of
  * the transactions reference, 6.2 (`classify.ts`). Codes: `HTTP_<status>`, those of Node and undici for broken
  * exchanges, `url_invalid`, `header_invalid`, `method_invalid`, `body_invalid`, `connection_*`, `key_reused`,
- * `response_too_large`, `response_unreadable`, `address_blocked`, `secret_missing`.
+ * `response_too_large`, `response_unreadable`, `replayed_error`, `address_blocked`, `secret_missing`, `poll_*`.
  */
 export function createHttpConnector({ connections, ...deps }: HttpConnectorDeps): Connector {
   const clients = createHttpClients(deps)
@@ -40,7 +41,11 @@ export function createHttpConnector({ connections, ...deps }: HttpConnectorDeps)
         json: "declared" as const,
       }
       const call = buildHttpCall(request, connection, deps.secrets)
-      return callHttp(clients.of(connection), call, { request, reading })
+      const client = clients.of(connection)
+      const { poll } = request
+      if (poll === undefined) return callHttp(client, call, { request, reading })
+      const base = connection?.base_url ?? call.url.origin
+      return callAndPoll({ client, call, request, reading, poll, base })
     },
     close: () => clients.close(),
   }

@@ -1,10 +1,11 @@
 /** One HTTP exchange as a verdict; HTTP tasks and RPC over HTTP share it. */
+import { createHash } from "node:crypto"
 import type { Profile } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import { parseExactJson } from "../../expression/exact-json.ts"
 import type { CallRequest, Evidence, Verdict } from "../call.ts"
 import type { HttpBreak, HttpClient, HttpReply } from "../outbound/http-client.ts"
-import { headerOf, isJson, readBody } from "../outbound/reply-body.ts"
+import { headerOf, isJson, readBody, type ReplyBody } from "../outbound/reply-body.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
 import { isSecretName, REDACTED } from "../../contract/secret-names.ts"
 import { classifyStatus } from "./classify.ts"
@@ -25,6 +26,8 @@ export interface HttpReading {
   json: "declared" | "lenient"
 }
 
+/** A target that keeps replies by key gives back an error that it kept, for ever. */
+const MAX_REPLAYS = 3
 /** The draft has the target answer 409 while it works; it names no time. */
 const ONGOING_RETRY_MS = { least: 1_000, most: 5_000 }
 
@@ -33,14 +36,32 @@ const ONGOING_RETRY_MS = { least: 1_000, most: 5_000 }
  * text that came. A success whose body cannot be read is
  * `unknown` (the result is lost, the same key replays it), one whose body is over the limit `misconfigured`.
  */
-export async function callHttp(
-  client: HttpClient,
-  call: HttpCall,
-  { request, reading }: { request: CallRequest; reading: HttpReading },
-): Promise<Verdict> {
-  const { budgetMs, signal } = request
+export async function callHttp(client: HttpClient, call: HttpCall, context: Context): Promise<Verdict> {
+  return (await exchange(client, call, context)).verdict
+}
+
+interface Context {
+  request: CallRequest
+  reading: HttpReading
+}
+
+export interface Exchange {
+  verdict: Verdict
+  /** Absent where none came whole. */
+  reply?: Pick<HttpReply, "status" | "headers"> & { value: unknown }
+}
+
+export async function exchange(client: HttpClient, call: HttpCall, context: Context): Promise<Exchange> {
+  const { budgetMs, signal } = context.request
   const end = await client.request({ ...call, budgetMs, signal })
-  return end.ended === "broken" ? toBroken(end, call) : toVerdict(end, call, { request, reading })
+  if (end.ended === "broken") return { verdict: toBroken(end, call) }
+  const body = await readBody(end)
+  const parsed = body.state === "read" ? parse(body.text, end, context.reading.json) : undefined
+  const { status, headers } = end
+  return {
+    verdict: toVerdict({ reply: end, body, parsed }, call, context),
+    reply: { status, headers, value: parsed?.value ?? null },
+  }
 }
 
 function toBroken(end: HttpBreak, call: HttpCall): Verdict {
@@ -58,13 +79,17 @@ function toBroken(end: HttpBreak, call: HttpCall): Verdict {
   }
 }
 
-async function toVerdict(
-  reply: HttpReply,
+interface ReadReply {
+  reply: HttpReply
+  body: ReplyBody
+  parsed: Parsed | undefined
+}
+
+function toVerdict(
+  { reply, body, parsed }: ReadReply,
   call: HttpCall,
-  { request, reading }: { request: CallRequest; reading: HttpReading },
-): Promise<Verdict> {
-  const body = await readBody(reply)
-  const parsed = body.state === "read" ? parse(body.text, reply, reading.json) : undefined
+  { request, reading }: Context,
+): Verdict {
   const evidence = replyEvidence(reply, call, parsed)
   const finding = classifyStatus({
     ...reading,
@@ -73,6 +98,11 @@ async function toVerdict(
     before: request.before,
     problem: toProblem(reply, parsed),
   })
+  const isKept = reading.profile === "ietf-idempotency" && reply.status === 500
+  if (isKept && finding.class === "unknown" && countReplays(request, reply.body) >= MAX_REPLAYS) {
+    const message = `${call.method} ${call.url.host} answered the same 500 ${MAX_REPLAYS} times under one key: it keeps that answer, and no repeat gets another. Find out what the first call did`
+    return { class: "misconfigured", code: "replayed_error", message, left: "unknown", evidence }
+  }
   if (finding.class !== "done") {
     const asked = parseRetryAfter(headerOf(reply, "retry-after"), Date.now())
     const retryAfterMs = asked ?? (finding.class === "ongoing" ? randomBetween(ONGOING_RETRY_MS) : undefined)
@@ -80,6 +110,7 @@ async function toVerdict(
       ...finding,
       message: `${call.method} ${call.url.host} answered ${reply.status}`,
       retryAfterMs,
+      deniesCredentials: reply.status === 401,
       evidence,
     }
   }
@@ -94,6 +125,14 @@ async function toVerdict(
     return { class: "unknown", code: "response_unreadable", message, evidence }
   }
   return { class: "done", output: parsed?.value ?? null, evidence }
+}
+
+/** How many times in a row, with this one, this body came back. */
+function countReplays({ memo, remember }: CallRequest, body: Buffer): number {
+  const digest = createHash("sha256").update(body).digest("base64url")
+  const times = memo?.replayed?.digest === digest ? memo.replayed.times + 1 : 1
+  remember({ ...memo, replayed: { digest, times } })
+  return times
 }
 
 interface Parsed {

@@ -11,7 +11,9 @@ export interface UnaryCall {
   signal: AbortSignal
 }
 
-export type UnaryEnd = { peer: string } & ({ reply: Buffer } | { error: ServiceError | Error })
+export type UnaryEnd = { peer: string } & (
+  { reply: Buffer } | { error: ServiceError | Error; /** A reply had begun to come. */ replying: boolean }
+)
 
 /** One call on a channel that is ready. Never rejects; an abort cancels the call and is its error. */
 export function callUnary(
@@ -20,6 +22,7 @@ export function callUnary(
 ): Promise<UnaryEnd> {
   return new Promise((resolve) => {
     const asIs = (bytes: Buffer) => bytes
+    let replying = false
     const call = client.makeUnaryRequest(
       path,
       asIs,
@@ -34,10 +37,12 @@ export function callUnary(
         else
           resolve({
             error: signal.aborted && error.code === statuses.CANCELLED ? toError(signal.reason) : error,
+            replying,
             peer,
           })
       },
     )
+    call.on("metadata", () => (replying = true))
     const onAbort = (): void => call.cancel()
     signal.addEventListener("abort", onAbort, { once: true })
     if (signal.aborted) onAbort()

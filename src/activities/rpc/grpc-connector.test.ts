@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { status } from "@grpc/grpc-js"
 import { afterEach, describe, expect, test } from "vitest"
 import { SHOP_SET, SHOP_SET_WITHOUT_IMPORTS } from "../../connection/shop-descriptor-set.testsuite.ts"
-import type { GrpcConnection } from "../../contract/connections.ts"
+import { type GrpcConnection, type Profile, PROFILES } from "../../contract/connections.ts"
 import { AttemptAborted, type CallRequest, type Connector } from "../call.ts"
 import {
   brief,
@@ -161,19 +161,49 @@ describe("gRPC by reflection", () => {
     expect(brief(await connectorTo(server.port).call(charge(undefined)))).toEqual({ class: "done" })
   })
 
-  test.each([
-    [status.FAILED_PRECONDITION, "refused", "GRPC_FAILED_PRECONDITION"],
-    [status.ABORTED, "not_executed", "GRPC_ABORTED"],
-    [status.UNAUTHENTICATED, "misconfigured", "GRPC_UNAUTHENTICATED"],
-    [status.UNAVAILABLE, "unknown", "GRPC_UNAVAILABLE"],
-    [status.INTERNAL, "unknown", "GRPC_INTERNAL"],
-    [status.CANCELLED, "unknown", "GRPC_CANCELLED"],
-  ])("reads status %d, and calls once only", async (code, expected, word) => {
+  /** Transactions reference, 6.3; the class under each profile, where they differ. */
+  test.each<[row: string, status[], string | Record<Profile, string>]>([
+    [
+      "what only the business's code says",
+      [status.INVALID_ARGUMENT, status.OUT_OF_RANGE, status.NOT_FOUND, status.ALREADY_EXISTS],
+      "refused",
+    ],
+    [
+      "a condition that is not met",
+      [status.FAILED_PRECONDITION],
+      { plain: "refused", "ietf-idempotency": "refused", dtm: "ongoing" },
+    ],
+    [
+      "a conflict with another call",
+      [status.ABORTED],
+      { plain: "not_executed", "ietf-idempotency": "not_executed", dtm: "refused" },
+    ],
+    ["no room, and no word when to come back", [status.RESOURCE_EXHAUSTED], "unknown"],
+    [
+      "a method that is not there, credentials that do not do",
+      [status.UNIMPLEMENTED, status.UNAUTHENTICATED, status.PERMISSION_DENIED],
+      "misconfigured",
+    ],
+    ["away, which is said after the work too", [status.UNAVAILABLE], "unknown"],
+    [
+      "ends that say nothing of the work",
+      [status.DEADLINE_EXCEEDED, status.CANCELLED, status.UNKNOWN, status.INTERNAL, status.DATA_LOSS],
+      "unknown",
+    ],
+  ])("%s", async (_row, codes, expected) => {
+    let code = status.OK
     const server = await serve({ handler: (_, reply) => reply({ code, details: "why" }) })
-    const verdict = await connectorTo(server.port).call(charge())
-    expect(brief(verdict)).toEqual({ class: expected, code: word })
-    expect(verdict.evidence.response).toEqual({ status: word.slice(5), details: "why" })
-    expect(server.calls).toHaveLength(1)
+    for (const profile of PROFILES) {
+      const connector = connectorTo(server.port, { profile })
+      for (code of codes) {
+        server.calls.length = 0
+        const verdict = await connector.call(charge())
+        const wanted = typeof expected === "string" ? expected : expected[profile]
+        expect(brief(verdict), profile).toEqual({ class: wanted, code: `GRPC_${status[code]}` })
+        expect(verdict.evidence.response).toEqual({ status: status[code], details: "why" })
+        expect(server.calls).toHaveLength(1)
+      }
+    }
   })
 
   test("a handler that throws is unknown", async () => {
@@ -198,6 +228,18 @@ describe("gRPC by reflection", () => {
       code: "response_unreadable",
       left: "executed",
     })
+  })
+
+  test("a reply over the limit is a mistake that leaves open how the call ended, and is called once", async () => {
+    const server = await serve({
+      handler: (_, reply) => reply(null, { payment_id: "x".repeat(6 * 1024 * 1024) }),
+    })
+    expect(await connectorTo(server.port).call(charge())).toMatchObject({
+      class: "misconfigured",
+      code: "response_too_large",
+      left: "unknown",
+    })
+    expect(server.calls).toHaveLength(1)
   })
 
   test("waits as long as an exhausted server asks for", async () => {

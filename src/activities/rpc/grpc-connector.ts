@@ -6,6 +6,7 @@ import { type ClientPool, createClientPool } from "../client-pool.ts"
 import { mergeHeaders } from "../header-fields.ts"
 import { identityHeaders } from "../identity-headers.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
+import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
 import type { SecretStore } from "../secrets.ts"
 import { classifyGrpc, type GrpcStatus, grpcStatusOf } from "./classify-grpc.ts"
@@ -37,7 +38,8 @@ interface Trip {
  * the connection's, or come by server reflection, once for a connection and service; their hash is in the attempt row. Every call has a
  * deadline; key, trace and identity travel as metadata. A channel that does not become ready is `not_executed`,
  * since no call was begun; after that the status decides, also where the reply cannot be read (design 5; transactions reference, 6.3). Codes:
- * `GRPC_<STATUS>`, those of Node for failed dials, `grpc_*`, `request_invalid`, `response_unreadable`,
+ * `GRPC_<STATUS>`, those of Node for failed dials, `grpc_*`, `request_invalid`, `response_unreadable`, `response_too_large` (a server that refuses for lack of room
+ * does so before its reply begins; one that has begun is cut by our own limit),
  * `address_blocked`, `header_invalid`, `secret_missing`.
  */
 export function createGrpcConnector(guard: OutboundGuard, secrets: SecretStore): GrpcConnector {
@@ -143,6 +145,10 @@ function toVerdict(end: UnaryEnd, trip: Trip, { descriptors, method, message }: 
     return { class: "unknown", code, message: error.message, evidence }
   }
   const status = failureStatusOf(error)
+  if (status === "RESOURCE_EXHAUSTED" && end.replying && !wasReset(error)) {
+    const why = `the reply of ${name.service}/${name.method} is larger than ${MAX_REPLY_BYTES} bytes: its result is lost, and how the call ended with it (${error.details})`
+    return { class: "misconfigured", code: "response_too_large", message: why, left: "unknown", evidence }
+  }
   const retryAfterMs = findPushbackMs(error.metadata)
   const { profile = "plain" } = connection
   return {
@@ -150,8 +156,14 @@ function toVerdict(end: UnaryEnd, trip: Trip, { descriptors, method, message }: 
     code: `GRPC_${status}`,
     message: `${name.service}/${name.method} (attempt ${request.identity.attempt}) answered ${status}: ${error.details}`,
     retryAfterMs,
+    deniesCredentials: status === "UNAUTHENTICATED",
     evidence: { ...evidence, response: { status, details: error.details } },
   }
+}
+
+/** The server ended the stream; the library gives such an end a status of its own making. */
+function wasReset(error: ServiceError): boolean {
+  return "rstCode" in error && typeof error.rstCode === "number"
 }
 
 function failureStatusOf(error: ServiceError): Exclude<GrpcStatus, "OK"> {

@@ -50,6 +50,33 @@ describe("http config", () => {
     expect(sends_input).toBe(true)
   })
 
+  test("moves poll out of the config, with its defaults and its expressions compiled", () => {
+    expect(compileOne(http("a", { url: "http://a.example", body: 1, poll: {} })).poll).toEqual({
+      interval_ms: 2_000,
+    })
+    const written = { url: "/jobs/${ output.id }", interval: "500ms", timeout: "1h" }
+    const done_when = "${ status == 200 && output.state == 'done' }"
+    const { config, poll, sends_input } = compileOne(
+      http("a", { url: "http://a.example", body: 1, poll: { ...written, done_when } }),
+    )
+    expect(poll).toEqual({
+      url: parseTemplate(written.url),
+      url_is: "path",
+      interval_ms: 500,
+      timeout_ms: 3_600_000,
+      done_when: parseTemplate(done_when),
+    })
+    expect(JSON.stringify(config)).not.toContain("interval")
+    expect(sends_input).toBe(false)
+  })
+
+  test("takes the target's own address from its answer, and the input into account", () => {
+    const poll = { url: "${ output.href }", fail_when: "${ output.id != input.id }" }
+    const task = compileOne(http("a", { url: "http://a.example", body: 1, poll }))
+    expect(task.poll).toMatchObject({ url_is: "reference" })
+    expect(task.sends_input).toBe(true)
+  })
+
   test.each(["GET", "HEAD"])("%s only reads, and has no body", (method) => {
     expect(compileOne(http("a", { url: "http://a.example", method })).effect).toBe("read")
     expect(problems({ url: "http://a.example", method, body: 1 })).toEqual(["body_not_sent /body"])
@@ -79,7 +106,21 @@ describe("http config", () => {
     [{ url: "http://a.example", query: { a: {} } }, "invalid_value /query/a"],
     [{ url: "http://a.example", fail_when: "output.ok" }, "expression_required /fail_when"],
     [{ url: "http://a.example", fail_when: "${ output.a } ${ output.b }" }, "expression_required /fail_when"],
-    [{ url: "http://a.example", poll: {} }, "unsupported /poll"],
+    [{ url: "http://a.example", poll: 5 }, "wrong_type /poll"],
+    [{ url: "http://a.example", poll: { every: "2s" } }, "unknown_field /poll/every"],
+    [{ url: "http://a.example", poll: { interval: "99ms" } }, "out_of_range /poll/interval"],
+    [{ url: "http://a.example", poll: { interval: "soon" } }, "invalid_duration /poll/interval"],
+    [{ url: "http://a.example", poll: { timeout: 0 } }, "invalid_duration /poll/timeout"],
+    [{ url: "http://a.example", poll: { done_when: "output.ok" } }, "expression_required /poll/done_when"],
+    [{ url: "http://a.example", poll: { fail_when: "${ output. }" } }, "expression_syntax /poll/fail_when"],
+    [
+      { url: "http://a.example", poll: { done_when: "${ params.ok }" } },
+      "not_available_here /poll/done_when",
+    ],
+    [{ url: "http://a.example", poll: { url: "http://b.example/" } }, "url_not_a_path /poll/url"],
+    [{ url: "http://a.example", poll: { url: "//b.example/" } }, "url_not_a_path /poll/url"],
+    [{ url: "http://a.example", poll: { url: "/a b" } }, "url_not_a_path /poll/url"],
+    [{ url: "http://a.example", poll: { url: "${ output.host }/x" } }, "url_not_a_path /poll/url"],
     [{ url: "http://a.example/a b" }, "url_invalid /url"],
     [{ url: "http://a.example/#${ params.x }" }, "url_invalid /url"],
     [{ url: "http://a\n.example/" }, "url_invalid /url"],

@@ -1,4 +1,5 @@
 /** What every kind of task tells the compiler about a task's config. */
+import type { PlanPoll } from "../../contract/plan.ts"
 import type { Effect } from "../../contract/statuses.ts"
 import type { Place } from "../read-object.ts"
 
@@ -14,8 +15,17 @@ export interface KindReading {
   sendsInput: boolean
   /** Evaluated in the activity. Not part of `config`. */
   failWhen?: string
+  /** Its expressions are not compiled yet; they are evaluated in the activity. Not part of `config`. */
+  poll?: PollReading
   /** A table that is changed by other means than adding rows (`replaces`), or only added to. */
   writes?: { table: string; replaces: boolean }
+}
+
+/** A plan's `PlanPoll` before it is compiled. */
+export interface PollReading extends Pick<PlanPoll, "url_is" | "interval_ms" | "timeout_ms"> {
+  url?: string
+  done_when?: string
+  fail_when?: string
 }
 
 /** Where a call goes. */

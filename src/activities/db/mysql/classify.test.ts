@@ -24,6 +24,7 @@ const ROWS = {
     [1264, "22003"],
     [1406, "22001"],
     [1644, "45000"],
+    [1369, "HY000"],
   ],
   "access, names, grammar": [
     [1044, "42000"],
@@ -54,6 +55,7 @@ describe("classifyMysqlError()", () => {
   test("reads other numbers by their state, and what says nothing as not run", () => {
     expect(classifyMysqlError(9_999, "45001")).toEqual({ class: "refused" })
     expect(classifyMysqlError(9_999, "22032")).toEqual({ class: "refused" })
+    expect(classifyMysqlError(1242, "21000")).toEqual({ class: "misconfigured" })
     expect(classifyMysqlError(9_999, "42000")).toEqual({ class: "misconfigured" })
     expect(classifyMysqlError(9_999, "HY000")).toEqual({ class: "not_executed" })
     expect(classifyMysqlError(1194, "HY000")).toEqual({ class: "misconfigured", left: "unknown" })

@@ -3,7 +3,7 @@ import { classifySqlState, leavesCommitOpen, sqlStateOf } from "./classify.ts"
 
 describe("classifySqlState()", () => {
   test.each(["40001", "40P01"])("%s is a conflict: the whole transaction may run again", (state) => {
-    expect(classifySqlState(state)).toEqual({ class: "not_executed", conflict: true })
+    expect(classifySqlState({ state })).toEqual({ class: "not_executed", conflict: true })
   })
 
   test.each([
@@ -25,7 +25,7 @@ describe("classifySqlState()", () => {
     "25P03",
     "99999",
   ])("%s was not executed", (state) => {
-    expect(classifySqlState(state)).toEqual({ class: "not_executed" })
+    expect(classifySqlState({ state })).toEqual({ class: "not_executed" })
   })
 
   test.each([
@@ -40,8 +40,9 @@ describe("classifySqlState()", () => {
     "22012",
     "P0001",
     "P0002",
+    "44000",
   ])("%s is a refusal", (state) => {
-    expect(classifySqlState(state)).toEqual({ class: "refused" })
+    expect(classifySqlState({ state })).toEqual({ class: "refused" })
   })
 
   test.each([
@@ -56,22 +57,28 @@ describe("classifySqlState()", () => {
     "25P02",
     "25001",
     "3F000",
-    "08P01",
+    "21000",
   ])("%s is a mistake", (state) => {
-    expect(classifySqlState(state)).toEqual({ class: "misconfigured" })
+    expect(classifySqlState({ state })).toEqual({ class: "misconfigured" })
   })
 
-  test("08P01 that ends the connection is a pooler's trouble", () => {
-    expect(classifySqlState("08P01", "FATAL")).toEqual({ class: "not_executed" })
-    expect(classifySqlState("08P01", "ERROR")).toEqual({ class: "misconfigured" })
+  test.each([
+    ["a statement with too few values", "ERROR", "exec_bind_message", "misconfigured"],
+    ["the same, from a server that speaks Chinese", "错误", "exec_bind_message", "misconfigured"],
+    ["an error of the business's own", "ERROR", "exec_stmt_raise", "misconfigured"],
+    ["a pooler's trouble", "FATAL", undefined, "not_executed"],
+    ["a server that ends the connection", "FATAL", "SocketBackend", "not_executed"],
+    ["the same, from a server that speaks Chinese", "致命错误", "SocketBackend", "not_executed"],
+  ])("08P01, %s", (_name, severity, routine, expected) => {
+    expect(classifySqlState({ state: "08P01", severity, routine })).toEqual({ class: expected })
   })
 
   test("08007 leaves open what another transaction did", () => {
-    expect(classifySqlState("08007")).toEqual({ class: "unknown" })
+    expect(classifySqlState({ state: "08007" })).toEqual({ class: "unknown" })
   })
 
   test.each(["XX000", "XX001", "XX002"])("%s is for a person, and leaves open what happened", (state) => {
-    expect(classifySqlState(state)).toEqual({ class: "misconfigured", left: "unknown" })
+    expect(classifySqlState({ state })).toEqual({ class: "misconfigured", left: "unknown" })
   })
 })
 

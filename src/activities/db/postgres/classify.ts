@@ -7,12 +7,12 @@ import type { SqlFinding } from "../database.ts"
 export type StateFinding = Pick<SqlFinding, "class" | "left" | "conflict">
 
 const PROTOCOL_VIOLATION = "08P01"
+/** The server's function that finds a statement with too few or too many values. */
+const BIND = "exec_bind_message"
 
 const EXACT: Record<string, StateFinding> = {
   // Of another transaction that the statement committed elsewhere: ours has been rolled back.
   "08007": { class: "unknown" },
-  // The server's word for a message that does not fit, such as one with too few values.
-  [PROTOCOL_VIOLATION]: { class: "misconfigured" },
   "40001": { class: "not_executed", conflict: true },
   "40P01": { class: "not_executed", conflict: true },
   "25006": { class: "not_executed" },
@@ -30,8 +30,12 @@ const EXACT: Record<string, StateFinding> = {
 const CLASSES: Record<string, StateFinding> = {
   "08": { class: "not_executed" },
   "53": { class: "not_executed" },
+  // More than one row where the statement allows one: no repeat of it would do better.
+  "21": { class: "misconfigured" },
   "22": { class: "refused" },
   "23": { class: "refused" },
+  // A row that a view's WITH CHECK OPTION does not let in.
+  "44": { class: "refused" },
   // Raised by the business's own code.
   P0: { class: "refused" },
   "0A": { class: "misconfigured" },
@@ -46,11 +50,26 @@ const CLASSES: Record<string, StateFinding> = {
   XX: { class: "misconfigured", left: "unknown" },
 }
 
-/** @param severity as the server sent it. */
-export function classifySqlState(state: string, severity?: string): StateFinding {
-  // PgBouncer has no other code for what goes wrong in itself, and ends the connection with it.
-  if (state === PROTOCOL_VIOLATION && severity === "FATAL") return { class: "not_executed" }
+export interface SqlSignal {
+  state: string
+  /** In the server's language. */
+  severity?: string | undefined
+  /** The server's function that raised it; poolers name none. */
+  routine?: string | undefined
+}
+
+export function classifySqlState({ state, severity, routine }: SqlSignal): StateFinding {
+  if (state === PROTOCOL_VIOLATION) return readProtocolViolation({ severity, routine })
   return EXACT[state] ?? CLASSES[state.slice(0, 2)] ?? { class: "not_executed" }
+}
+
+/**
+ * An error is the word for a message that does not fit, such as one with too few values. What ends the connection is
+ * not: PgBouncer has no other code for what goes wrong in itself. The server translates both words, its routine
+ * never.
+ */
+function readProtocolViolation({ severity, routine }: Omit<SqlSignal, "state">): StateFinding {
+  return { class: severity === "ERROR" || routine === BIND ? "misconfigured" : "not_executed" }
 }
 
 /** Errors of a COMMIT that leave open whether it was carried out. Others say that it was not. */
@@ -69,11 +88,15 @@ export function sqlStateOf(error: Error): string | undefined {
 export function readPostgresError(error: Error): SqlFinding | undefined {
   const state = sqlStateOf(error)
   if (state === undefined) return undefined
-  const severity = "severity" in error && typeof error.severity === "string" ? error.severity : undefined
   return {
-    ...classifySqlState(state, severity),
+    ...classifySqlState({ state, severity: textOf(error, "severity"), routine: textOf(error, "routine") }),
     code: `SQLSTATE_${state}`,
     leavesCommitOpen: leavesCommitOpen(state),
     writesInRead: state === "25006",
   }
+}
+
+function textOf(error: Error, field: string): string | undefined {
+  const value: unknown = Object.getOwnPropertyDescriptor(error, field)?.value
+  return typeof value === "string" ? value : undefined
 }
