@@ -25,7 +25,7 @@ export const USAGE = `npm run bench -- [options]
   --quick            two short rounds and small scenarios: for a first look, not for a result
   --only W1,parked   only these, of ${[...WORKLOAD_NAMES, ...SCENARIO_NAMES].join(", ")}
   --subjects by_hand,api   only these, of ${SUBJECT_KINDS.join(", ")}
-  --concurrency 1,50
+  --concurrency 50,1   the first one warms the process up for the others
   --window 8         seconds that a cell is measured for, longer where less ends
   --rounds 5         how often each subject has its turn
   --parked 10000     transactions that wait for a person, in the scenario of that name
@@ -41,7 +41,7 @@ export function parseOptions(args: string[]): Options | "help" {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
       subjects: { type: "string", default: SUBJECT_KINDS.join(",") },
-      concurrency: { type: "string", default: "1,50" },
+      concurrency: { type: "string", default: "50,1" },
       rounds: { type: "string" },
       window: { type: "string" },
       parked: { type: "string" },
@@ -55,7 +55,7 @@ export function parseOptions(args: string[]): Options | "help" {
   const chosen = readList("--only", values.only ?? all.join(","), all)
   const size = values.quick
     ? { rounds: "2", warmUpMs: 2_000, window: "3", parked: "500" }
-    : { rounds: "5", warmUpMs: 4_000, window: "8", parked: "10000" }
+    : { rounds: "5", warmUpMs: 10_000, window: "8", parked: "10000" }
   return {
     workloads: WORKLOAD_NAMES.filter((name) => chosen.includes(name)),
     scenarios: SCENARIO_NAMES.filter((name) => chosen.includes(name)),

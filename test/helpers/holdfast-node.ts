@@ -19,6 +19,8 @@ export interface NodeTargets {
   secrets?: Record<string, string>
   /** All unless said. */
   role?: Role
+  /** Of each of its threads; Node's own unless said. */
+  heapMib?: number
 }
 
 /** One `holdfast start` process, to be killed and started again. */
@@ -38,6 +40,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
   await writeFile(secretsFile, JSON.stringify(targets.secrets ?? {}), { mode: 0o600 })
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
+  const heap = targets.heapMib === undefined ? [] : [`--max-old-space-size=${targets.heapMib}`]
   let child: ChildProcess | undefined
   let output = ""
 
@@ -55,7 +58,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
       output = ""
       const started = spawn(
         process.execPath,
-        [PROGRAM, "start", "--local", "--role", targets.role ?? "all"],
+        [...heap, PROGRAM, "start", "--local", "--role", targets.role ?? "all"],
         {
           cwd: directory,
           stdio: ["ignore", "pipe", "pipe"],
