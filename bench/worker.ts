@@ -3,6 +3,7 @@ import type { NativeConnection } from "@temporalio/worker"
 import { createActivities, createOutboundGuard, type TenantTargets } from "../src/activities/index.ts"
 import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
 import { createHoldfastWorker, type HoldfastWorkerOptions } from "../src/worker/create-worker.ts"
+import { NO_OUTPUTS } from "../test/helpers/no-outputs.ts"
 import { toConnections } from "./workloads.ts"
 
 export function createConnectors(targetUrl: string): ReturnType<typeof createActivities> {
@@ -15,8 +16,7 @@ export function createConnectors(targetUrl: string): ReturnType<typeof createAct
   return createActivities({
     targets: () => targets,
     guard: createOutboundGuard({ allowLoopback: true }),
-    // No workload has a reply that large.
-    outputs: { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) },
+    outputs: NO_OUTPUTS,
     recordAttempt: () => {},
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })

@@ -2,14 +2,13 @@
 import { ApplicationFailure } from "@temporalio/common"
 import type { AttemptMarker, CallAnswer, CallFailure, CallInput } from "../contract/activities.ts"
 import type { AttemptRow } from "../contract/rows.ts"
-import type { OutputStore } from "../store/output-store.ts"
+import { NO_OUTPUTS } from "../../test/helpers/no-outputs.ts"
 import { type AttemptContext, type AttemptFrame, runAttempt } from "./attempt.ts"
 import type { CallRequest, Done, Failed, Verdict } from "./call.ts"
 import { createPulse } from "./pulse.ts"
 import { createSecretStore } from "./secrets.ts"
 
 const NOW = 1_000_000
-const NO_OUTPUTS: OutputStore = { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) }
 
 export interface Trial {
   heartbeats: (AttemptMarker | undefined)[]

@@ -10,6 +10,7 @@ import type { AttemptContext } from "./attempt.ts"
 import { closedPort, connectionsOf, localGuard, startHttp, until } from "./calls.testsuite.ts"
 import { createActivities } from "./index.ts"
 import { startGrpc } from "./rpc/grpc-server.testsuite.ts"
+import { NO_OUTPUTS } from "../../test/helpers/no-outputs.ts"
 
 /** What an activity sees of Temporal. */
 function inActivity<T>(task: string, work: () => Promise<T>): Promise<T> {
@@ -50,7 +51,7 @@ test("createActivities() serves every kind, and close() leaves no socket", async
   const { activities, close } = createActivities({
     targets: () => ({ connections, secrets: () => undefined, refresh: () => Promise.resolve() }),
     guard: localGuard,
-    outputs: { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) },
+    outputs: NO_OUTPUTS,
     recordAttempt: (row) => void rows.push(row),
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })

@@ -22,6 +22,7 @@ import { validateFlow } from "../../src/flow/validate.ts"
 import type { OutputStore } from "../../src/store/output-store.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
+import { NO_OUTPUTS } from "./no-outputs.ts"
 import { quietTemporal } from "./quiet-temporal.ts"
 import { type TestTemporal, testTemporal } from "./temporal.ts"
 import { until } from "./until.ts"
@@ -69,9 +70,6 @@ export interface WorkflowRig {
   runOf(handle: WorkflowHandle, instanceId: string): Run
   stop(): Promise<void>
 }
-
-const away = () => Promise.reject(new Error("this rig keeps no large outputs"))
-const NO_OUTPUTS: OutputStore = { keep: away, load: away }
 
 /** The real worker with the real connectors, in a namespace of its own; rows are collected instead of stored. */
 export async function startWorkflowRig(options: RigOptions = {}): Promise<WorkflowRig> {

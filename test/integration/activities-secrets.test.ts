@@ -10,6 +10,7 @@ import type { AttemptRow } from "../../src/contract/rows.ts"
 import { saveSecret } from "../../src/store/queries/save-secret.ts"
 import { parseMasterKeys } from "../../src/store/secrets/master-keys.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { NO_OUTPUTS } from "../helpers/no-outputs.ts"
 
 const keys = parseMasterKeys(randomBytes(32).toString("base64"))
 let database: TestDatabase
@@ -47,7 +48,7 @@ async function start(beforeDenied: () => Promise<unknown>) {
   const { activities, close } = createActivities({
     targets: createTargets({ pool, masterKeys: keys, files, logger }),
     guard: localGuard,
-    outputs: { keep: () => Promise.resolve(), load: () => Promise.resolve(new Map()) },
+    outputs: NO_OUTPUTS,
     recordAttempt: (row) => void rows.push(row),
     logger,
   })
