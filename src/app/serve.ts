@@ -91,12 +91,20 @@ function toTuning(
   settings: Settings,
 ): Pick<
   HoldfastOptions,
-  "roles" | "queueNames" | "workerConcurrency" | "pool" | "retryDefaults" | "retentionMs" | "eventRetentionMs"
+  | "roles"
+  | "queueNames"
+  | "workerConcurrency"
+  | "maxCachedWorkflows"
+  | "pool"
+  | "retryDefaults"
+  | "retentionMs"
+  | "eventRetentionMs"
 > {
   return {
     roles: settings.roles,
     queueNames: settings.queueNames,
     workerConcurrency: settings.workerConcurrency,
+    maxCachedWorkflows: settings.maxCachedWorkflows,
     retentionMs: settings.retention === "off" ? undefined : settings.retention,
     eventRetentionMs: settings.eventRetention === "off" ? undefined : settings.eventRetention,
     pool: {

@@ -30,7 +30,7 @@ export interface RunningWorkers {
 }
 
 export async function startWorkers(options: HoldfastOptions, parts: WorkerParts): Promise<RunningWorkers> {
-  const { logger, temporal, workerConcurrency } = options
+  const { logger, temporal, workerConcurrency, maxCachedWorkflows } = options
   const { connection, mirror, stops } = parts
   const plans = planWorkers(options.roles, options.queueNames)
   const takesCalls = plans.some(({ polls }) => polls !== "workflows")
@@ -44,6 +44,7 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
         ...(polls === "calls" ? {} : { mirror }),
         ...(polls === "workflows" || connectors === undefined ? {} : { activities: connectors.activities }),
         maxConcurrentCalls: workerConcurrency,
+        ...(maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows }),
       }),
     ),
   )

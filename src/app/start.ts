@@ -40,6 +40,8 @@ export interface HoldfastOptions {
   queueNames: readonly string[]
   /** Most calls under way at once, for each queue. */
   workerConcurrency: number
+  /** Open transactions that a flow-worker keeps in memory; as many as a quarter of the heap should hold, unless said. */
+  maxCachedWorkflows?: number | undefined
   databaseUrl: string
   /** Of each pool. */
   pool?: Pick<PoolOptions, "max" | "idleMs" | "lifetimeMs">

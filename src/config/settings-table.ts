@@ -104,6 +104,12 @@ export const SETTINGS = {
     schema: wholeNumber("a number of calls", { min: 1, max: 100_000 }),
     does: "most calls that a task-worker has under way at once, for each queue",
   },
+  maxCachedWorkflows: {
+    name: "WORKER_MAX_CACHED_WORKFLOWS",
+    absent: "a quarter of the heap, at 150 KiB for each",
+    schema: wholeNumber("a number of transactions", { min: 0, max: 1_000_000 }),
+    does: "open transactions that a flow-worker keeps in memory; the others are read again from Temporal when something happens to them. Fewer where each of many holds hundreds of kilobytes of params and outputs",
+  },
   retryMaxAttempts: {
     name: "RETRY_MAX_ATTEMPTS",
     default: "5",
