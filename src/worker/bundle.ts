@@ -8,6 +8,8 @@ const inPackage = (path: string) => fileURLToPath(new URL(`../../${path}`, impor
 /** Converter of every client and worker: see `workflows/payload-converter.ts`. */
 export const PAYLOAD_CONVERTER_PATH = inPackage("dist/workflows/payload-converter.js")
 
+const NO_STACKS = inPackage("dist/workflows/no-stacks.js")
+
 /** Hold no state of a single run, so one copy serves all runs in a context. */
 const PRELOADED = [
   "@temporalio/workflow",
@@ -15,15 +17,22 @@ const PRELOADED = [
   inPackage("dist/workflows/plan-cache.js"),
 ]
 
-/** @param more.interceptors modules beside our own, for tests that look inside. */
-export function bundleWorkflows(
-  more: { interceptors?: string[] } = {},
-): Promise<WorkflowBundleWithSourceMap> {
+export interface BundleOptions {
+  /** Modules beside our own, for tests that look inside. */
+  interceptors?: string[]
+  /** Errors have a stack, at the cost of one for each promise. */
+  stacks?: boolean
+}
+
+export function bundleWorkflows({
+  interceptors = [],
+  stacks = false,
+}: BundleOptions = {}): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: inPackage("dist/workflows/index.js"),
-    workflowInterceptorModules: [inPackage("dist/workflows/interceptors.js"), ...(more.interceptors ?? [])],
+    workflowInterceptorModules: [inPackage("dist/workflows/interceptors.js"), ...interceptors],
     payloadConverterPath: PAYLOAD_CONVERTER_PATH,
-    preloadModules: PRELOADED,
+    preloadModules: stacks ? PRELOADED : [NO_STACKS, ...PRELOADED],
     logger: new DefaultLogger("WARN"),
   })
 }

@@ -241,6 +241,16 @@ describe.each([
     await recordHistory(run, "bad-messages")
   })
 
+  test("no stack is taken of what waits: an interpreter's says nothing, and costs more than the flow", async () => {
+    const instanceId = randomUUID()
+    await ledger.misbehave("pay", ["refuse"], instanceId)
+    const run = await rig.start({ tasks: [task({ id: "pay" })] }, {}, { instanceId })
+    await run.reaches(isBlocked)
+    expect(await run.handle.query("__stack_trace")).toBe("")
+    await run.handle.signal("skip", { task: "pay" })
+    await run.handle.result()
+  })
+
   test("Temporal's own cancel ends a waiting transaction as Canceled", async () => {
     const instanceId = randomUUID()
     await ledger.misbehave("pay", ["refuse"], instanceId)

@@ -21,6 +21,7 @@ const names = readdirSync(directory)
 let bundle: WorkflowBundleWithSourceMap
 beforeAll(async () => {
   bundle = await bundleWorkflows({
+    stacks: true,
     interceptors: [fileURLToPath(new URL("digest-interceptor.ts", import.meta.url))],
   })
 })
