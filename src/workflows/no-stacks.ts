@@ -1,7 +1,7 @@
 /**
  * No stack traces in the sandbox. The SDK takes one of every promise that a workflow makes, through the source map,
  * for Temporal's view of its call stack; an interpreter's is the same whatever the flow does, and taking them was a
- * quarter of what a workflow of three tasks costs the worker's workflow thread.
+ * third of what a transaction of three tasks cost the workflow thread.
  *
  * Preloaded, since `Error` is frozen from the first run on. An error of our own has its message and no stack then: a
  * replay with a bundle that was made with `stacks` finds the line.

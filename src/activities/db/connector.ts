@@ -52,9 +52,10 @@ interface Trip {
  * With effect `read` the transaction is read-only and has no barrier. Output: `{rows, row_count, truncated?}`.
  * Refused by the server or by `expect_rows`: nothing stays, the barrier row included. Source of the classes:
  * transactions reference, 6.1 and 6.5. Codes: `SQLSTATE_<state>`, `expect_rows`, `key_reused`,
- * `rejected_after_compensation`, `commit_lost`, `connection_lost`, `connection_failed`, `result_too_large`, `result_too_deep`,
- * `sql_writes_in_read`, `sql_invalid`, `value_not_scalar`, `where_required`, `expect_rows_invalid`,
- * `barrier_missing`, `connection_*`, `secret_missing`, `address_blocked`, and Node's for failed dials.
+ * `rejected_after_compensation`, `commit_lost`, `connection_lost`, `connection_failed`, `result_too_large`,
+ * `result_too_deep`, `sql_writes_in_read`, `sql_invalid`, `value_not_scalar`, `where_required`,
+ * `expect_rows_invalid`, `barrier_missing`, `connection_*`, `secret_missing`, `address_blocked`, and Node's for
+ * failed dials.
  */
 export function createDbConnector({ connections, secrets, guard }: DbConnectorDeps): Connector {
   const databases = createClientPool(

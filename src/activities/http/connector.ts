@@ -22,8 +22,9 @@ export interface HttpConnectorDeps {
  * `body`, `success` (`["2xx"]`), `reject`. Output: the reply's body, parsed where its content type is JSON.
  * Redirects are never followed, but for a poll's 303. With `poll` a 202 is followed up (`poll.ts`). Without a
  * connection the profile is `plain`. Rules: design 5, and the table of the transactions reference, 6.2
- * (`classify.ts`). Codes: `HTTP_<status>`, those of Node and undici for broken exchanges, `url_invalid`, `header_invalid`, `method_invalid`, `body_invalid`, `connection_*`, `key_reused`,
- * `response_too_large`, `response_unreadable`, `replayed_error`, `address_blocked`, `secret_missing`, `poll_*`.
+ * (`classify.ts`). Codes: `HTTP_<status>`, those of Node and undici for broken exchanges, `url_invalid`,
+ * `header_invalid`, `method_invalid`, `body_invalid`, `connection_*`, `key_reused`, `response_too_large`,
+ * `response_unreadable`, `replayed_error`, `address_blocked`, `secret_missing`, `poll_*`.
  */
 export function createHttpConnector({ connections, ...deps }: HttpConnectorDeps): Connector {
   const clients = createHttpClients(deps)

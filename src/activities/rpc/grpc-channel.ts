@@ -1,6 +1,7 @@
 /**
  * The channel of one gRPC connection: dialled to checked addresses, proven ready before a call is begun, with the
- * descriptors that the connection brings, or else were reflected over it. No retries, no proxy, no configuration from outside.
+ * descriptors that the connection brings, or else were reflected over it. No retries, no proxy, no configuration
+ * from outside.
  */
 import { type ChannelOptions, Client, connectivityState, credentials } from "@grpc/grpc-js"
 import type { Metadata } from "@grpc/grpc-js"

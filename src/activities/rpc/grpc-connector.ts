@@ -35,12 +35,13 @@ interface Trip {
 /**
  * gRPC calls from JSON. Config: `service` (the connection), `method` (`package.Service/Method`, unary); the input
  * is the request message. Output: the reply message, proto field names, 64-bit integers as text. Descriptors are
- * the connection's, or come by server reflection, once for a connection and service; their hash is in the attempt row. Every call has a
- * deadline; key, trace and identity travel as metadata. A channel that does not become ready is `not_executed`,
- * since no call was begun; after that the status decides, also where the reply cannot be read (design 5; transactions reference, 6.3). Codes:
- * `GRPC_<STATUS>`, those of Node for failed dials, `grpc_*`, `request_invalid`, `response_unreadable`, `response_too_large` (a server that refuses for lack of room
- * does so before its reply begins; one that has begun is cut by our own limit),
- * `address_blocked`, `header_invalid`, `secret_missing`.
+ * the connection's, or come by server reflection, once for a connection and service; their hash is in the attempt
+ * row. Every call has a deadline; key, trace and identity travel as metadata. A channel that does not become ready
+ * is `not_executed`, since no call was begun; after that the status decides, also where the reply cannot be read
+ * (design 5; transactions reference, 6.3). Codes: `GRPC_<STATUS>`, those of Node for failed dials, `grpc_*`,
+ * `request_invalid`, `response_unreadable`, `response_too_large` (a server that refuses for lack of room does so
+ * before its reply begins; one that has begun is cut by our own limit), `address_blocked`, `header_invalid`,
+ * `secret_missing`.
  */
 export function createGrpcConnector(guard: OutboundGuard, secrets: SecretStore): GrpcConnector {
   const channels = createClientPool(
