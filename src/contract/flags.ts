@@ -9,6 +9,12 @@ export const FLAGS = {
     story:
       "An answer may say that its output is kept by reference. An engine that does not know that would take the output for null and hand it on.",
   },
+  messages_in_turn: {
+    id: 2,
+    since: "0.1.0",
+    story:
+      "Signals, updates, a cancel and timers take effect after the answers of their activation, also where there are none. Before, a signal beside an update acted first, and a replay that got both together with an older answer found the commands in another order.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

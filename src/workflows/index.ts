@@ -23,6 +23,7 @@ import { openDoors } from "./messages.ts"
 import { loadPlan } from "./plan-cache.ts"
 import { createCommandRunner, type EndCommand } from "./run-commands.ts"
 import { stage } from "./stage.ts"
+import { createTurns } from "./turns.ts"
 
 /**
  * @param start what the API wrote at the start; anything else fails the run with type `malformed_start`.
@@ -44,7 +45,7 @@ export default async function run(
   const runner = createCommandRunner({
     shield,
     post: (event) => post(event),
-    apply: (event) => apply(event),
+    tell: (event) => turns.tell(event),
     onEnd: (command) => {
       if (wanted?.kind !== "finish") wanted = command
       wake.open()
@@ -75,16 +76,18 @@ export default async function run(
     flush()
   }
 
+  const turns = createTurns({ flags: start.flags, shield, apply, post })
+
   stage.ignore = (what) => apply({ kind: "ignored", what })
-  openDoors({ machine, apply })
-  root.cancelRequested.catch(() => post({ kind: "cancel" }))
+  openDoors({ machine, apply, turns })
+  root.cancelRequested.catch(() => turns.tell({ kind: "cancel" }))
 
   return shield.run(async () => {
     apply({ kind: "started" })
     for (;;) {
       await wake.opened
       // An update's answer needs a few microtasks more; a close or a continue-as-new would cut it off.
-      await condition(allHandlersFinished)
+      await condition(() => turns.areOver() && allHandlersFinished())
       flush()
       const end: EndCommand | undefined = wanted
       if (end?.kind === "finish") return close(machine, end, root)

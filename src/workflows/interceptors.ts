@@ -17,7 +17,12 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
       activate(input, next) {
         dropReserved(input.activation)
         stage.hasNews = input.activation.jobs?.some((job) => job.resolveActivity) ?? false
-        return next(input)
+        stage.isActivating = true
+        try {
+          next(input)
+        } finally {
+          stage.isActivating = false
+        }
       },
       concludeActivation(input, next) {
         stage.hasNews = false

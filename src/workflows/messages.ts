@@ -3,7 +3,6 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import {
   ApplicationFailure,
-  condition,
   currentUpdateInfo,
   defineQuery,
   defineUpdate,
@@ -28,6 +27,7 @@ import type { EventBody } from "../engine/events.ts"
 import type { Machine } from "../engine/machine.ts"
 import { jsonSize } from "../engine/size.ts"
 import { stage } from "./stage.ts"
+import type { Turns } from "./turns.ts"
 
 /** Answers of queries must fit into one message, of 2 MiB. */
 const ANSWER_BYTES = 1_500_000
@@ -44,9 +44,10 @@ export interface MessageOptions {
   machine: Machine
   /** Applies an event at once. */
   apply: (event: EventBody) => void
+  turns: Turns
 }
 
-export function openDoors({ machine, apply }: MessageOptions): void {
+export function openDoors({ machine, apply, turns }: MessageOptions): void {
   setHandler(stateQuery, () => {
     const view = machine.view(PAYLOAD_BYTES)
     return jsonSize(view, ANSWER_BYTES) <= ANSWER_BYTES ? view : machine.briefView()
@@ -64,15 +65,13 @@ export function openDoors({ machine, apply }: MessageOptions): void {
     decideUpdate,
     (sent) => {
       const decision = withUpdateId(sent)
-      return stage.hasNews ? condition(() => !stage.hasNews).then(() => decide(decision)) : decide(decision)
+      return turns.take(() => decide(decision))
     },
     {
       validator: (sent) => {
         const refusal = machine.refuse(withUpdateId(sent))
-        // A worker without the run in its cache gets an update together with the answers that came before it,
-        // when the workflow task between them gave no command: the SDK takes it for a heartbeat. What the
-        // engine refuses may be legal once it has those answers, so then the handler judges.
-        if (refusal && !stage.hasNews) throw refused(refusal)
+        // What the engine refuses may be legal once it has taken what came before: then the handler judges.
+        if (refusal && !stage.hasNews && turns.areOver()) throw refused(refusal)
       },
     },
   )
@@ -81,9 +80,9 @@ export function openDoors({ machine, apply }: MessageOptions): void {
   setDefaultSignalHandler((name, ...payloads) => {
     const position = ++signals
     const decision = toSignalDecision(name, payloads[0], position)
-    const take = () => apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name })
-    // As with updates: answers that came in the same activation came first.
-    return stage.hasNews ? condition(() => !stage.hasNews).then(take) : take()
+    return turns.take(() =>
+      apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name }),
+    )
   })
 }
 

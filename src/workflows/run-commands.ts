@@ -23,12 +23,12 @@ export interface CommandRunnerOptions {
   shield: CancellationScope
   /** Takes what a call answered; the answers of one activation are applied together. */
   post: (event: EventBody) => void
-  /** Applies an event at once. */
-  apply: (event: EventBody) => void
+  /** Takes an event that no call answered. */
+  tell: (event: EventBody) => void
   onEnd: (command: EndCommand) => void
 }
 
-export function createCommandRunner({ shield, post, apply, onEnd }: CommandRunnerOptions): CommandRunner {
+export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunnerOptions): CommandRunner {
   // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
   // must be named: the default is the current scope, and under the root it would die with the root's cancel.
   const newForward = () => new CancellationScope({ cancellable: true, parent: shield })
@@ -48,7 +48,7 @@ export function createCommandRunner({ shield, post, apply, onEnd }: CommandRunne
     timer = newForward()
     void timer.run(() =>
       sleep(Math.max(at - Date.now(), 1)).then(
-        () => apply({ kind: "timer" }),
+        () => tell({ kind: "timer" }),
         // Another timer took its place.
         () => {},
       ),

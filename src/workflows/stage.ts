@@ -10,8 +10,10 @@ export interface Stage {
    * messages are handled at once.
    */
   hasNews: boolean
+  /** The jobs of an activation are handed out. */
+  isActivating: boolean
   /** Records a message that was dropped before it reached a handler. */
   ignore: (what: string) => void
 }
 
-export const stage: Stage = { machine: undefined, start: undefined, hasNews: false, ignore: () => {} }
+export const stage: Stage = { machine: undefined, start: undefined, hasNews: false, isActivating: false, ignore: () => {} }
