@@ -9,6 +9,9 @@ describe("attemptBudgetMs()", () => {
     [200, 150],
     [40, 1],
     [0, 29_000],
+    // 24 days, a timer's most, and ten years.
+    [2_147_483_647, 2_147_482_647],
+    [315_360_000_000, 2_147_482_647],
   ])("of a %d ms timeout is %d ms", (timeout, budget) => {
     expect(attemptBudgetMs(timeout)).toBe(budget)
   })

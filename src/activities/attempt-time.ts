@@ -7,13 +7,16 @@ const MIN_MARGIN_MS = 50
 const MAX_MARGIN_MS = 1_000
 /** Where Temporal states no limit. */
 const DEFAULT_ATTEMPT_MS = 30_000
+/** Node's timers, and the timeouts of databases, hold 24 days; what is longer would be over at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * The attempt ends itself a little before Temporal's start-to-close timeout, so that what it knows arrives: a
- * tenth of the timeout, at least 50 ms and at most one second.
+ * tenth of the timeout, at least 50 ms and at most one second. It never lasts longer than a timer can.
  */
 export function attemptBudgetMs(startToCloseTimeoutMs: number): number {
-  const limit = startToCloseTimeoutMs > 0 ? startToCloseTimeoutMs : DEFAULT_ATTEMPT_MS
+  const stated = startToCloseTimeoutMs > 0 ? startToCloseTimeoutMs : DEFAULT_ATTEMPT_MS
+  const limit = Math.min(stated, LONGEST_TIMER_MS)
   const margin = Math.min(Math.max(limit / 10, MIN_MARGIN_MS), MAX_MARGIN_MS)
   return Math.max(Math.floor(limit - margin), 1)
 }

@@ -14,7 +14,10 @@ export const refuseMisfits: DefaultHook = (result) => {
   const errors = result.error.issues.flatMap((issue) => toItems(issue, at))
   const [first] = errors
   throw new ApiProblem("request_invalid", {
-    detail: first === undefined ? "The request is malformed." : `${first.pointer}: ${first.detail}`,
+    detail:
+      first === undefined
+        ? "The request is malformed."
+        : `${first.pointer === "" ? "the body" : first.pointer}: ${first.detail}`,
     errors,
   })
 }

@@ -91,6 +91,7 @@ describe("a JSON body", () => {
     expect((await rig.call("POST", "/api/v1/transactions", { raw })).json).toMatchObject({
       status: 400,
       error: "request_invalid",
+      detail: expect.stringMatching(/^the body: .*expected object/),
     })
   })
 

@@ -49,12 +49,22 @@ export function resolveReference(reference: string, from: URL): URL {
     )
   const url = new URL(reference, from)
   url.hash = ""
-  if (url.origin !== from.origin || url.username !== "" || url.password !== "")
-    throw new Misconfigured(
-      "poll_address_blocked",
-      `the target wants to be asked at ${url.host}, but it was called at ${from.host}: only the same scheme, host and port are asked`,
+  if (url.username !== "" || url.password !== "")
+    throw blocked("an address with a user and a password in it: the connection's credentials are sent")
+  if (`${url.protocol}//${url.host}` !== from.origin)
+    throw blocked(
+      `${headOf(reference)}, but it was called at ${from.origin}: only the same scheme, host and port are asked`,
     )
   return url
+}
+
+/** As it was written: what a URL makes of it is in lower case, where a secret would not be found to be masked. */
+function headOf(reference: string): string {
+  return /^[^\\/?#]*[\\/]*[^\\/?#]*/.exec(reference)?.[0] ?? ""
+}
+
+function blocked(where: string): Misconfigured {
+  return new Misconfigured("poll_address_blocked", `the target wants to be asked at ${where}`)
 }
 
 function evaluate(template: Template, { reply, input }: Accepted): string {

@@ -163,7 +163,7 @@ describe("a target that answers 202", () => {
     expect(asked()[1]).toBe(`GET ${path}`)
   })
 
-  test.each<[string, PollWords, Answer, string]>([
+  test.each<[string, PollWords, Answer | (() => Answer), string]>([
     ["no Location", {}, accepted({}), "poll_url_missing"],
     ["another host", {}, accepted({ location: "http://localhost/jobs/7" }), "poll_address_blocked"],
     [
@@ -174,6 +174,13 @@ describe("a target that answers 202", () => {
     ],
     ["the same in backslashes", {}, accepted({ location: "\\\\evil.test\\jobs" }), "poll_address_blocked"],
     ["another scheme", {}, accepted({ location: "file:///etc/passwd" }), "poll_address_blocked"],
+    [
+      "the same origin inside another scheme",
+      {},
+      // The server is there when the test runs, not when this list is made.
+      () => accepted({ location: `blob:http://127.0.0.1:${server.port}/jobs/7` }),
+      "poll_address_blocked",
+    ],
     ["no address", {}, accepted({ location: "http://" }), "poll_url_invalid"],
     [
       "a body without it",
@@ -194,7 +201,7 @@ describe("a target that answers 202", () => {
       "url_invalid",
     ],
   ])("%s is a mistake, and the target has the call", async (_name, words, first, code) => {
-    answers = [first]
+    answers = [typeof first === "function" ? first() : first]
     expect(await call(words)).toMatchObject({ class: "misconfigured", code, left: "unknown" })
     expect(asked()).toHaveLength(1)
   })
@@ -202,6 +209,19 @@ describe("a target that answers 202", () => {
   test("a port of the same host is another origin", async () => {
     answers = [accepted({ location: `http://127.0.0.1:${server.port + 1}/jobs/7` })]
     expect(brief(await call())).toEqual({ class: "misconfigured", code: "poll_address_blocked" })
+  })
+
+  test("what is wrong with an address is said", async () => {
+    const at = `127.0.0.1:${server.port}`
+    answers = [
+      accepted({ location: `http://ann:pw@${at}/jobs/7` }),
+      accepted({ location: "file:///etc/passwd" }),
+    ]
+    expect(await call()).toHaveProperty("message", expect.stringMatching(/a user and a password in it/))
+    expect(await call()).toHaveProperty("message", expect.stringMatching(`file:///etc, but .* http://${at}`))
+    // As it came, so that a secret in it is found when the message is masked.
+    answers = [accepted({ location: "//KEY-Abc.test/jobs" })]
+    expect(await call()).toHaveProperty("message", expect.stringContaining("//KEY-Abc.test,"))
   })
 })
 
@@ -344,6 +364,16 @@ describe("time", () => {
     answers = [shipped]
     expect(await call({ interval_ms: 3_600_000 }, { memo: memoAt(), before: "unknown" })).toMatchObject(WHOLE)
     expect(asked()).toEqual(["GET /jobs/7"])
+  })
+
+  test("a target that the connection does not lead to any more is not told its credentials", async () => {
+    const elsewhere = memoAt({ url: `http://localhost:${server.port}/jobs/7` })
+    expect(await call({}, { memo: elsewhere, before: "unknown" })).toMatchObject({
+      class: "misconfigured",
+      code: "poll_address_blocked",
+      left: "unknown",
+    })
+    expect(asked()).toEqual([])
   })
 
   test("a refusal in a later attempt is proof, as it would have been in the first", async () => {

@@ -45,7 +45,11 @@ export async function callAndPoll(trip: PollTrip): Promise<Verdict> {
   const { client, call, request, reading } = trip
   const until = Date.now() + request.budgetMs
   const known = request.memo?.poll
-  if (known !== undefined) return pollUntilDone(trip, { memo: known, until, waitMs: 0 })
+  if (known !== undefined) {
+    const { origin } = new URL(known.url)
+    if (origin !== call.url.origin) return toMistake(movedAway(origin, call.url.origin), {})
+    return pollUntilDone(trip, { memo: known, until, waitMs: 0 })
+  }
   const { verdict, reply } = await exchange(client, call, { request, reading })
   if (reply?.status !== 202 || verdict.class === "refused") return verdict
   const { evidence } = verdict
@@ -156,6 +160,14 @@ function toStopped(last: Failed, signal: AbortSignal, poll: PlanPoll): Failed {
 function toTimedOut(last: Failed, { timeout_ms }: PlanPoll): Failed {
   const message = `the target was not done ${String(timeout_ms)} ms after it took the call; its last word: ${last.message}`
   return { class: "unknown", code: "poll_timeout", message, next: "none", evidence: last.evidence }
+}
+
+/** The connection was changed since, and so were perhaps its credentials: they are not for the one that took the call. */
+function movedAway(from: string, to: string): Misconfigured {
+  return new Misconfigured(
+    "poll_address_blocked",
+    `the call was taken at ${from}, and its connection leads to ${to} now: it is not asked with credentials that are not its own. Find out there how it ended`,
+  )
 }
 
 /** The target has the call all the same. */

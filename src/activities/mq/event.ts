@@ -3,6 +3,7 @@
  * has it. Nothing in it differs between two attempts but the trace's span.
  * Source: CloudEvents 1.0; design 4.2 and 5; transactions reference 6.4.
  */
+import { LONGEST_TIMER_MS } from "../attempt-time.ts"
 import { type CallRequest, Misconfigured } from "../call.ts"
 import { createTraceparent } from "../identity-headers.ts"
 
@@ -91,6 +92,6 @@ function toHeaders(headers: unknown): Record<string, string> {
 function toReplyTimeout(reply: unknown): number | undefined {
   if (reply === undefined || reply === null) return undefined
   const timeout = typeof reply === "object" && "timeout" in reply ? reply.timeout : undefined
-  if (typeof timeout === "number" && timeout > 0) return timeout
+  if (typeof timeout === "number" && timeout > 0) return Math.min(timeout, LONGEST_TIMER_MS)
   throw new Misconfigured("reply_invalid", "reply has no timeout: expected milliseconds above zero")
 }
