@@ -52,6 +52,7 @@ describe("docker-compose.yml", () => {
     ["HOLDFAST_SECRETS", ["task-worker"]],
     ["HOLDFAST_MASTER_KEY", ["api", "task-worker"]],
     ["HOLDFAST_CONNECTIONS", ["api", "task-worker"]],
+    ["HOLDFAST_ALLOWED_RANGES", ["api", "task-worker"]],
   ])("gives %s to %j alone", (variable, expected) => {
     const holders = Object.entries(services).filter(([, { environment }]) => variable in environment)
     expect(holders.map(([name]) => name)).toEqual(expected)

@@ -97,6 +97,7 @@ function toTuning(
   HoldfastOptions,
   | "roles"
   | "queueNames"
+  | "allowedRanges"
   | "workerConcurrency"
   | "maxCachedWorkflows"
   | "pool"
@@ -107,6 +108,7 @@ function toTuning(
   return {
     roles: settings.roles,
     queueNames: settings.queueNames,
+    allowedRanges: settings.allowedRanges,
     workerConcurrency: settings.workerConcurrency,
     maxCachedWorkflows: settings.maxCachedWorkflows,
     retentionMs: settings.retention === "off" ? undefined : settings.retention,
