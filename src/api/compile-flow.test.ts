@@ -9,7 +9,10 @@ test("compileFlow() lets others have their turn while it works on a large flow",
     depends_on: position === 0 ? [] : [`t${position - 1}`],
     config: { url: "/x", connection: "shop" },
   }))
-  const services = { connections: [{ name: "shop", kind: "http" as const }], allowLoopbackTargets: true }
+  const services = {
+    connections: [{ name: "shop", kind: "http" as const }],
+    addressPolicy: { allowLoopback: true },
+  }
   let turns = 0
   const others = setInterval(() => turns++, 0)
   const { plan } = await compileFlow(services, {

@@ -1,6 +1,6 @@
 /** A definition to what a version stores, or all that is wrong with it. */
 import { setImmediate } from "node:timers/promises"
-import { isGuardedLiteral } from "../contract/addresses.ts"
+import { type AddressPolicy, isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
 import type { ConnectionInfo } from "../flow/connection.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
@@ -24,19 +24,19 @@ export interface CompiledFlow {
 
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
-  services: Pick<ApiServices, "allowLoopbackTargets" | "retryDefaults"> & {
+  services: Pick<ApiServices, "addressPolicy" | "retryDefaults"> & {
     connections: readonly ConnectionInfo[]
   },
   { definition, definitions }: { definition: Definition; definitions: readonly TaskDefinition[] },
 ): Promise<CompiledFlow> {
-  const { connections, allowLoopbackTargets, retryDefaults } = services
+  const { connections, addressPolicy, retryDefaults } = services
   const steps = validateInSteps(definition.value, {
     connections,
     definitions,
     ...(retryDefaults === undefined ? {} : { retryDefaults }),
   })
   const { problems, warnings, plan, packed } = await finish(steps)
-  const guarded = plan === undefined ? [] : findGuardedHosts(plan, allowLoopbackTargets)
+  const guarded = plan === undefined ? [] : findGuardedHosts(plan, addressPolicy)
   if (plan === undefined || packed === undefined || guarded.length > 0) {
     throw flowInvalid([...problems, ...guarded], definition.pointer)
   }
@@ -79,9 +79,9 @@ function flowInvalid(problems: Problem[], at: string): ApiProblem {
 }
 
 /** The connector refuses these again when it connects; here the author hears of it before anything runs. */
-function findGuardedHosts(plan: Plan, allowLoopback: boolean): Problem[] {
+function findGuardedHosts(plan: Plan, policy: AddressPolicy): Problem[] {
   return literalHostsOf(plan)
-    .filter(({ host }) => isGuardedLiteral(host, { allowLoopback }))
+    .filter(({ host }) => isGuardedLiteral(host, policy))
     .map(({ pointer, host }) => ({
       pointer,
       code: "address_guarded",

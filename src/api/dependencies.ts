@@ -1,6 +1,7 @@
 /** What the API is given. Everything below `main.ts` takes values. */
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
+import type { AddressPolicy } from "../contract/addresses.ts"
 import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
@@ -39,7 +40,8 @@ export interface ApiDependencies {
   mirrorStats: () => MirrorStats
   /** Checks of this process beside Postgres and Temporal, for `/readyz`. */
   readiness?: () => Promise<Record<string, boolean>>
-  allowLoopbackTargets: boolean
+  /** What calls may reach, as the task-workers have it. */
+  addressPolicy: AddressPolicy
 }
 
 /** What handlers see: the above, and what the app built from it. */

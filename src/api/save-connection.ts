@@ -16,8 +16,8 @@ export async function assertAcceptable(
 ): Promise<void> {
   assertNotOfFile(services, tenant, connection.name)
   const { pointer, host } = addressOf(connection)
-  if (isGuardedLiteral(host, { allowLoopback: services.allowLoopbackTargets })) {
-    const detail = `${host} is an address that calls may not reach: use a public address or a name.`
+  if (isGuardedLiteral(host, services.addressPolicy)) {
+    const detail = `${host} is an address that calls may not reach: use a public address, or allow its range by HOLDFAST_ALLOWED_RANGES.`
     throw new ApiProblem("address_guarded", {
       detail,
       errors: [{ pointer, code: "address_guarded", detail }],

@@ -48,11 +48,23 @@ describe("docker-compose.yml", () => {
     expect(roles.toSorted()).toEqual(ROLES.toSorted())
   })
 
-  test("gives secrets to the task-worker alone", () => {
-    const holders = Object.entries(services).filter(
-      ([, { environment }]) => "HOLDFAST_SECRETS" in environment,
-    )
-    expect(holders.map(([name]) => name)).toEqual(["task-worker"])
+  test.each([
+    ["HOLDFAST_SECRETS", ["task-worker"]],
+    ["HOLDFAST_MASTER_KEY", ["api", "task-worker"]],
+    ["HOLDFAST_CONNECTIONS", ["api", "task-worker"]],
+    ["HOLDFAST_ALLOWED_RANGES", ["api", "task-worker"]],
+  ])("gives %s to %j alone", (variable, expected) => {
+    const holders = Object.entries(services).filter(([, { environment }]) => variable in environment)
+    expect(holders.map(([name]) => name)).toEqual(expected)
+  })
+
+  test("makes with a command of its head, and of both READMEs, each value that must be given", () => {
+    const required = new Set([...compose.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name))
+    expect(required.size).toBeGreaterThan(2)
+    for (const file of ["docker-compose.yml", "README.md", "README.zh-CN.md"]) {
+      const made = [...read(file).matchAll(/echo "(\w+)=\$\(openssl rand [^)]+\)" >> \.env/g)]
+      expect(new Set(made.map(([, name]) => name)), file).toEqual(required)
+    }
   })
 
   test("has no default for a secret, and publishes on loopback only", () => {

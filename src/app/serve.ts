@@ -36,7 +36,11 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
   const servers = await resolveServers(settings, local, stops)
   const isLocal = isLoopback(settings.httpHost) && (servers.origin === "started" || options.mode === "local")
   const mode = isLocal ? "local" : "server"
-  const masterKeys = await resolveMasterKeys({ settings, stateDir: local.stateDir, mode, say })
+  // The other roles neither store nor read secrets, and are given no key.
+  const usesSecrets = settings.roles.some((role) => role === "api" || role === "task-worker")
+  const masterKeys = usesSecrets
+    ? await resolveMasterKeys({ settings, stateDir: local.stateDir, mode, say })
+    : undefined
   const auth = { mode: settings.auth ?? (isLocal ? "off" : "keys") } as const
   const holdfast = await startHoldfast({
     databaseUrl: servers.databaseUrl,
@@ -52,7 +56,7 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
     logger,
   })
   stops.add("Holdfast", holdfast.stop)
-  await warnOfForeignKeys(servers.databaseUrl, masterKeys, say)
+  if (usesSecrets) await warnOfForeignKeys(servers.databaseUrl, masterKeys, say)
   const { connection, namespace, uiUrl } = servers.temporal
   if (isLocal) say("local mode: tasks may call loopback addresses")
   if (settings.roles.includes("api")) {
@@ -93,6 +97,7 @@ function toTuning(
   HoldfastOptions,
   | "roles"
   | "queueNames"
+  | "allowedRanges"
   | "workerConcurrency"
   | "maxCachedWorkflows"
   | "pool"
@@ -103,6 +108,7 @@ function toTuning(
   return {
     roles: settings.roles,
     queueNames: settings.queueNames,
+    allowedRanges: settings.allowedRanges,
     workerConcurrency: settings.workerConcurrency,
     maxCachedWorkflows: settings.maxCachedWorkflows,
     retentionMs: settings.retention === "off" ? undefined : settings.retention,

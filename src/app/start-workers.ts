@@ -2,6 +2,7 @@
 import type { NativeConnection } from "@temporalio/worker"
 import type { Pool } from "pg"
 import { type Activities, createActivities, createOutboundGuard, createTargets } from "../activities/index.ts"
+import type { AddressPolicy } from "../contract/addresses.ts"
 import { toError } from "../contract/errors.ts"
 import type { MirrorWriter } from "../store/mirror/writer.ts"
 import { createOutputStore } from "../store/output-store.ts"
@@ -64,8 +65,16 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
   }
 }
 
+/** What calls may reach; the API refuses by the same rules what the connectors would. */
+export function toAddressPolicy({
+  mode,
+  allowedRanges,
+}: Pick<HoldfastOptions, "mode" | "allowedRanges">): AddressPolicy {
+  return { allowLoopback: mode === "local", allowRanges: allowedRanges }
+}
+
 function startConnectors(options: HoldfastOptions, { pool, mirror, stops }: WorkerParts): Activities {
-  const { logger, connections, secrets, masterKeys, mask, mode, databaseUrl } = options
+  const { logger, connections, secrets, masterKeys, mask, databaseUrl } = options
   // Of their own: a large value takes a while, and one try must end, or an attempt would have no second one.
   const outputPool = createPool({
     url: databaseUrl,
@@ -78,7 +87,7 @@ function startConnectors(options: HoldfastOptions, { pool, mirror, stops }: Work
   const connectors = createActivities({
     targets: createTargets({ pool, masterKeys, files: { connections, secrets }, logger }),
     ...(mask === undefined ? {} : { mask }),
-    guard: createOutboundGuard({ allowLoopback: mode === "local" }),
+    guard: createOutboundGuard(toAddressPolicy(options)),
     outputs: createOutputStore(outputPool),
     recordAttempt: (row) => mirror.attempt(row),
     logger,

@@ -29,7 +29,7 @@ import { connectTemporal } from "./connect-temporal.ts"
 import { describeError } from "./describe-error.ts"
 import { prepareSchema } from "./prepare-schema.ts"
 import type { TemporalTarget } from "./servers.ts"
-import { startWorkers } from "./start-workers.ts"
+import { startWorkers, toAddressPolicy } from "./start-workers.ts"
 import { withStopList } from "./stop-list.ts"
 import type { StopList } from "./stop-list.ts"
 import { VERSION } from "./version.ts"
@@ -57,6 +57,8 @@ export interface HoldfastOptions {
   retryDefaults?: RetryDefaults
   /** In `local` mode tasks may reach loopback addresses. */
   mode: "local" | "server"
+  /** CIDR ranges of private addresses that tasks may reach. */
+  allowedRanges?: readonly string[] | undefined
   /** How long ended transactions are kept; for ever unless said. */
   retentionMs?: number | undefined
   /** How long events are kept, in whole months; for ever unless said. */
@@ -165,7 +167,7 @@ function serveHttp(
   options: HoldfastOptions,
   { areRunning, testConnection, ...parts }: Serving,
 ): ReturnType<typeof startApi> {
-  const { roles, auth, connections, retryDefaults, logger, mode, http } = options
+  const { roles, auth, connections, retryDefaults, logger, http } = options
   const works = roles.includes("flow-worker") || roles.includes("task-worker")
   const dependencies = {
     ...parts,
@@ -177,7 +179,7 @@ function serveHttp(
     auth,
     logger,
     version: VERSION,
-    allowLoopbackTargets: mode === "local",
+    addressPolicy: toAddressPolicy(options),
     readiness: () => Promise.resolve<Record<string, boolean>>(works ? { worker: areRunning() } : {}),
   }
   return startApi({

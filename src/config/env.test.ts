@@ -58,6 +58,15 @@ describe("parseSettings()", () => {
       expect(problemsOf({ HOLDFAST_RETENTION: wrong })).toEqual([expect.stringContaining("expected off, or")])
   })
 
+  test("takes address ranges between commas, and refuses what is none", () => {
+    expect(parseSettings({ HOLDFAST_ALLOWED_RANGES: "10.20.0.0/16, fd12::/48" }).allowedRanges).toEqual([
+      "10.20.0.0/16",
+      "fd12::/48",
+    ])
+    for (const wrong of ["10.20.0.0", "10.20.0.0/33", "payment.internal"])
+      expect(problemsOf({ HOLDFAST_ALLOWED_RANGES: wrong })).toEqual([expect.stringContaining("CIDR")])
+  })
+
   test("takes an empty variable for an absent one", () => {
     expect(parseSettings({ HTTP_PORT: "", DATABASE_URL: "" })).toEqual(parseSettings({}))
   })

@@ -7,6 +7,7 @@ import {
   duration,
   nameList,
   oneOf,
+  rangeList,
   retention,
   roleList,
   wholeNumber,
@@ -147,6 +148,12 @@ export const SETTINGS = {
     absent: "no secrets",
     schema: anyText,
     does: "JSON object of secrets by name; read by `task-worker` alone",
+  },
+  allowedRanges: {
+    name: "HOLDFAST_ALLOWED_RANGES",
+    absent: "public addresses only; loopback in local mode",
+    schema: rangeList,
+    does: "private address ranges that calls may reach, such as `10.20.0.0/16,fd12::/48`: as small as your systems are, and without Holdfast's own servers; the same for `api` and `task-worker`",
   },
   masterKey: {
     name: "HOLDFAST_MASTER_KEY",

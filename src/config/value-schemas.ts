@@ -1,6 +1,8 @@
 /** How the text of a setting is read. Whatever its source, a value reaches these as text. */
 import { z } from "zod"
+import { createAddressRules } from "../contract/addresses.ts"
 import { DurationError, parseDuration } from "../contract/duration.ts"
+import { toError } from "../contract/errors.ts"
 import { isRole, ROLES } from "../contract/roles.ts"
 import type { Role } from "../contract/roles.ts"
 
@@ -71,6 +73,17 @@ export const retention: z.ZodType<number | "off", string> = readText((text, refu
 export const nameList: z.ZodType<string[], string> = readText((text, refuse) => {
   const names = splitList(text)
   return names.length > 0 ? names : refuse("expected names between commas")
+})
+
+/** CIDR ranges between commas. */
+export const rangeList: z.ZodType<string[], string> = readText((text, refuse) => {
+  const ranges = splitList(text)
+  try {
+    createAddressRules({ allowLoopback: false, allowRanges: ranges })
+    return ranges
+  } catch (thrown) {
+    return refuse(toError(thrown).message)
+  }
 })
 
 /** `all` means every role. In the order of `ROLES`, each once. */

@@ -4,6 +4,7 @@ import type { Pool } from "pg"
 import { createApp } from "../../src/api/app.ts"
 import type { ApiDependencies } from "../../src/api/dependencies.ts"
 import { SCOPES, type Scope } from "../../src/api/scopes.ts"
+import type { AddressPolicy } from "../../src/contract/addresses.ts"
 import type { Connection } from "../../src/contract/connections.ts"
 import { DEFAULT_TENANT } from "../../src/contract/messages.ts"
 import type { ConnectionInfo } from "../../src/flow/connection.ts"
@@ -59,7 +60,7 @@ export interface ApiRig {
 interface RigOptions {
   auth?: "off" | "keys"
   connections?: ConnectionInfo[]
-  allowLoopbackTargets?: boolean
+  addressPolicy?: AddressPolicy
   /** An address where no Temporal is. */
   temporalAddress?: string
 }
@@ -100,7 +101,7 @@ export async function startApiRig(options: RigOptions = {}): Promise<ApiRig> {
     auth: { mode: options.auth ?? "off" },
     logger,
     version: "0.0.0-test",
-    allowLoopbackTargets: options.allowLoopbackTargets ?? true,
+    addressPolicy: options.addressPolicy ?? { allowLoopback: true },
   }
   const app = createApp(dependencies)
   return {

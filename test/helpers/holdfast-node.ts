@@ -19,6 +19,8 @@ export interface NodeTargets {
   secrets?: Record<string, string>
   /** All unless said. */
   role?: Role
+  /** Given, it runs in server mode, where calls reach private addresses in these ranges only. */
+  allowedRanges?: string
   /** Of each of its threads; Node's own unless said. */
   heapMib?: number
 }
@@ -41,6 +43,10 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
   const heap = targets.heapMib === undefined ? [] : [`--max-old-space-size=${targets.heapMib}`]
+  const mode =
+    targets.allowedRanges === undefined
+      ? { flags: ["--local"], variables: {} }
+      : { flags: ["--auth", "off"], variables: { HOLDFAST_ALLOWED_RANGES: targets.allowedRanges } }
   let child: ChildProcess | undefined
   let output = ""
 
@@ -58,7 +64,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
       output = ""
       const started = spawn(
         process.execPath,
-        [...heap, PROGRAM, "start", "--local", "--role", targets.role ?? "all"],
+        [...heap, PROGRAM, "start", ...mode.flags, "--role", targets.role ?? "all"],
         {
           cwd: directory,
           stdio: ["ignore", "pipe", "pipe"],
@@ -73,6 +79,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
             HOLDFAST_CONNECTIONS: connectionsFile,
             HOLDFAST_SECRETS: secretsFile,
             LOG_LEVEL: "warn",
+            ...mode.variables,
           },
         },
       )

@@ -6,7 +6,10 @@ import { type ApiRig, startApiRig } from "../helpers/api-rig.ts"
 let rig: ApiRig
 
 beforeAll(async () => {
-  rig = await startApiRig({ connections: [{ name: "shop", kind: "http" }], allowLoopbackTargets: false })
+  rig = await startApiRig({
+    connections: [{ name: "shop", kind: "http" }],
+    addressPolicy: { allowLoopback: false },
+  })
 })
 afterAll(() => rig.stop())
 

@@ -114,5 +114,5 @@ function resolveAll(host: string): Promise<LookupAddress[]> {
 
 /** Says nothing of the address behind a name: what a network looks like inside is no business of a flow's. */
 function explain(host: string): string {
-  return `${host} is, or leads to, an address that calls may not reach: use a public address, or have an administrator allow its range`
+  return `${host} is, or leads to, an address that calls may not reach: use a public address, or have an administrator allow its range by HOLDFAST_ALLOWED_RANGES`
 }
