@@ -9,5 +9,3 @@
 
 // V8 takes none where this is no number (https://v8.dev/docs/stack-trace-api).
 Object.assign(Error, { stackTraceLimit: undefined })
-
-export {}

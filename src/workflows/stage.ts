@@ -16,4 +16,10 @@ export interface Stage {
   ignore: (what: string) => void
 }
 
-export const stage: Stage = { machine: undefined, start: undefined, hasNews: false, isActivating: false, ignore: () => {} }
+export const stage: Stage = {
+  machine: undefined,
+  start: undefined,
+  hasNews: false,
+  isActivating: false,
+  ignore: () => {},
+}
