@@ -55,12 +55,13 @@ export default async function run(
   // One for all activations: the SDK takes a stack trace of each promise that is made.
   const settled = Promise.resolve()
   let inbox: EngineEvent[] = []
-  const flush = () => {
-    if (inbox.length === 0) return
+  /** @returns whether it led to commands that Temporal sees. */
+  const flush = (): boolean => {
+    if (inbox.length === 0) return false
     const events = inbox
     inbox = []
     machine.apply(events)
-    runner.run(machine.takeCommands())
+    return runner.run(machine.takeCommands())
   }
   const takeNews = () => {
     stage.hasNews = false
@@ -71,9 +72,9 @@ export default async function run(
     // A throw in `flush` is a bug of ours: the rejection fails this workflow task until a fix is deployed.
     if (inbox.push(stamp(event)) === 1) void settled.then(takeNews)
   }
-  const apply = (event: EventBody) => {
+  const apply = (event: EventBody): boolean => {
     inbox.push(stamp(event))
-    flush()
+    return flush()
   }
 
   const turns = createTurns({ flags: start.flags, shield, apply, post })

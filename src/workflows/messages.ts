@@ -42,8 +42,8 @@ const snapshotQuery = defineQuery<Uint8Array>(QUERY_SNAPSHOT)
 
 export interface MessageOptions {
   machine: Machine
-  /** Applies an event at once. */
-  apply: (event: EventBody) => void
+  /** Applies an event at once. Whether it led to commands that Temporal sees. */
+  apply: (event: EventBody) => boolean
   turns: Turns
 }
 
@@ -80,9 +80,10 @@ export function openDoors({ machine, apply, turns }: MessageOptions): void {
   setDefaultSignalHandler((name, ...payloads) => {
     const position = ++signals
     const decision = toSignalDecision(name, payloads[0], position)
-    return turns.take(() =>
-      apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name }),
-    )
+    return turns.take(() => {
+      if (!apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name }))
+        turns.mark(position)
+    })
   })
 }
 

@@ -15,7 +15,8 @@ import { toCallFailed } from "./failures.ts"
 export type EndCommand = Extract<Command, { kind: "finish" | "continue_as_new" }>
 
 export interface CommandRunner {
-  run(commands: readonly Command[]): void
+  /** @returns whether Temporal sees any of it at once. */
+  run(commands: readonly Command[]): boolean
 }
 
 export interface CommandRunnerOptions {
@@ -27,6 +28,9 @@ export interface CommandRunnerOptions {
   tell: (event: EventBody) => void
   onEnd: (command: EndCommand) => void
 }
+
+/** A cancel of calls may find none, and a continue-as-new waits for those that are open. */
+const SEEN: ReadonlySet<Command["kind"]> = new Set(["call", "timer", "finish"] as const)
 
 export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunnerOptions): CommandRunner {
   // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
@@ -79,11 +83,13 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             break
         }
       }
-      if (calls.length === 0) return
-      // One run() per batch. The promise ends with the synchronous body: calls answer through `post`.
-      void forward.run(async () => {
-        for (const command of calls) call(command)
-      })
+      if (calls.length > 0) {
+        // One run() per batch. The promise ends with the synchronous body: calls answer through `post`.
+        void forward.run(async () => {
+          for (const command of calls) call(command)
+        })
+      }
+      return commands.some(({ kind }) => SEEN.has(kind))
     },
   }
 }

@@ -5,9 +5,10 @@
  * A worker without the run in its cache gets what two workflow tasks brought as one activation, when the first of
  * them gave no command: the SDK takes that one for a heartbeat, and sorts the jobs of both. And an update is accepted
  * before its handler may do anything. So a message waits for its turn also where it came alone: only then do the
- * commands come in the same order in a replay.
+ * commands come in the same order in a replay. And a signal that led to no command leaves a mark, which is one: with
+ * what came after it in one activation, it would take its turn too late.
  */
-import { CancellationScope, condition } from "@temporalio/workflow"
+import { CancellationScope, condition, upsertMemo } from "@temporalio/workflow"
 import { FLAGS } from "../contract/flags.ts"
 import type { EventBody } from "../engine/events.ts"
 import { stage } from "./stage.ts"
@@ -17,6 +18,8 @@ export interface Turns {
   take<Result>(work: () => Result): Result | Promise<Result>
   /** An event that no answer of a call brought: `cancel`, `timer`. */
   tell(event: EventBody): void
+  /** Of a signal that led to no command, in its turn. @param count of the run's signals, with this one. */
+  mark(count: number): void
   areOver(): boolean
 }
 
@@ -25,7 +28,7 @@ export interface TurnsOptions {
   /** A cancel of the root must not end the wait for a turn. */
   shield: CancellationScope
   /** Applies an event at once. */
-  apply: (event: EventBody) => void
+  apply: (event: EventBody) => unknown
   /** Applies an event together with the answers of its activation. */
   post: (event: EventBody) => void
 }
@@ -57,6 +60,7 @@ export function createTurns({ flags, shield, apply, post }: TurnsOptions): Turns
     take,
     // What `apply` throws is a bug of ours: the rejection fails this workflow task until a fix is deployed.
     tell: (event) => void take(() => apply(event)),
+    mark: (count) => upsertMemo({ signals: count }),
     areOver: () => waiting.length === 0,
   }
 }
@@ -65,7 +69,11 @@ export function createTurns({ flags, shield, apply, post }: TurnsOptions): Turns
 function createEarlyTurns({ apply, post }: Pick<TurnsOptions, "apply" | "post">): Turns {
   return {
     take: (work) => (stage.hasNews ? condition(() => !stage.hasNews).then(work) : work()),
-    tell: (event) => (event.kind === "cancel" ? post(event) : apply(event)),
+    tell(event) {
+      if (event.kind === "cancel") post(event)
+      else apply(event)
+    },
+    mark: () => {},
     areOver: () => true,
   }
 }
