@@ -96,6 +96,34 @@ describe("parseConnections()", () => {
     )
   })
 
+  test.each([
+    [{ host: "h" }, "the header host is set by the client"],
+    [{ "x y": "1" }, '"x y" is not a header name'],
+    [{ "x-note": "a\r\nb: c" }, "the header x-note holds a line break"],
+    [{ "x-note": "订单" }, "the header x-note holds a line break or a character"],
+  ])("refuses the headers %j, which no call could send", (headers, message) => {
+    for (const settings of [
+      { kind: "http", base_url: "http://h" },
+      { kind: "jsonrpc", host: "h", port: 1 },
+    ])
+      expect(() => parseConnections(JSON.stringify([{ name: "a", ...settings, headers }]), "x")).toThrow(
+        message,
+      )
+  })
+
+  test.each([
+    ["http://h/api?v=1", "no query and no fragment"],
+    ["http://h/api#top", "no query and no fragment"],
+    ["https://ann:pw@h/api", "no user and password"],
+    ["https://ann@h", "no user and password"],
+  ])("refuses the base_url %s, of which a part would be dropped", (base_url, message) => {
+    expect(() => parseConnections(JSON.stringify([{ name: "a", kind: "http", base_url }]), "x")).toThrow(
+      message,
+    )
+    const good = [{ name: "a", kind: "http", base_url: "http://h/@ann/api" }]
+    expect(parseConnections(JSON.stringify(good), "x")).toEqual(good)
+  })
+
   test("refuses a name or a default that is there twice", () => {
     const mqtt = { kind: "mqtt", host: "h", port: 1, default: true }
     const text = JSON.stringify([

@@ -4,6 +4,7 @@ import { z } from "zod"
 import { CONNECTION_KINDS_OF_TASK, PROFILES } from "../contract/connections.ts"
 import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
+import { explainHeaderName, explainHeaderValue } from "../contract/header-rules.ts"
 import { KEY_HEADER } from "../contract/names.ts"
 import { EFFECTS } from "../contract/statuses.ts"
 import { checkTogether, descriptorSet, limits, tlsFields } from "./connection-fields.ts"
@@ -27,7 +28,7 @@ const profile = z.enum(PROFILES).optional()
 const secretName = z.string().min(1)
 /** AMQP counts the bytes of a name in one byte. */
 const shortText = z.string().refine((text) => Buffer.byteLength(text) <= 255, "expected at most 255 bytes")
-const headers = z
+const fields = z
   .record(z.string(), z.union([z.string(), z.strictObject({ secret: secretName })]))
   .superRefine((written, context) => {
     for (const name of Object.keys(written)) {
@@ -36,13 +37,29 @@ const headers = z
       context.issues.push({ code: "custom", message, path: [name], input: written })
     }
   })
+const headers = fields
+  .superRefine((written, context) => {
+    for (const [name, value] of Object.entries(written)) {
+      const message =
+        explainHeaderName(name) ?? (typeof value === "string" ? explainHeaderValue(name, value) : undefined)
+      if (message !== undefined)
+        context.issues.push({ code: "custom", message, path: [name], input: written })
+    }
+  })
   .optional()
+const baseUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+  .refine((url) => !/[?#]/.test(url), "expected no query and no fragment: the url of a task is put behind it")
+  .refine(
+    (url) => !/^[^/]*\/\/[^/]*@/.test(url),
+    "expected no user and password: give an authorization header, with a secret",
+  )
 
 const kinds = z.discriminatedUnion("kind", [
   z.strictObject({
     ...base,
     kind: z.literal("http"),
-    base_url: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
+    base_url: baseUrl,
     profile,
     headers,
   }),
@@ -63,7 +80,7 @@ const kinds = z.discriminatedUnion("kind", [
     port,
     tls,
     profile,
-    metadata: headers,
+    metadata: fields.optional(),
     descriptor_set: descriptorSet.optional(),
   }),
   z.strictObject({

@@ -34,6 +34,23 @@ describe("GET /api/v1/transactions?cursor=", () => {
   })
 })
 
+describe("GET /api/v1/transactions?label=", () => {
+  test("lists those that have all of the labels", async () => {
+    const labels = [{ region: "eu", tier: "a:b" }, { region: "eu" }, { region: "us", tier: "a:b" }]
+    for (const [at, one] of labels.entries()) {
+      await insertStoredTransaction(rig.pool, { instanceId: `labelled/${at}` })
+      await rig.pool.query("update txn set labels = $2 where instance_id = $1", [`labelled/${at}`, one])
+    }
+    const list = async (query: string): Promise<string[]> => {
+      const answer = await rig.call("GET", `/api/v1/transactions?${query}`)
+      return answer.data.list.map(({ instance_id }: { instance_id: string }) => instance_id)
+    }
+    expect((await list("label=region:eu")).toSorted()).toEqual(["labelled/0", "labelled/1"])
+    expect(await list("label=region:eu&label=tier:a:b")).toEqual(["labelled/0"])
+    expect(await list("label=region:asia")).toEqual([])
+  })
+})
+
 test("a connection that is known is not sent again", async () => {
   const shop = { name: "shop", kind: "http", base_url: "https://shop.example" }
   const created = await rig.call("POST", "/api/v1/connections", { body: shop })

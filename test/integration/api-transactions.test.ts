@@ -404,6 +404,8 @@ describe("GET /api/v1/transactions", () => {
     "statsu=success",
     "business_key=%00",
     "page=1&page=2",
+    "label=region",
+    "label=region:eu&label=region:us",
   ])("refuses ?%s", async (query) => {
     const answer = await rig.call("GET", `/api/v1/transactions?${query}`)
     expect(answer.json).toMatchObject({ status: 400, error: "request_invalid" })

@@ -13,6 +13,9 @@ const LabelText = text(400).regex(/^[A-Za-z0-9_.-]{1,63}:/, { error: "expected n
 const Label = z
   .union([LabelText, z.array(LabelText).max(20)])
   .transform((given) => [given].flat().map((one) => splitOnce(one)))
+  .refine((labels) => new Set(labels.map(([name]) => name)).size === labels.length, {
+    error: "expected each name once: a transaction has one value of a label",
+  })
 
 function splitOnce(label: string): [string, string] {
   const colon = label.indexOf(":")
