@@ -52,7 +52,7 @@ export default async function run(
     },
   })
 
-  // One for all activations: the SDK takes a stack trace of each promise that is made.
+  // One for all activations: the SDK keeps account of each promise that is made.
   const settled = Promise.resolve()
   let inbox: EngineEvent[] = []
   /** @returns whether it led to commands that Temporal sees. */

@@ -29,8 +29,8 @@ export interface CommandRunnerOptions {
   onEnd: (command: EndCommand) => void
 }
 
-/** A cancel of calls may find none, and a continue-as-new waits for those that are open. */
-const SEEN: ReadonlySet<Command["kind"]> = new Set(["call", "timer", "finish"] as const)
+/** Not among them: a cancel of calls may find none, and a continue-as-new waits for those that are open. */
+const SEEN_AT_ONCE: ReadonlySet<Command["kind"]> = new Set(["call", "timer", "finish"] as const)
 
 export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunnerOptions): CommandRunner {
   // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
@@ -89,7 +89,7 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
           for (const command of calls) call(command)
         })
       }
-      return commands.some(({ kind }) => SEEN.has(kind))
+      return commands.some(({ kind }) => SEEN_AT_ONCE.has(kind))
     },
   }
 }

@@ -7,7 +7,7 @@ export interface Stage {
   start: StartInput | undefined
   /**
    * This activation brings answers of calls that the machine has not taken yet: they wait in microtasks, while
-   * messages are handled at once.
+   * an update is judged at once.
    */
   hasNews: boolean
   /** The jobs of an activation are handed out. */
