@@ -4,7 +4,7 @@ import { toError } from "../contract/errors.ts"
 import type { AttemptFrame } from "./attempt.ts"
 import { createTrial, done, failed, failureOf, later } from "./attempt-trial.testsuite.ts"
 import { AttemptAborted, type CallRequest, Misconfigured, type Verdict } from "./call.ts"
-import { idempotencyKey } from "./idempotency-key.ts"
+import { idempotencyKey } from "../contract/idempotency-key.ts"
 import { HEARTBEAT_INTERVAL_MS } from "./pulse.ts"
 
 describe("runAttempt()", () => {

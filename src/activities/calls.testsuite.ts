@@ -5,7 +5,8 @@ import { createServer as createTcpServer, type Server, type Socket } from "node:
 import type { Connection } from "../contract/connections.ts"
 import type { CallRequest, Verdict } from "./call.ts"
 import type { ConnectionSource } from "./connection-source.ts"
-import { fingerprintOf, idempotencyKey } from "./idempotency-key.ts"
+import { idempotencyKey } from "../contract/idempotency-key.ts"
+import { fingerprintOf } from "./fingerprint.ts"
 import { createOutboundGuard } from "./outbound/guard.ts"
 import { createSecretStore } from "./secrets.ts"
 

@@ -19,6 +19,10 @@ export const REFUSALS = {
   dependants_need_output:
     "A later task reads this task's output without a default: complete it with an output instead.",
   input_required: "This action needs an input.",
+  pivot_passed:
+    "Something that cannot be undone may have happened: the transaction goes forward only. Retry, complete or skip what is parked.",
+  not_compensating: "The task's compensation is not parked.",
+  evidence_required: "This action needs evidence: say where it can be looked up.",
   no_deadline: "The transaction has no deadline.",
   extension_invalid: "A deadline is extended by a positive number of milliseconds, ten years at most.",
   stale_version: "The transaction has moved on since the version you saw.",

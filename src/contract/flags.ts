@@ -15,6 +15,12 @@ export const FLAGS = {
     story:
       "Signals, updates, a cancel and timers take effect after the answers of their activation, also where there are none. Before, a signal beside an update acted first, and a replay that got both together with an older answer found the commands in another order.",
   },
+  compensation: {
+    id: 3,
+    since: "0.1.0",
+    story:
+      "A plan may say how its tasks are undone. An engine that does not know that would end such a transaction as failed, with its effects in place.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

@@ -29,7 +29,12 @@ export function parseWorkflowId(workflowId: string): { tenant: string; transacti
 }
 
 export function toActivityId(name: ActivityName): string {
-  return shorten(name.path + suffixOf(name))
+  return shorten(toActivityName(name))
+}
+
+/** The id before it is shortened. */
+export function toActivityName(name: ActivityName): string {
+  return name.path + suffixOf(name)
 }
 
 export function parseActivityId(activityId: string): ActivityName {

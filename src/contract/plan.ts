@@ -18,6 +18,8 @@ export interface Plan {
   max_parallel: number
   /** One failed task stops all others. */
   fail_fast?: boolean
+  /** What is executed is undone when the transaction cannot go on. Absent: it never goes backward (design 4.4). */
+  backward?: PlanBackward
   /** From the start, or from a resume: then the transaction stops. */
   timeout_ms?: number
   /** Evaluated over `params` by the API, as `business_key` is. */
@@ -32,19 +34,25 @@ export interface Plan {
   output_reads: number[]
 }
 
-export interface PlanTask {
-  id: string
+/** Going backward. Only flows that declare something of it have this. */
+export interface PlanBackward {
+  /** What a cancel does before the pivot. */
+  on_cancel: "stop" | "compensate"
+  /** How many compensations may run at once. */
+  concurrency: number
+  /** How long running attempts have to end before their tasks are undone all the same. */
+  drain_ms: number
+}
+
+/** What a task, its compensation and its probe have in common: one call of a connector. */
+export interface PlanCall {
   kind: TaskKind
   /** Temporal's activity type. */
   type: string
   /** Shown in Temporal's UI; the description, at most 200 bytes. */
   summary?: string
-  /** Positions of the tasks it depends on, without repeats. */
-  deps: number[]
   /** Positions of ancestors whose output is read by `when`, `input` or `config`. */
   reads: number[]
-  /** The part of `reads` that has no `coalesce` around it: such an ancestor cannot be skipped. */
-  requires: number[]
   config: Template
   /** Evaluated first; `config` may read it as `input`. */
   input: Template
@@ -54,18 +62,38 @@ export interface PlanTask {
   sends_input: boolean
   output?: Template
   fail_when?: Template
-  /** Of an HTTP task whose target may answer 202. */
+  /** Of an HTTP call whose target may answer 202. */
   poll?: PlanPoll
+  effect: Effect
+  retry: PlanRetry
+  timeout: PlanTimeout
+}
+
+export interface PlanTask extends PlanCall {
+  id: string
+  /** Positions of the tasks it depends on, without repeats. */
+  deps: number[]
+  /** The part of `reads` that has no `coalesce` around it: such an ancestor cannot be skipped. */
+  requires: number[]
   /** Evaluated when the task is ready; false skips it. */
   when?: Template
   /** What a skipped task is to those that depend on it: live unless this is said. */
   on_skip?: "prune"
   /** 1 is the most urgent. */
   priority?: number
-  effect: Effect
-  retry: PlanRetry
-  timeout: PlanTimeout
-  on_error: "park" | "fail" | "continue"
+  on_error: "park" | "fail" | "continue" | "compensate"
+  /** Undoes it. `none`: its author says that nothing has to be undone. */
+  compensate?: PlanCompensate | "none"
+  /** Once this may have happened, the transaction goes forward only. */
+  irreversible?: true
+  /** Its target fences by the task's key, so that it may be undone while a call is open. */
+  fenced?: true
+}
+
+/** Its templates may read `output` and `outcome` of the task, and `task.key`: the key of the call that it undoes. */
+export interface PlanCompensate extends PlanCall {
+  /** Of the task that it undoes: these values must be kept. */
+  reads_own: ("input" | "output")[]
 }
 
 /**

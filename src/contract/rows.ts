@@ -33,6 +33,8 @@ export interface TransactionRow {
   paused: boolean
   /** The deadline passed. */
   overdue: boolean
+  /** Something irreversible may have happened: from here on the transaction goes forward only. Absent: no. */
+  pivot_passed?: boolean | undefined
   deadline_at: number | null
   open_exceptions: number
   /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
@@ -40,6 +42,15 @@ export interface TransactionRow {
   output: unknown
   error: (RowError & { task: string | null }) | null
   started_at: number
+  ended_at: number | null
+}
+
+/** How far a compensation is. */
+export interface UndoRow {
+  /** What is known of the compensation's own effect. */
+  outcome: Outcome
+  error: RowError | null
+  started_at: number | null
   ended_at: number | null
 }
 
@@ -52,6 +63,8 @@ export interface TaskRow {
   status: TaskStatus
   outcome: Outcome
   compensation: CompensationStatus
+  /** Of its compensation, once there was one to make. */
+  undo?: UndoRow | undefined
   /** Why a task was skipped, pruned or cancelled. */
   reason: string | null
   input: unknown

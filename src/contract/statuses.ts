@@ -82,6 +82,10 @@ export const EXCEPTION_KINDS = [
   "rejected_after_compensation",
   "misconfigured",
   "deadline",
+  "no_compensation",
+  "compensation_failed",
+  "late_execution",
+  "pivot_passed",
   "orchestrator_lost",
   "mirror_drift",
 ] as const
@@ -107,6 +111,8 @@ export const DECISION_ACTIONS = [
   "pause",
   "resume",
   "extend_deadline",
+  "mark_compensated",
+  "waive_compensation",
 ] as const
 export type DecisionAction = (typeof DECISION_ACTIONS)[number]
 

@@ -7,32 +7,32 @@
  * run before may have called it, and its activity refuses to send. Calls from before the reset have their
  * answers in the history.
  */
-import { type CallInput, MAX_INLINE_OUTPUT_BYTES, MAX_KEPT_OUTPUT_BYTES } from "../contract/activities.ts"
+import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import type { Meter } from "../expression/meter.ts"
 import { Reference } from "../expression/values.ts"
-import type { CallCommand } from "./commands.ts"
+import { goBackward, reconsider } from "./backward.ts"
+import { explainTooLarge, toCommand } from "./call-command.ts"
 import { CONTINUED, resolveEdges } from "./edges.ts"
 import type { CallDone, CallFailed } from "./events.ts"
-import { closeException, openTaskException } from "./exceptions.ts"
+import { closeException, openLateExecution, openTaskException } from "./exceptions.ts"
+import { keepsInput } from "./graph.ts"
 import { type Judgement, judgeFailure, parks } from "./outcome.ts"
+import { isPivotPassed } from "./pivot.ts"
 import { fitCode, fitMessage, liveRoom } from "./room.ts"
 import { activityIdOf, renderCall, renderWhen } from "./scope.ts"
 import { jsonSize } from "./size.ts"
 import { stopAll } from "./stop.ts"
-import { type MachineState, outcomeOf, planTask, priorOf, setOutcome, setStatus, stampEnd } from "./state.ts"
-
-/** Temporal refuses payloads above 2 MiB, and fails the workflow task with them. */
-const MAX_CALL_BYTES = 1_500_000
-
-/** An unsafe call gets a next attempt only after a proven `not_executed`: none of these proves it. */
-const NEVER_REPEAT = [
-  "TemporalTimeout:StartToClose",
-  "TemporalTimeout:Heartbeat",
-  "WorkerShutdown",
-  "PayloadsTooLarge",
-]
-/** One whose target may say where it can be asked: the attempt after a lost one asks, or sends nothing and parks. */
-const NEVER_ASK = ["PayloadsTooLarge"]
+import {
+  type MachineState,
+  outcomeOf,
+  planTask,
+  priorOf,
+  setOutcome,
+  setStatus,
+  stampEnd,
+  undoOutcomeOf,
+} from "./state.ts"
+import { answerUndo } from "./undo.ts"
 
 /** Skips a task whose flow does not want it, else calls it. One that was called before stays wanted. */
 export function startTask(state: MachineState, task: number, meter: Meter): void {
@@ -80,20 +80,13 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
     return
   }
   open(state, task)
-  state.commands.push(toCommand(state, task, call))
-}
-
-function explainTooLarge(call: CallInput): string | undefined {
-  if (jsonSize(call, MAX_CALL_BYTES) > MAX_CALL_BYTES)
-    return `The call's config and input are larger than ${MAX_CALL_BYTES} bytes.`
-  // What is in both is the same value twice: only one of the two is sent.
-  for (const part of ["config", "input"]) {
-    const kept = call.references?.filter(({ at }) => at[0] === part) ?? []
-    const bytes = kept.reduce((sum, reference) => sum + reference.bytes, 0)
-    if (bytes > MAX_KEPT_OUTPUT_BYTES)
-      return `The call's ${part} takes large outputs of ${bytes} bytes together, and may take ${MAX_KEPT_OUTPUT_BYTES}: name the fields that are needed in the "output" of the tasks they come from.`
-  }
-  return undefined
+  state.commands.push(
+    toCommand(planTask(state, task), {
+      token: state.tasks.token[task] ?? 0,
+      activity_id: activityIdOf(state, task),
+      input: call,
+    }),
+  )
 }
 
 export function answer(
@@ -102,6 +95,10 @@ export function answer(
   end: { done: CallDone } | { failure: CallFailed },
 ): void {
   const task = state.taskOfToken.get(token)
+  if (task !== undefined && state.tasks.undo.token[task] === token) {
+    answerUndo(state, task, end)
+    return
+  }
   if (task === undefined || state.tasks.token[task] !== token) {
     state.ignored++
     state.dirty.transaction = true
@@ -112,6 +109,15 @@ export function answer(
   state.open--
   if ("done" in end) endDone(state, task, end.done)
   else endFailed(state, task, judgeFailure(planTask(state, task), priorOf(state, task), end.failure))
+  if (state.mode === "compensating") endBackward(state, task)
+}
+
+/** A call that was open when the transaction turned back has ended. */
+function endBackward(state: MachineState, task: number): void {
+  const isSent = undoOutcomeOf(state, task) !== "not_started"
+  const isFenced = planTask(state, task).fenced === true
+  if (isSent && outcomeOf(state, task) === "executed" && !isFenced) openLateExecution(state, task)
+  reconsider(state, task)
 }
 
 /** Gives a task its output; false when all live outputs together would be too large. */
@@ -140,14 +146,15 @@ export function endBadly(state: MachineState, task: number): void {
   setStatus(state, task, "failed")
   stampEnd(state, task)
   state.fatal++
+  const { id, on_error: onError } = planTask(state, task)
+  const found = state.tasks.error[task]
+  const error = found ? { ...found, task: id } : null
+  if (onError === "compensate") {
+    goBackward(state, { reason: "failed", error })
+    return
+  }
   resolveEdges(state, task)
-  const error = state.tasks.error[task]
-  if (state.plan.fail_fast === true)
-    stopAll(state, {
-      ending: "failed",
-      reason: "fail_fast",
-      error: error ? { ...error, task: planTask(state, task).id } : null,
-    })
+  if (state.plan.fail_fast === true) stopAll(state, { ending: "failed", reason: "fail_fast", error })
 }
 
 function endDone(state: MachineState, task: number, done: CallDone): void {
@@ -171,18 +178,21 @@ function endFailed(state: MachineState, task: number, found: Judgement): void {
     state.tasks.reason[task] = state.stop?.reason ?? "cancelled"
     stampEnd(state, task)
     setStatus(state, task, "cancelled")
-    if (judgement.outcome === "unknown") openTaskException(state, task, judgement)
+    if (judgement.outcome === "unknown" && state.mode === "stopping")
+      openTaskException(state, task, judgement)
     return
   }
-  if (parks(planTask(state, task), judgement)) {
+  const { on_error: onError } = planTask(state, task)
+  const isHeld = isPivotPassed(state) && onError !== "park" && onError !== "continue"
+  if (isHeld || parks(planTask(state, task), judgement)) {
     setStatus(state, task, "parked")
     state.version++
-    openTaskException(state, task, judgement)
+    openTaskException(state, task, judgement, isHeld ? "pivot_passed" : undefined)
     state.detailsWanted = true
     return
   }
   openTaskException(state, task, judgement)
-  if (planTask(state, task).on_error === "continue") endContinued(state, task)
+  if (onError === "continue") endContinued(state, task)
   else endBadly(state, task)
 }
 
@@ -199,8 +209,9 @@ function endContinued(state: MachineState, task: number): void {
   resolveEdges(state, task)
 }
 
-/** A task that will not run again needs neither what it read nor what a person gave it. */
+/** A task that will not run again needs neither what it read nor what a person gave it, unless its undoing does. */
 function release(state: MachineState, task: number): void {
+  if (keepsInput(planTask(state, task))) return
   for (const read of planTask(state, task).reads) releaseReader(state, read)
   const given = state.tasks.givenInput[task]
   if (given === undefined) return
@@ -230,36 +241,4 @@ function open(state: MachineState, task: number): void {
   tasks.error[task] = null
   tasks.endedAt[task] = 0
   if (tasks.startedAt[task] === 0) tasks.startedAt[task] = state.now
-}
-
-function toCommand(state: MachineState, task: number, input: CallCommand["input"]): CallCommand {
-  const plan = planTask(state, task)
-  const { retry } = plan
-  const never = plan.effect !== "unsafe" ? [] : plan.poll === undefined ? NEVER_REPEAT : NEVER_ASK
-  return {
-    kind: "call",
-    token: state.tasks.token[task] ?? 0,
-    activity_id: activityIdOf(state, task),
-    activity_type: plan.type,
-    ...(plan.summary === undefined ? {} : { summary: plan.summary }),
-    input,
-    retry: {
-      max_attempts: retry.max_attempts,
-      interval_ms: retry.interval_ms,
-      backoff: retry.backoff,
-      max_interval_ms: retry.max_interval_ms,
-      non_retryable: [...retry.non_retryable, ...never],
-    },
-    timeout: boundTotal(plan.timeout, retry.max_elapsed_ms),
-    ...(plan.priority === undefined ? {} : { priority: plan.priority }),
-  }
-}
-
-/** `timeout.total` and `retry.max_elapsed` both bound the whole call: the smaller counts (design 2). */
-function boundTotal(
-  timeout: CallCommand["timeout"],
-  maxElapsedMs: number | undefined,
-): CallCommand["timeout"] {
-  if (maxElapsedMs === undefined) return timeout
-  return { ...timeout, total_ms: Math.min(timeout.total_ms ?? maxElapsedMs, maxElapsedMs) }
 }

@@ -14,6 +14,8 @@ export interface CallCommand {
   retry: CallRetry
   timeout: PlanTimeout
   priority?: number
+  /** It undoes something: `cancel_forward` does not concern it. */
+  backward?: true
 }
 
 export interface CallRetry {

@@ -2,8 +2,10 @@
 import { FLAGS } from "../contract/flags.ts"
 import type { MachineStart } from "./machine.ts"
 import { createReadyQueue } from "./ready-queue.ts"
-import { createTaskSlots, type MachineState } from "./state.ts"
+import { createTaskSlots, type MachineState, type Rules } from "./state.ts"
 import type { TaskStatus } from "../contract/statuses.ts"
+
+const ALL_RULES: Rules = { openIsUnknown: true, undoUnknown: true }
 
 export function createState({
   plan,
@@ -11,6 +13,7 @@ export function createState({
   graph,
   at,
   isReset = false,
+  rules = ALL_RULES,
   start,
 }: MachineStart): MachineState {
   const size = plan.tasks.length
@@ -52,6 +55,12 @@ export function createState({
     stop: undefined,
     paused: false,
     overdue: false,
+    drainUntil: null,
+    undoReady: createReadyQueue(),
+    undoing: 0,
+    unfinished: 0,
+    passed: 0,
+    rules,
     deadlineAt: plan.timeout_ms === undefined ? null : at + plan.timeout_ms,
     fatal: 0,
     status: "pending",

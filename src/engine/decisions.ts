@@ -6,12 +6,14 @@ import { assertNever } from "../contract/errors.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import { endBadly, endWell, keepOutput } from "./calls.ts"
-import { setTimer } from "./deadline.ts"
+import { goBackward } from "./backward.ts"
 import { closeException } from "./exceptions.ts"
-import { attestationOf, mayRetry, parkedTasks } from "./refuse.ts"
+import { attestationOf, mayRetry, parkedTasks, parkedUndos } from "./refuse.ts"
 import { cutText, jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
 import { stopAll } from "./stop.ts"
+import { setTimer } from "./timer.ts"
+import { endUndo, retryUndo } from "./undo.ts"
 
 export function decide(state: MachineState, decision: Decision): void {
   state.version++
@@ -29,11 +31,17 @@ export function decide(state: MachineState, decision: Decision): void {
     case "fail":
       endByPerson(state, positionOf(state, decision), decision)
       break
+    case "mark_compensated":
+      endUndoByPerson(state, positionOf(state, decision), "success", decision)
+      break
+    case "waive_compensation":
+      endUndoByPerson(state, positionOf(state, decision), "waived", decision)
+      break
     case "cancel":
-      stopAll(state, CANCELLED, decision.id)
+      cancel(state, decision.id)
       break
     case "abort":
-      stopAll(state, { ending: "failed", reason: "aborted", error: abortError(decision) }, decision.id)
+      turnBack(state, { ending: "failed", reason: "aborted", error: abortError(decision) }, decision.id)
       break
     case "pause":
       state.paused = true
@@ -50,7 +58,29 @@ export function decide(state: MachineState, decision: Decision): void {
   }
 }
 
-export const CANCELLED: Stop = { ending: "cancelled", reason: "cancelled", error: null }
+const CANCELLED: Stop = { ending: "cancelled", reason: "cancelled", error: null }
+
+/** @param by the decision; null where Temporal's own cancel asked for it. */
+export function cancel(state: MachineState, by: string | null): void {
+  if (state.plan.backward?.on_cancel === "compensate") goBackward(state, CANCELLED, by)
+  else stopAll(state, CANCELLED, by)
+}
+
+/** Backward where the flow says how, else it just stops. */
+function turnBack(state: MachineState, stop: Stop, by: string): void {
+  if (state.plan.backward === undefined) stopAll(state, stop, by)
+  else goBackward(state, stop, by)
+}
+
+function endUndoByPerson(
+  state: MachineState,
+  task: number,
+  status: "success" | "waived",
+  { id }: Decision,
+): void {
+  state.overridden = true
+  endUndo(state, task, status, id)
+}
 
 function abortError({ reason }: Decision): Stop["error"] {
   const message = `A person aborted the transaction${reason === undefined ? "." : `: ${reason}`}`
@@ -65,6 +95,8 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
     case "complete":
     case "skip":
     case "fail":
+    case "mark_compensated":
+    case "waive_compensation":
       return [positionOf(state, decision)]
     case "cancel":
     case "abort":
@@ -79,6 +111,7 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
 
 function retryTargets(state: MachineState, decision: Decision): number[] {
   if (decision.task !== undefined) return [positionOf(state, decision)]
+  if (state.mode === "compensating") return parkedUndos(state)
   return parkedTasks(state).filter((task) => mayRetry(state, task))
 }
 
@@ -95,6 +128,10 @@ function retryWithInput(state: MachineState, task: number, decision: Decision): 
 }
 
 function retry(state: MachineState, task: number, decision: Decision): void {
+  if (state.mode === "compensating") {
+    retryUndo(state, task, decision.id)
+    return
+  }
   if (attestationOf(decision) === "not_executed" && outcomeOf(state, task) === "unknown") {
     setOutcome(state, task, "not_executed")
     state.overridden = true

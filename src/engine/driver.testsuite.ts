@@ -1,16 +1,19 @@
 /** Drives a machine by hand: answers are written out per task, so every interleaving is explicit. */
 import type { OutputReference } from "../contract/activities.ts"
 import type { Decision } from "../contract/messages.ts"
-import type { Plan, PlanTask } from "../contract/plan.ts"
+import type { Plan, PlanCall, PlanCompensate, PlanTask } from "../contract/plan.ts"
 import type { TaskRow, View } from "../contract/rows.ts"
 import type { CallCommand, Command } from "./commands.ts"
 import type { CallFailed, EventBody } from "./events.ts"
 import { createGraph } from "./graph.ts"
 import { createMachine, type Machine } from "./machine.ts"
 import type { Snapshot } from "./snapshot.ts"
+import type { Rules } from "./state.ts"
 
-export type TaskSketch = Partial<Omit<PlanTask, "id" | "deps" | "reads" | "requires">> & {
+export type TaskSketch = Partial<Omit<PlanTask, "id" | "deps" | "reads" | "requires" | "compensate">> & {
   id: string
+  /** `undo`: by a call with nothing in it. */
+  compensate?: "undo" | "none" | Partial<PlanCompensate>
   deps?: string[]
   reads?: string[]
   requires?: string[]
@@ -19,30 +22,43 @@ export type TaskSketch = Partial<Omit<PlanTask, "id" | "deps" | "reads" | "requi
 export function planOf(sketches: TaskSketch[], more: Partial<Plan> = {}): Plan {
   const position = new Map(sketches.map(({ id }, at) => [id, at]))
   const positions = (ids: string[] = []) => ids.map((id) => position.get(id) ?? Number.NaN)
-  const tasks = sketches.map(({ deps, reads, requires, ...sketch }) => ({
-    kind: "http" as const,
-    type: "http",
-    config: { url: "http://127.0.0.1/" },
-    input: null,
-    sends_input: false,
-    effect: "keyed" as const,
-    retry: {
-      strategy: "auto" as const,
-      max_attempts: 3,
-      interval_ms: 100,
-      backoff: 2,
-      max_interval_ms: 1000,
-      non_retryable: [],
-    },
-    timeout: { attempt_ms: 1000 },
+  const tasks = sketches.map(({ deps, reads, requires, compensate, ...sketch }) => ({
+    ...CALL,
     on_error: "park" as const,
     ...sketch,
     deps: positions(deps),
     reads: positions(reads),
     requires: positions(requires),
+    ...(compensate === undefined ? {} : { compensate: toCompensate(compensate) }),
   }))
   return { format: 1, flow: "test", max_parallel: 50, output: null, output_reads: [], ...more, tasks }
 }
+
+const CALL: Omit<PlanCall, "reads"> = {
+  kind: "http",
+  type: "http",
+  config: { url: "http://127.0.0.1/" },
+  input: null,
+  sends_input: false,
+  effect: "keyed",
+  retry: {
+    strategy: "auto",
+    max_attempts: 3,
+    interval_ms: 100,
+    backoff: 2,
+    max_interval_ms: 1000,
+    non_retryable: [],
+  },
+  timeout: { attempt_ms: 1000 },
+}
+
+function toCompensate(sketch: NonNullable<TaskSketch["compensate"]>): NonNullable<PlanTask["compensate"]> {
+  if (sketch === "none") return "none"
+  return { ...CALL, reads: [], reads_own: [], ...(sketch === "undo" ? {} : sketch) }
+}
+
+/** Of a flow that goes backward. */
+export const backward = { on_cancel: "compensate", concurrency: 4, drain_ms: 60_000 } as const
 
 export const failures = {
   refused: { cause: "reported", class: "refused", outcome: "rejected", code: "HTTP_422", message: "no" },
@@ -94,6 +110,7 @@ export interface DriverOptions {
   resume: Decision
   history: number
   isReset: boolean
+  rules: Rules
   flags: number[]
 }
 
@@ -104,6 +121,7 @@ export function drive(plan: Plan, options: Partial<DriverOptions> = {}): Driver 
     graph: createGraph(plan),
     at: 1_000,
     isReset: options.isReset ?? false,
+    ...(options.rules ? { rules: options.rules } : {}),
     start: {
       tenant: "default",
       transaction: "t1",

@@ -1,18 +1,30 @@
-/** One record per task and generation: opened when a task needs a person, closed by the decision that helped. */
+/**
+ * One record per task, operation and generation: opened when a task needs a person, closed by the decision that
+ * helped.
+ */
 import type { ExceptionRow } from "../contract/rows.ts"
 import type { ExceptionKind } from "../contract/statuses.ts"
 import { exceptionKindOf, type Judgement, retrySafety, severityOf, suggestedActions } from "./outcome.ts"
-import { type MachineState, outcomeOf, planTask, touchTransaction } from "./state.ts"
+import { type MachineState, outcomeOf, planTask, touchTransaction, undoOutcomeOf } from "./state.ts"
 
 /** Position under which the transaction's own exception is kept. */
 export const TRANSACTION = -1
 
-export function openTaskException(state: MachineState, task: number, judgement: Judgement): void {
+/** Position under which the exception of a task's compensation is kept. */
+export const undoPosition = (task: number): number => -2 - task
+
+/** @param kind what the judgement says, unless another rule made it a person's matter. */
+export function openTaskException(
+  state: MachineState,
+  task: number,
+  judgement: Judgement,
+  kind: ExceptionKind = exceptionKindOf(judgement),
+): void {
   const { id, effect } = planTask(state, task)
   const safety = retrySafety(effect, outcomeOf(state, task))
-  const kind = exceptionKindOf(judgement)
   open(state, task, {
     task: id,
+    operation: "do",
     generation: state.tasks.generation[task] ?? 1,
     kind,
     severity: severityOf(kind, safety.safe),
@@ -25,6 +37,47 @@ export function openTaskException(state: MachineState, task: number, judgement: 
   })
 }
 
+export interface UndoTrouble {
+  kind: "no_compensation" | "compensation_failed"
+  code: string
+  message: string
+}
+
+export function openUndoException(state: MachineState, task: number, trouble: UndoTrouble): void {
+  const isCallable = trouble.kind === "compensation_failed"
+  open(state, undoPosition(task), {
+    ...trouble,
+    task: planTask(state, task).id,
+    operation: "undo",
+    generation: state.tasks.generation[task] ?? 1,
+    severity: "critical",
+    outcome: isCallable ? undoOutcomeOf(state, task) : outcomeOf(state, task),
+    retry_safe: isCallable,
+    retry_safe_reason: isCallable
+      ? "A compensation is made to be repeated: the same key goes with it."
+      : "There is no compensation to repeat.",
+    suggested_actions: [...(isCallable ? ["retry"] : []), "mark_compensated", "waive_compensation"],
+  })
+}
+
+/** The effect came after its task had been undone: nobody undoes it any more. */
+export function openLateExecution(state: MachineState, task: number): void {
+  open(state, task, {
+    task: planTask(state, task).id,
+    operation: "do",
+    generation: state.tasks.generation[task] ?? 1,
+    kind: "late_execution",
+    severity: "critical",
+    code: "late_execution",
+    message:
+      "The call was done after its compensation had been sent: look whether the effect is there, and undo it by hand if it is.",
+    outcome: "executed",
+    retry_safe: false,
+    retry_safe_reason: "The effect has happened; a repeat would do it again.",
+    suggested_actions: [],
+  })
+}
+
 export function openTransactionException(
   state: MachineState,
   kind: ExceptionKind,
@@ -33,6 +86,7 @@ export function openTransactionException(
 ): void {
   open(state, TRANSACTION, {
     task: null,
+    operation: "do",
     generation: 1,
     kind,
     severity: "error",
@@ -73,10 +127,7 @@ function isOpen(row: ExceptionRow): boolean {
   return row.state === "open" || row.state === "reopened"
 }
 
-type Facts = Omit<
-  ExceptionRow,
-  "operation" | "state" | "occurrence" | "occurred_at" | "resolved_at" | "resolved_by"
->
+type Facts = Omit<ExceptionRow, "state" | "occurrence" | "occurred_at" | "resolved_at" | "resolved_by">
 
 function open(state: MachineState, task: number, facts: Facts): void {
   const before = state.exceptions.get(task)
@@ -84,7 +135,6 @@ function open(state: MachineState, task: number, facts: Facts): void {
   if (!before || !isOpen(before)) state.openExceptions++
   state.exceptions.set(task, {
     ...facts,
-    operation: "do",
     state: again ? "reopened" : "open",
     occurrence: again ? before.occurrence + 1 : 1,
     occurred_at: state.now,

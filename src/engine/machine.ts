@@ -20,8 +20,8 @@ import { createMeter, type Meter } from "../expression/meter.ts"
 import { answer } from "./calls.ts"
 import type { Command } from "./commands.ts"
 import { createState } from "./create-state.ts"
-import { setTimer, takeTimer } from "./deadline.ts"
-import { CANCELLED, decide, targetsOf } from "./decisions.ts"
+import { takeTimer } from "./deadline.ts"
+import { cancel, decide, targetsOf } from "./decisions.ts"
 import { recountEdges } from "./edges.ts"
 import type { EngineEvent } from "./events.ts"
 import type { Graph } from "./graph.ts"
@@ -31,9 +31,10 @@ import { resumeFailed } from "./resume.ts"
 import { briefViewOf, takeChanges, viewOf } from "./rows.ts"
 import { settle } from "./settle.ts"
 import { restore, type Snapshot, takeSnapshot } from "./snapshot.ts"
+import { isPivotPassed } from "./pivot.ts"
 import { cutText } from "./size.ts"
-import { stopAll } from "./stop.ts"
-import { type MachineState, touchTransaction } from "./state.ts"
+import { type MachineState, type Rules, touchTransaction } from "./state.ts"
+import { setTimer } from "./timer.ts"
 
 export interface Machine {
   /** How many runs came before this one. */
@@ -64,6 +65,8 @@ export interface MachineStart {
   at: number
   /** The run was reset by an operator, or descends from one that was. */
   isReset?: boolean
+  /** All of them, unless a simulation says otherwise. */
+  rules?: Rules
   start: Pick<StartInput, "tenant" | "transaction" | "params" | "thresholds" | "resume"> & {
     /** None, unless said. */
     flags?: StartInput["flags"]
@@ -140,11 +143,7 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       takeDecision(state, event.decision, meter)
       return
     case "cancel":
-      if (state.mode === "forward") {
-        state.version++
-        state.progressed = true
-        stopAll(state, CANCELLED)
-      }
+      takeCancel(state)
       return
     case "timer":
       takeTimer(state, event.at)
@@ -155,6 +154,18 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
     default:
       assertNever(event)
   }
+}
+
+/** Temporal's own cancel asks nobody whether it is legal. */
+function takeCancel(state: MachineState): void {
+  if (state.mode !== "forward") return
+  if (isPivotPassed(state)) {
+    ignore(state, `cancel was refused: ${REFUSALS.pivot_passed}`)
+    return
+  }
+  state.version++
+  state.progressed = true
+  cancel(state, null)
 }
 
 /** A signal gets no answer, so whoever sent it finds it in Temporal's UI. */

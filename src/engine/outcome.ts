@@ -2,7 +2,7 @@
  * What is known of the outside effect after a call ended, and what may follow (design 4.1).
  * Pure functions of the task's effect, the outcome before the call and what came back.
  */
-import type { PlanTask } from "../contract/plan.ts"
+import type { PlanCall, PlanTask } from "../contract/plan.ts"
 import { assertNever } from "../contract/errors.ts"
 import type { Effect, ExceptionKind, FailureClass, Outcome, Severity } from "../contract/statuses.ts"
 import type { CallFailed } from "./events.ts"
@@ -15,7 +15,7 @@ export interface Judgement {
 }
 
 /** @param prior the outcome before this call was dispatched. */
-export function judgeFailure(task: PlanTask, prior: Outcome, failure: CallFailed): Judgement {
+export function judgeFailure(task: PlanCall, prior: Outcome, failure: CallFailed): Judgement {
   const { message } = failure
   if (failure.cause === "reported")
     return {

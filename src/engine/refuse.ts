@@ -14,7 +14,8 @@ import { ATTESTATIONS } from "../contract/statuses.ts"
 import { retrySafety } from "./outcome.ts"
 import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+import { isPivotPassed } from "./pivot.ts"
+import { compensationOf, type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 /** A decision's own bound: ten years. */
 const MAX_EXTENSION_MS = 10 * 365 * 24 * 3_600_000
@@ -37,12 +38,15 @@ export function refuse(state: MachineState, decision: unknown): Refusal | undefi
     case "skip":
     case "fail":
       return task === undefined ? "task_required" : refuseEnding(state, task, decision)
+    case "mark_compensated":
+    case "waive_compensation":
+      return task === undefined ? "task_required" : refuseUndoEnding(state, task, decision)
     case "cancel":
     case "abort":
-      return undefined
+      return state.mode === "forward" && isPivotPassed(state) ? "pivot_passed" : undefined
     case "pause":
     case "resume":
-      return state.mode === "forward" ? undefined : "ending"
+      return state.mode === "stopping" ? "ending" : undefined
     case "extend_deadline":
       return refuseExtension(state, decision)
     default:
@@ -50,14 +54,23 @@ export function refuse(state: MachineState, decision: unknown): Refusal | undefi
   }
 }
 
+/** A person undid it by hand, or lets it be: of a compensation that does not get on by itself. */
+function refuseUndoEnding(state: MachineState, task: number, { evidence }: Decision): Refusal | undefined {
+  if (compensationOf(state, task) !== "parked") return "not_compensating"
+  return evidence === undefined || evidence === null || evidence === "" ? "evidence_required" : undefined
+}
+
 function refuseRetryAll(state: MachineState, { attest }: Decision): Refusal | undefined {
   if (attest !== undefined) return "task_required"
+  if (state.mode === "compensating") return parkedUndos(state).length > 0 ? undefined : "nothing_parked"
   const parked = parkedTasks(state)
   if (parked.length === 0) return "nothing_parked"
   return parked.some((task) => mayRetry(state, task)) ? undefined : "nothing_retryable"
 }
 
 function refuseRetry(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+  if (state.mode === "compensating" && decision.action === "retry")
+    return parkedUndos(state).includes(task) ? undefined : "not_compensating"
   if (statusOf(state, task) !== "parked") return "not_parked"
   if (contradictsItself(decision)) return "attestation_contradicts"
   const attest = attestationOf(decision)
@@ -95,6 +108,7 @@ function fits(state: MachineState, value: unknown): boolean {
 function refuseEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
   if (statusOf(state, task) !== "parked") return "not_parked"
   if (contradictsItself(decision)) return "attestation_contradicts"
+  if (decision.action === "fail" && isPivotPassed(state)) return "pivot_passed"
   const outcome = outcomeOf(state, task)
   const attest = attestationOf(decision)
   if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
@@ -131,6 +145,13 @@ function hasNeedyReader(state: MachineState, task: number): boolean {
 export function parkedTasks(state: MachineState): number[] {
   if (state.counts.parked === 0) return []
   return state.plan.tasks.flatMap((_, task) => (statusOf(state, task) === "parked" ? [task] : []))
+}
+
+/** Compensations that can be tried again. */
+export function parkedUndos(state: MachineState): number[] {
+  return state.plan.tasks.flatMap(({ compensate }, task) =>
+    compensate !== undefined && compensationOf(state, task) === "parked" ? [task] : [],
+  )
 }
 
 function isTooLarge(decision: Decision): boolean {

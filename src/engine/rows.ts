@@ -1,10 +1,12 @@
 /** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
-import type { Changes, TaskRow, TransactionRow, View } from "../contract/rows.ts"
+import type { Changes, TaskRow, TransactionRow, UndoRow, View } from "../contract/rows.ts"
+import type { CompensationStatus } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
 import { showReferences } from "./references.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+import { isPivotPassed } from "./pivot.ts"
+import { compensationOf, type MachineState, outcomeOf, planTask, statusOf, undoOutcomeOf } from "./state.ts"
 
 export function transactionRow(state: MachineState): TransactionRow {
   return {
@@ -13,6 +15,7 @@ export function transactionRow(state: MachineState): TransactionRow {
     overridden: state.overridden,
     paused: state.paused,
     overdue: state.overdue,
+    ...(isPivotPassed(state) ? { pivot_passed: true } : {}),
     deadline_at: state.deadlineAt,
     open_exceptions: state.openExceptions,
     ignored_messages: state.ignored,
@@ -32,7 +35,7 @@ export function taskRow(state: MachineState, task: number): TaskRow {
     generation: tasks.generation[task] ?? 1,
     status: statusOf(state, task),
     outcome: outcomeOf(state, task),
-    compensation: "none",
+    compensation: compensationOf(state, task),
     reason: tasks.reason[task] ?? null,
     input: tasks.input[task] ?? null,
     output: output instanceof Reference ? showReferences(output) : (output ?? null),
@@ -42,7 +45,20 @@ export function taskRow(state: MachineState, task: number): TaskRow {
     ended_at: tasks.endedAt[task] || null,
   }
   if (output instanceof Reference) row.output_sha256 = output.output.sha256
+  if (UNDONE.has(row.compensation)) row.undo = undoRow(state, task)
   return row
+}
+
+const UNDONE: ReadonlySet<CompensationStatus> = new Set(["pending", "running", "parked", "success", "waived"])
+
+function undoRow(state: MachineState, task: number): UndoRow {
+  const { undo } = state.tasks
+  return {
+    outcome: undoOutcomeOf(state, task),
+    error: undo.error[task] ?? null,
+    started_at: undo.startedAt[task] || null,
+    ended_at: undo.endedAt[task] || null,
+  }
 }
 
 /** Dirty rows since the last call; or, for `all`, every row that is not pending, or was touched. */

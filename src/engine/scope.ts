@@ -1,13 +1,22 @@
 /** Turns a task of the plan into what its activity receives: the only place where the engine evaluates expressions. */
 import type { CallInput } from "../contract/activities.ts"
+import { idempotencyKey } from "../contract/idempotency-key.ts"
+import type { PlanCall } from "../contract/plan.ts"
+import type { Outcome } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
-import { isShortened, toActivityId, toWorkflowId } from "../contract/names.ts"
+import {
+  type ActivityName,
+  isShortened,
+  toActivityId,
+  toActivityName,
+  toWorkflowId,
+} from "../contract/names.ts"
 import { getConvertedInput } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
 import { mayHoldReference, placeReferences, showReferences } from "./references.ts"
-import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+import { type MachineState, outcomeOf, planTask, statusOf, undoOutcomeOf } from "./state.ts"
 
 export type Rendered<Value> = { ok: true; value: Value } | { ok: false; error: ExpressionError }
 
@@ -20,23 +29,71 @@ export function renderCall(
   const plan = planTask(state, task)
   return guarded(() => {
     const scope = scopeOf(state, plan.reads)
-    const given = state.tasks.givenInput[task]
-    const rendered = given === undefined ? render(plan.input, scope, meter) : given
-    const input = plan.fields === undefined ? rendered : getConvertedInput(plan.fields, rendered)
+    const input = renderInput(state, task, meter)
     // The schema of every kind makes `config` an object, and rendering keeps the shape.
     const config = render(plan.config, { ...scope, input }, meter) as Record<string, unknown>
-    const call: CallInput = { config, effect: plan.effect }
-    if (plan.sends_input) call.input = input
-    const prior = outcomeOf(state, task)
-    if (prior !== "not_started") call.prior = prior
-    if (plan.output !== undefined) call.output = plan.output
-    if (plan.fail_when !== undefined) call.fail_when = plan.fail_when
-    if (plan.poll !== undefined) call.poll = plan.poll
-    if (isShortened(toWorkflowId(state.tenant, state.transaction))) call.transaction = state.transaction
-    if (isShortened(activityIdOf(state, task))) call.path = plan.id
+    const call = toCall(plan, { config, input, prior: outcomeOf(state, task) })
+    nameCall(state, call, activityOf(state, task, "do"))
     if (state.takesReferences) call.by_reference = true
     if (!mayHoldReference(state, plan.reads)) return { input, call }
     return { input: showReferences(input), call: placeReferences(call) }
+  })
+}
+
+/** What a task's compensation sends: it knows what the task sent, what came back and what is known of the effect. */
+export function renderUndo(state: MachineState, task: number, meter: Meter): Rendered<CallInput> {
+  const plan = planTask(state, task)
+  return guarded(() => {
+    const { compensate } = plan
+    if (compensate === undefined || compensate === "none") throw new Error(`task ${task} cannot be undone`)
+    const own = {
+      output: state.tasks.output[task] ?? null,
+      outcome: outcomeOf(state, task),
+      task: { key: keyOf(state, task) },
+    }
+    const read = compensate.reads_own.includes("input") ? { input: renderInput(state, task, meter) } : {}
+    const scope = { ...scopeOf(state, compensate.reads), ...own, ...read }
+    const input = render(compensate.input, scope, meter)
+    const config = render(compensate.config, scope, meter) as Record<string, unknown>
+    const call = toCall(compensate, { config, input, prior: undoOutcomeOf(state, task) })
+    nameCall(state, call, activityOf(state, task, "undo"))
+    return mayHoldReference(state, [task, ...plan.reads, ...compensate.reads]) ? placeReferences(call) : call
+  })
+}
+
+function renderInput(state: MachineState, task: number, meter: Meter): unknown {
+  const plan = planTask(state, task)
+  const given = state.tasks.givenInput[task]
+  const rendered = given === undefined ? render(plan.input, scopeOf(state, plan.reads), meter) : given
+  return plan.fields === undefined ? rendered : getConvertedInput(plan.fields, rendered)
+}
+
+function toCall(
+  plan: PlanCall,
+  { config, input, prior }: { config: Record<string, unknown>; input: unknown; prior: Outcome },
+): CallInput {
+  const call: CallInput = { config, effect: plan.effect }
+  if (plan.sends_input) call.input = input
+  if (prior !== "not_started") call.prior = prior
+  if (plan.output !== undefined) call.output = plan.output
+  if (plan.fail_when !== undefined) call.fail_when = plan.fail_when
+  if (plan.poll !== undefined) call.poll = plan.poll
+  return call
+}
+
+/** Names that the ids had to shorten. */
+function nameCall(state: MachineState, call: CallInput, name: ActivityName): void {
+  if (isShortened(toWorkflowId(state.tenant, state.transaction))) call.transaction = state.transaction
+  if (isShortened(toActivityId(name))) call.path = toActivityName(name)
+}
+
+function keyOf(state: MachineState, task: number): string {
+  return idempotencyKey({
+    tenant: state.tenant,
+    transaction: state.transaction,
+    task: planTask(state, task).id,
+    generation: state.tasks.generation[task] ?? 1,
+    operation: "do",
   })
 }
 
@@ -62,12 +119,12 @@ export function renderFlowOutput(state: MachineState, meter: Meter): Rendered<un
   })
 }
 
-export function activityIdOf(state: MachineState, task: number): string {
-  return toActivityId({
-    path: planTask(state, task).id,
-    generation: state.tasks.generation[task] ?? 1,
-    operation: "do",
-  })
+export function activityIdOf(state: MachineState, task: number, operation: "do" | "undo" = "do"): string {
+  return toActivityId(activityOf(state, task, operation))
+}
+
+function activityOf(state: MachineState, task: number, operation: "do" | "undo"): ActivityName {
+  return { path: planTask(state, task).id, generation: state.tasks.generation[task] ?? 1, operation }
 }
 
 function scopeOf(state: MachineState, reads: readonly number[]): Record<string, unknown> {

@@ -1,4 +1,5 @@
 /** What follows from the state as it is: calls to start, a continue-as-new to wish for, the end. */
+import type { EndStatus } from "../contract/statuses.ts"
 import type { Meter } from "../expression/meter.ts"
 import { startTask } from "./calls.ts"
 import { detailsOf } from "./details.ts"
@@ -6,7 +7,14 @@ import { edgeOf } from "./edges.ts"
 import { openTransactionException } from "./exceptions.ts"
 import { renderFlowOutput } from "./scope.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, setTransactionStatus, statusOf, touchTransaction } from "./state.ts"
+import {
+  compensationOf,
+  type MachineState,
+  setTransactionStatus,
+  statusOf,
+  touchTransaction,
+} from "./state.ts"
+import { startUndo } from "./undo.ts"
 
 /** Workflow results have the limit of any payload. */
 const MAX_FLOW_OUTPUT_BYTES = 1024 * 1024
@@ -15,6 +23,7 @@ const MAX_FLOW_OUTPUT_BYTES = 1024 * 1024
 export function settle(state: MachineState, meter: Meter): void {
   if (state.mode === "ended") return
   if (state.mode === "forward") settleForward(state, meter)
+  else if (state.mode === "compensating") settleBackward(state, meter)
   else if (state.open === 0) finish(state, state.stop?.ending ?? "cancelled", null)
   if (state.detailsWanted) {
     state.detailsWanted = false
@@ -27,8 +36,7 @@ function settleForward(state: MachineState, meter: Meter): void {
   const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes
   const isOver = state.open === 0 && state.ready.size === 0 && state.counts.parked === 0
   if (isLong && state.open === 0 && state.progressed && !isOver) {
-    if (!state.commands.some((command) => command.kind === "continue_as_new"))
-      state.commands.push({ kind: "continue_as_new" })
+    wishToContinue(state)
     if (state.ready.size === 0) setTransactionStatus(state, "blocked")
     return
   }
@@ -46,6 +54,35 @@ function settleForward(state: MachineState, meter: Meter): void {
     throw new Error(`nothing is ready, open or parked, but ${state.counts.pending} tasks are pending`)
   if (state.fatal > 0) finish(state, "failed", null)
   else finishWithOutput(state, meter)
+}
+
+function settleBackward(state: MachineState, meter: Meter): void {
+  const { thresholds, historyEvents, historyBytes, undoReady } = state
+  const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes
+  if (isLong && state.open === 0 && state.progressed && state.unfinished > 0) {
+    wishToContinue(state)
+    setTransactionStatus(state, undoReady.size === 0 ? "blocked" : "compensating")
+    return
+  }
+  const isHeld = historyEvents >= thresholds.hold_events && state.open > 0
+  if (!isHeld && !state.paused) startUndos(state, meter)
+  if (state.open > 0 || (undoReady.size > 0 && !state.paused)) setTransactionStatus(state, "compensating")
+  else if (state.unfinished > 0) setTransactionStatus(state, "blocked")
+  else finish(state, "compensated", null)
+}
+
+function startUndos(state: MachineState, meter: Meter): void {
+  const most = state.plan.backward?.concurrency ?? 1
+  while (state.undoReady.size > 0 && state.undoing < most) {
+    const task = state.undoReady.pop()
+    // One that turned out to need nothing is in the queue no more.
+    if (compensationOf(state, task) === "pending") startUndo(state, task, meter)
+  }
+}
+
+function wishToContinue(state: MachineState): void {
+  if (!state.commands.some((command) => command.kind === "continue_as_new"))
+    state.commands.push({ kind: "continue_as_new" })
 }
 
 function startReady(state: MachineState, meter: Meter): void {
@@ -66,15 +103,20 @@ function finishWithOutput(state: MachineState, meter: Meter): void {
   finish(state, "success", null)
 }
 
-function finish(state: MachineState, status: "success" | "failed" | "cancelled", output: unknown): void {
+function finish(state: MachineState, status: EndStatus, output: unknown): void {
   state.mode = "ended"
   state.output = output
   state.endedAt = state.now
-  state.error = status === "failed" ? (state.stop?.error ?? firstError(state)) : null
+  state.error = errorOf(state, status)
   setTransactionStatus(state, status)
   touchTransaction(state)
   state.detailsWanted = true
   state.commands.push({ kind: "finish", status, output })
+}
+
+function errorOf(state: MachineState, status: EndStatus): MachineState["error"] {
+  if (status === "compensated") return state.stop?.error ?? null
+  return status === "failed" ? (state.stop?.error ?? firstError(state)) : null
 }
 
 function firstError(state: MachineState): MachineState["error"] {

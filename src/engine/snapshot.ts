@@ -8,10 +8,12 @@ import type { DecisionAnswer } from "../contract/messages.ts"
 import type { DecisionRow, ExceptionRow, RowError } from "../contract/rows.ts"
 import { TASK_STATUSES } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
+import { recountBackward } from "./backward.ts"
 import { CONTINUED, recountEdges } from "./edges.ts"
+import { keepsInput } from "./graph.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, planTask, statusOf } from "./state.ts"
+import { type MachineState, mayHaveHappened, outcomeOf, planTask, statusOf, type Stop } from "./state.ts"
 
 export const SNAPSHOT_FORMAT = 1
 
@@ -36,6 +38,8 @@ export interface Snapshot {
   exceptions: [number, ExceptionRow][]
   answers: [string, DecisionAnswer][]
   decisions: DecisionRow[]
+  /** Of a run that goes backward; absent before. */
+  backward?: BackwardSnapshot
   transaction: {
     started_at: number
     version: number
@@ -46,6 +50,15 @@ export interface Snapshot {
     deadline_at: number | null
     status: MachineState["status"]
   }
+}
+
+export interface BackwardSnapshot {
+  stop: Stop
+  status: number[]
+  outcome: number[]
+  started_at: number[]
+  ended_at: number[]
+  errors: [number, RowError][]
 }
 
 export function takeSnapshot(state: MachineState): Snapshot {
@@ -83,6 +96,7 @@ export function takeSnapshot(state: MachineState): Snapshot {
       const reason = tasks.reason[task]
       return reason ? [[task, reason]] : []
     }),
+    ...(state.mode === "compensating" && state.stop ? { backward: takeBackward(state, state.stop) } : {}),
     exceptions: [...state.exceptions],
     answers: newestOf([...state.answers]),
     decisions: newestOf(state.decisions),
@@ -97,6 +111,29 @@ export function takeSnapshot(state: MachineState): Snapshot {
       status: state.status,
     },
   }
+}
+
+function takeBackward({ tasks: { undo } }: MachineState, stop: Stop): BackwardSnapshot {
+  return {
+    stop,
+    status: [...undo.status],
+    outcome: [...undo.outcome],
+    started_at: [...undo.startedAt],
+    ended_at: [...undo.endedAt],
+    errors: undo.error.flatMap((error, task): [number, RowError][] => (error ? [[task, error]] : [])),
+  }
+}
+
+function restoreBackward(state: MachineState, backward: BackwardSnapshot): void {
+  const { undo } = state.tasks
+  undo.status.set(backward.status)
+  undo.outcome.set(backward.outcome)
+  undo.startedAt.set(backward.started_at)
+  undo.endedAt.set(backward.ended_at)
+  for (const [task, error] of backward.errors) undo.error[task] = error
+  state.mode = "compensating"
+  state.stop = backward.stop
+  recountBackward(state)
 }
 
 /** Fills a fresh machine's memory. The rows' changes of the runs before are not repeated by themselves. */
@@ -141,17 +178,19 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   state.status = snapshot.transaction.status
   state.plan.tasks.forEach((_, task) => {
     if (statusOf(state, task) === "failed" && tasks.reason[task] !== CONTINUED) state.fatal++
+    if (planTask(state, task).irreversible === true && mayHaveHappened(outcomeOf(state, task))) state.passed++
   })
-  recountEdges(state)
+  if (snapshot.backward) restoreBackward(state, snapshot.backward)
+  else recountEdges(state)
 }
 
 function recountReaders(state: MachineState): void {
   state.tasks.readersLeft.set(state.graph.readers)
-  state.plan.tasks.forEach((planTask, task) => {
+  state.plan.tasks.forEach((plan, task) => {
     const status = statusOf(state, task)
     const isContinued = status === "failed" && state.tasks.reason[task] === CONTINUED
     if (status !== "success" && status !== "skipped" && !isContinued) return
-    for (const read of planTask.reads)
-      state.tasks.readersLeft[read] = (state.tasks.readersLeft[read] ?? 0) - 1
+    if (keepsInput(plan)) return
+    for (const read of plan.reads) state.tasks.readersLeft[read] = (state.tasks.readersLeft[read] ?? 0) - 1
   })
 }

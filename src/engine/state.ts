@@ -4,12 +4,15 @@
  *
  * I1 `counts` equals the number of tasks per status. I2 `open` equals the number of tokens given out and not
  * yet answered. I3 a task is `running` exactly while it has a token. I4 a task is in the ready queue only
- * while it is `pending` and all its edges are resolved.
+ * while it is `pending` and all its edges are resolved. I5 `passed` equals the number of irreversible tasks whose
+ * effect may be there.
  */
 import type { Plan } from "../contract/plan.ts"
 import type { DecisionRow, ExceptionRow, RowError, TransactionRow } from "../contract/rows.ts"
 import type { DecisionAnswer, Thresholds } from "../contract/messages.ts"
 import {
+  COMPENSATION_STATUSES,
+  type CompensationStatus,
   OUTCOMES,
   type Outcome,
   TASK_STATUSES,
@@ -20,11 +23,11 @@ import type { Command } from "./commands.ts"
 import type { Graph } from "./graph.ts"
 import type { ReadyQueue } from "./ready-queue.ts"
 
-export type Mode = "forward" | "stopping" | "ended"
+export type Mode = "forward" | "stopping" | "compensating" | "ended"
 
 /** Why nothing new starts any more, and how the run ends once its calls have. */
 export interface Stop {
-  ending: "cancelled" | "failed"
+  ending: "cancelled" | "failed" | "compensated"
   /** Of the tasks that it ends. */
   reason: string
   error: TransactionRow["error"]
@@ -57,6 +60,32 @@ export interface TaskSlots {
   reason: (string | null)[]
   startedAt: Float64Array
   endedAt: Float64Array
+  undo: UndoSlots
+}
+
+/** How each task is undone; nothing of it is used before the transaction goes backward. */
+export interface UndoSlots {
+  status: Uint8Array
+  outcome: Uint8Array
+  /** The outcome before the open call. */
+  prior: Uint8Array
+  /** The token of the open call; 0 when none is open. */
+  token: Int32Array
+  /** Tasks right behind it that are not finished backward. */
+  behind: Int32Array
+  /** 1 when it is finished backward. */
+  closed: Uint8Array
+  error: (RowError | null)[]
+  startedAt: Float64Array
+  endedAt: Float64Array
+}
+
+/** The rules of design 4.4 that a simulation may switch off, to show what each is good for. */
+export interface Rules {
+  /** What is open counts as unknown. */
+  openIsUnknown: boolean
+  /** What is unknown is undone as well. */
+  undoUnknown: boolean
 }
 
 export interface MachineState {
@@ -89,6 +118,17 @@ export interface MachineState {
   paused: boolean
   overdue: boolean
   deadlineAt: number | null
+  /** Until then a running attempt is waited for before its task is undone; null once nobody waits any more. */
+  drainUntil: number | null
+  /** Tasks to be undone as soon as there is room. */
+  readonly undoReady: ReadyQueue
+  /** Undo calls that are open. */
+  undoing: number
+  /** Tasks not finished backward. */
+  unfinished: number
+  /** Irreversible tasks whose effect may be there. */
+  passed: number
+  readonly rules: Rules
   /** Failed tasks that fail the transaction: all but those whose flow says `continue`. */
   fatal: number
   status: TransactionStatus
@@ -127,6 +167,7 @@ export interface Dirty {
 
 const STATUS_CODES = codes(TASK_STATUSES)
 const OUTCOME_CODES = codes(OUTCOMES)
+const COMPENSATION_CODES = codes(COMPENSATION_STATUSES)
 
 export function createTaskSlots(size: number): TaskSlots {
   return {
@@ -148,6 +189,17 @@ export function createTaskSlots(size: number): TaskSlots {
     reason: Array.from({ length: size }, () => null),
     startedAt: new Float64Array(size),
     endedAt: new Float64Array(size),
+    undo: {
+      status: new Uint8Array(size),
+      outcome: new Uint8Array(size),
+      prior: new Uint8Array(size),
+      token: new Int32Array(size),
+      behind: new Int32Array(size),
+      closed: new Uint8Array(size),
+      error: Array.from({ length: size }, () => null),
+      startedAt: new Float64Array(size),
+      endedAt: new Float64Array(size),
+    },
   }
 }
 
@@ -167,7 +219,39 @@ export function outcomeOf(state: MachineState, task: number): Outcome {
 }
 
 export function setOutcome(state: MachineState, task: number, outcome: Outcome): void {
+  if (planTask(state, task).irreversible === true) {
+    const before = state.passed
+    state.passed += Number(mayHaveHappened(outcome)) - Number(mayHaveHappened(outcomeOf(state, task)))
+    if ((before === 0) !== (state.passed === 0)) touchTransaction(state)
+  }
   state.tasks.outcome[task] = OUTCOME_CODES[outcome]
+  touch(state, task)
+}
+
+export function mayHaveHappened(outcome: Outcome): boolean {
+  return outcome === "unknown" || outcome === "executed"
+}
+
+export function compensationOf(state: MachineState, task: number): CompensationStatus {
+  return COMPENSATION_STATUSES[state.tasks.undo.status[task] ?? 0] ?? "none"
+}
+
+export function setCompensation(state: MachineState, task: number, status: CompensationStatus): void {
+  state.tasks.undo.status[task] = COMPENSATION_CODES[status]
+  touch(state, task)
+}
+
+export function undoOutcomeOf(state: MachineState, task: number): Outcome {
+  return OUTCOMES[state.tasks.undo.outcome[task] ?? 0] ?? "not_started"
+}
+
+/** What was known of it before the open call was dispatched. */
+export function undoPriorOf(state: MachineState, task: number): Outcome {
+  return OUTCOMES[state.tasks.undo.prior[task] ?? 0] ?? "not_started"
+}
+
+export function setUndoOutcome(state: MachineState, task: number, outcome: Outcome): void {
+  state.tasks.undo.outcome[task] = OUTCOME_CODES[outcome]
   touch(state, task)
 }
 

@@ -46,6 +46,14 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
     )
   }
 
+  const callAll = (calls: readonly CallCommand[], scope: CancellationScope) => {
+    if (calls.length === 0) return
+    // One run() per batch. The promise ends with the synchronous body: calls answer through `post`.
+    void scope.run(async () => {
+      for (const command of calls) call(command)
+    })
+  }
+
   let timer: CancellationScope | undefined
   const setTimer = (at: number) => {
     timer?.cancel()
@@ -83,12 +91,15 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             break
         }
       }
-      if (calls.length > 0) {
-        // One run() per batch. The promise ends with the synchronous body: calls answer through `post`.
-        void forward.run(async () => {
-          for (const command of calls) call(command)
-        })
-      }
+      // A cancel of what runs forward leaves the way back alone.
+      callAll(
+        calls.filter(({ backward }) => backward === undefined),
+        forward,
+      )
+      callAll(
+        calls.filter(({ backward }) => backward !== undefined),
+        shield,
+      )
       return commands.some(({ kind }) => SEEN_AT_ONCE.has(kind))
     },
   }

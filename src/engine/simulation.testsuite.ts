@@ -1,0 +1,363 @@
+/**
+ * Random transactions on the real engine against a world that keeps its own books: targets that fence by key, faults
+ * of every kind, calls that arrive late, people who decide. What the world holds at the end is what counts, never the
+ * engine's word. One seed makes one transaction, always the same.
+ */
+import { foldOutcome } from "../activities/fold-outcome.ts"
+import { type Operation, parseActivityId } from "../contract/names.ts"
+import type { TransactionRow } from "../contract/rows.ts"
+import { isEndStatus, type Outcome } from "../contract/statuses.ts"
+import type { Template } from "../contract/tree.ts"
+import type { Command } from "./commands.ts"
+import { backward, type Driver, drive, planOf, type TaskSketch } from "./driver.testsuite.ts"
+
+/** One for each rule of design 4.4 that the simulation can switch off. */
+export const ABLATIONS = ["open_is_unknown", "sticky_unknown", "undo_unknown", "fence", "keys"] as const
+export type Ablation = (typeof ABLATIONS)[number]
+
+export interface SimulationResult {
+  ending: string
+  violations: string[]
+  faults: Record<string, number>
+}
+
+const MAX_STEPS = 400
+const MAX_ATTEMPTS = 3
+const FAULTS = ["refused_connection", "reply_lost", "error_before", "late", "worker_lost"] as const
+
+
+interface Account {
+  state: "none" | "applied" | "compensated" | "blocked"
+  charges: number
+  refunds: number
+  /** A call is open, or ended without the proof that nothing ran. */
+  touched: boolean
+  /** Its compensation was sent once: what was begun is brought to its end. */
+  undone: boolean
+}
+
+interface OpenCall {
+  name: string
+  task: string
+  operation: Operation
+  attempts: number
+  outcome: Outcome
+}
+
+export function simulate(seed: number, without?: Ablation): SimulationResult {
+  return new Simulation(seed, without).run()
+}
+
+class Simulation {
+  readonly #random: () => number
+  readonly #without: Ablation | undefined
+  readonly #sketches: TaskSketch[]
+  readonly #refusing = new Set<string>()
+  readonly #faultRate: number
+  readonly #accounts = new Map<string, Account>()
+  /** Operations that reach the world some time after their caller gave up. */
+  #late: { task: string; operation: Operation }[] = []
+  readonly #open = new Map<string, OpenCall>()
+  readonly #violations: string[] = []
+  readonly #faults: Record<string, number> = {}
+  readonly #decided: string[] = []
+  #run: Driver
+  #transaction: TransactionRow | undefined
+  #timer: number | undefined
+  #isBack = false
+  #now = 2_000
+
+  constructor(seed: number, without: Ablation | undefined) {
+    this.#random = mulberry(seed)
+    this.#without = without
+    this.#sketches = this.#sketch()
+    this.#faultRate = this.#chance(0.5) ? 0.4 : 0.1
+    for (const { id } of this.#sketches)
+      this.#accounts.set(id, { state: "none", charges: 0, refunds: 0, touched: false, undone: false })
+    const plan = planOf(this.#sketches, {
+      backward: { ...backward, concurrency: 1 + this.#below(4) },
+      max_parallel: 1 + this.#below(5),
+      output: Object.fromEntries(this.#sketches.map(({ id }) => [id, effectOf(id)])),
+      output_reads: this.#sketches.map((_, at) => at),
+    })
+    this.#run = drive(plan, {
+      rules: {
+        openIsUnknown: without !== "open_is_unknown",
+        undoUnknown: without !== "undo_unknown",
+      },
+    })
+  }
+
+  run(): SimulationResult {
+    this.#watch(this.#run.apply({ kind: "started" }))
+    for (let step = 0; step < MAX_STEPS && !this.#isOver(); step++) this.#step()
+    for (let patience = 0; patience < MAX_STEPS && !this.#isOver(); patience++) this.#beReasonable()
+    // Whatever is still on its way arrives now.
+    for (const { task, operation } of this.#late.splice(0)) this.#reach(task, operation)
+    this.#judge()
+    return { ending: this.#status(), violations: this.#violations, faults: this.#faults }
+  }
+
+  #sketch(): TaskSketch[] {
+    return Array.from({ length: 2 + this.#below(7) }, (_, at) => {
+      const id = `t${at}`
+      if (this.#chance(0.12)) this.#refusing.add(id)
+      return {
+        id,
+        deps: Array.from({ length: at }, (_, dep) => `t${dep}`).filter(() => this.#chance(0.4)),
+        effect: "keyed" as const,
+        on_error: this.#chance(0.7) ? ("compensate" as const) : ("park" as const),
+        compensate: "undo" as const,
+        ...(this.#chance(0.5) ? { fenced: true as const } : {}),
+      }
+    })
+  }
+
+  #step(): void {
+    this.#now += 10
+    const choice = this.#below(20)
+    if (choice < 13) this.#progress()
+    else if (choice < 15) this.#deliverLate()
+    else if (choice < 16) this.#fireTimer()
+    else if (choice < 18) this.#decide()
+    else if (choice < 19) this.#restart()
+    else this.#progress()
+  }
+
+  /** What a patient person does once nothing else helps: everything is tried again, nothing is claimed. */
+  #beReasonable(): void {
+    this.#now += 1_000
+    if (this.#open.size > 0) this.#progress(0)
+    else if (this.#run.view().transaction.paused) this.#apply({ action: "resume" })
+    else {
+      this.#refusing.clear()
+      this.#apply({ action: "retry" })
+    }
+  }
+
+  /** One attempt of some open call ends. */
+  #progress(faultRate = this.#faultRate): void {
+    const call = [...this.#open.values()][this.#below(this.#open.size)]
+    if (call === undefined) return
+    call.attempts++
+    const verdict = this.#attempt(call, faultRate)
+    if (verdict === "done") {
+      this.#end(call, () => this.#run.done(call.name, { effect: call.task }))
+      return
+    }
+    if (verdict === "worker_lost") {
+      this.#end(call, () => this.#run.fail(call.name, { cause: "lost", message: "worker lost" }))
+      return
+    }
+    call.outcome = this.#fold(call.outcome, verdict)
+    const isLast =
+      verdict === "refused" || call.attempts >= MAX_ATTEMPTS || (this.#isBack && call.operation === "do")
+    if (!isLast) return
+    const { outcome } = call
+    if (call.operation === "do") this.#account(call.task).touched = outcome === "unknown"
+    this.#end(call, () =>
+      this.#run.fail(call.name, {
+        cause: "reported",
+        class: verdict,
+        outcome,
+        code: `SIM_${verdict}`,
+        message: verdict,
+      }),
+    )
+  }
+
+  #attempt(
+    call: OpenCall,
+    faultRate: number,
+  ): "done" | "refused" | "not_executed" | "unknown" | "worker_lost" {
+    const fault = this.#chance(faultRate) ? FAULTS[this.#below(FAULTS.length)] : undefined
+    if (fault !== undefined) this.#faults[fault] = (this.#faults[fault] ?? 0) + 1
+    if (fault === "refused_connection") return "not_executed"
+    switch (fault) {
+      case "error_before":
+        return "unknown"
+      case "worker_lost":
+        if (this.#chance(0.5)) this.#reach(call.task, call.operation)
+        return "worker_lost"
+      case "late":
+        this.#late.push({ task: call.task, operation: call.operation })
+        return "unknown"
+      case "reply_lost":
+        this.#reach(call.task, call.operation)
+        return "unknown"
+      case undefined:
+        return this.#reach(call.task, call.operation)
+    }
+  }
+
+  /** @param verdict of the world, whose targets fence by key: their refusal is proof. */
+  #fold(before: Outcome, verdict: "refused" | "not_executed" | "unknown"): Outcome {
+    const known = this.#without === "sticky_unknown" ? "not_started" : before
+    return foldOutcome(known, { class: verdict, barrier: true })
+  }
+
+  /** An operation arrives at its target. */
+  #reach(task: string, operation: Operation): "done" | "refused" {
+    const account = this.#account(task)
+    return operation === "do" ? this.#reachDo(task, account) : this.#reachUndo(account)
+  }
+
+  #reachDo(task: string, account: Account): "done" | "refused" {
+    if (account.state === "applied" && this.#without !== "keys") return "done"
+    if (account.state === "blocked" || (account.state === "compensated" && this.#without !== "keys"))
+      return "refused"
+    if (this.#refusing.has(task)) return "refused"
+    account.state = "applied"
+    account.charges++
+    return "done"
+  }
+
+  #reachUndo(account: Account): "done" {
+    if (account.state === "applied" || (account.state === "compensated" && this.#without === "keys")) {
+      account.state = "compensated"
+      account.refunds++
+    } else if (account.state === "none" && this.#without !== "fence") account.state = "blocked"
+    return "done"
+  }
+
+  #end(call: OpenCall, tell: () => Command[]): void {
+    this.#open.delete(call.name)
+    this.#watch(tell())
+  }
+
+  #deliverLate(): void {
+    const [late] = this.#late.splice(this.#below(this.#late.length), 1)
+    if (late !== undefined) this.#reach(late.task, late.operation)
+  }
+
+  #fireTimer(): void {
+    if (this.#timer === undefined) return
+    this.#now = Math.max(this.#now, this.#timer)
+    this.#timer = undefined
+    this.#run.at(this.#now)
+    this.#watch(this.#run.apply({ kind: "timer" }))
+  }
+
+  #decide(): void {
+    const task = `t${this.#below(this.#sketches.length)}`
+    const action = (["retry", "retry", "retry", "pause", "resume", "resume", "cancel", "abort"] as const)[
+      this.#below(8)
+    ]
+    const repeated = this.#chance(0.1) ? this.#decided[this.#below(this.#decided.length)] : undefined
+    if (repeated !== undefined) {
+      const before = JSON.stringify(this.#run.view())
+      this.#watch(this.#run.decide({ action: action ?? "retry", id: repeated }))
+      if (JSON.stringify(this.#run.view()) !== before)
+        this.#violations.push("I9 a repeated decision acted again")
+      return
+    }
+    // Rare, or no transaction would get far.
+    if ((action === "cancel" || action === "abort") && !this.#chance(0.15)) return
+    this.#apply({ action: action ?? "retry", ...(action === "retry" && this.#chance(0.5) ? { task } : {}) })
+  }
+
+  #apply(decision: { action: "retry" | "pause" | "resume" | "cancel" | "abort"; task?: string }): void {
+    const id = `d${this.#decided.length}`
+    const isLegal = this.#run.machine.refuse({ ...decision, id, actor: "ann" }) === undefined
+    this.#watch(this.#run.decide({ ...decision, id }))
+    if (isLegal) this.#decided.push(id)
+  }
+
+  #restart(): void {
+    if (!this.#run.machine.quiet()) return
+    this.#run = this.#run.restart()
+    this.#timer = undefined
+    this.#watch(this.#run.apply({ kind: "started" }))
+  }
+
+  #watch(commands: readonly Command[]): void {
+    if (["compensating", "compensated"].includes(this.#status())) this.#isBack = true
+    for (const command of commands) {
+      if (command.kind === "timer") this.#timer = command.at
+      if (command.kind !== "call") continue
+      const { path: task, operation } = parseActivityId(command.activity_id)
+      if (operation === "undo") this.#watchUndo(task)
+      else this.#account(task).touched = true
+      if (operation === "do" && this.#isBack) this.#violations.push(`I3 ${task} was started on the way back`)
+      const outcome = command.input.prior ?? "not_started"
+      this.#open.set(command.activity_id, {
+        name: command.activity_id,
+        task,
+        operation,
+        attempts: 0,
+        outcome,
+      })
+    }
+  }
+
+  #watchUndo(task: string): void {
+    const account = this.#account(task)
+    if (!account.touched && !account.undone)
+      this.#violations.push(`I5 ${task} is undone and nobody ever reached it`)
+    account.undone = true
+    for (const { id } of this.#sketches)
+      if (this.#dependsOn(id, task) && this.#account(id).state === "applied")
+        this.#violations.push(`I5 ${task} is undone before ${id}, which depends on it`)
+  }
+
+  #dependsOn(task: string, on: string): boolean {
+    const deps = this.#sketches.find(({ id }) => id === task)?.deps ?? []
+    return deps.some((dep) => dep === on || this.#dependsOn(dep, on))
+  }
+
+  #judge(): void {
+    const view = this.#run.view()
+    const status = this.#status()
+    if (!this.#isOver()) this.#violations.push(`I2 stuck: ${status} ${JSON.stringify(this.#run.statuses())}`)
+    if (status !== "success" && status !== "compensated") this.#violations.push(`I2 it ended as ${status}`)
+    for (const row of view.tasks) {
+      const { charges, refunds } = this.#account(row.path)
+      const net = charges - refunds
+      const wanted = status === "success" ? 1 : 0
+      if (net !== wanted || charges > 1 || refunds > 1)
+        this.#violations.push(`I4 ${row.path} of a ${status}: ${charges} charges, ${refunds} refunds`)
+    }
+    const output = JSON.stringify(view.transaction.output)
+    const expected = JSON.stringify(Object.fromEntries(this.#sketches.map(({ id }) => [id, id])))
+    if (status === "success" && output !== expected) this.#violations.push(`I6 the output is ${output}`)
+  }
+
+  #status(): string {
+    this.#transaction = this.#run.machine.takeChanges("dirty").transaction ?? this.#transaction
+    return this.#transaction?.status ?? "pending"
+  }
+
+  #isOver(): boolean {
+    return isEndStatus(this.#status())
+  }
+
+  #account(task: string): Account {
+    const account = this.#accounts.get(task)
+    if (account === undefined) throw new Error(`there is no account of ${task}`)
+    return account
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit)
+  }
+
+  #chance(probability: number): boolean {
+    return this.#random() < probability
+  }
+}
+
+/** `${ tasks.<id>.output.effect }` */
+function effectOf(id: string): Template {
+  return ["$", ["f", ["f", ["f", ["v", "tasks"], id], "output"], "effect"]]
+}
+
+/** Mulberry32: small, and the same everywhere. */
+function mulberry(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
