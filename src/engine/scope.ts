@@ -53,7 +53,8 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     }
     const read = compensate.reads_own.includes("input") ? { input: renderInput(state, task, meter) } : {}
     const scope = { ...scopeOf(state, compensate.reads), ...own, ...read }
-    const input = render(compensate.input, scope, meter)
+    const rendered = render(compensate.input, scope, meter)
+    const input = compensate.fields === undefined ? rendered : getConvertedInput(compensate.fields, rendered)
     const config = render(compensate.config, scope, meter) as Record<string, unknown>
     const call = toCall(compensate, { config, input, prior: undoOutcomeOf(state, task) })
     nameCall(state, call, activityOf(state, task, "undo"))

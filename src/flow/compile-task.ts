@@ -1,16 +1,18 @@
 /** A task as the engine runs it: every default written out, names resolved, expressions parsed. */
-import type { PlanPoll, PlanTask } from "../contract/plan.ts"
+import type { PlanTask } from "../contract/plan.ts"
 import type { Effect } from "../contract/statuses.ts"
-import { checkMethod, type ConnectionInfo, resolveConnection } from "./connection.ts"
+import type { Template } from "../contract/tree.ts"
+import { compileCompensate } from "./compile-compensate.ts"
+import { type CompiledPoll, compilePoll } from "./compile-poll.ts"
+import { type ConnectionInfo, connectionOf } from "./connection.ts"
 import { resolveEffect } from "./effect.ts"
 import type { Graph } from "./graph.ts"
 import { pointerTo, type Report } from "./problem.ts"
 import { isObject, type Place } from "./read-object.ts"
 import type { TaskDraft } from "./read-task.ts"
-import type { Reference } from "./references.ts"
+import { type Reference, tasksOf } from "./references.ts"
 import { compileRetry, compileTimeout, type RetryDefaults } from "./retry.ts"
 import type { KindReading } from "./schema/kind.ts"
-import { checkSql } from "./schema/db.ts"
 import { toSummary } from "./summary.ts"
 import { toPlanFields } from "./task-definition.ts"
 import { toInputSource } from "./task-input.ts"
@@ -23,6 +25,10 @@ export interface FlowContext extends Omit<Place, "pointer"> {
   retryDefaults: RetryDefaults
   /** For tasks that say nothing of it themselves. */
   onError: PlanTask["on_error"]
+  /** Some task declares how it is undone, or the policy does: the transaction can go backward. */
+  goesBackward: boolean
+  /** Of a compensation that says nothing of it itself. */
+  undoElapsedMs: number
 }
 
 export interface CompiledTask {
@@ -37,6 +43,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   const retry = compileRetry(fields.retry, { ...context, pointer: draft.pointer })
   const connection = connectionOf(draft, context)
   const templates = compileTemplates(draft, connection, context)
+  const compensate = compileCompensate(draft, context)
   if (config === undefined) return undefined
   const { kind, reading } = config
   const effect = effectOf(draft, reading, connection, context.warn)
@@ -59,7 +66,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
     effect,
     retry,
     timeout: compileTimeout(fields.timeout),
-    on_error: fields.on_error ?? ON_ERROR_OF_STRATEGY[retry.strategy] ?? context.onError,
+    on_error: fields.on_error ?? onErrorOf(retry.strategy, context),
   }
   const declared = draft.definition === undefined ? undefined : toPlanFields(draft.definition)
   if (declared !== undefined) plan.fields = declared
@@ -70,17 +77,10 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (when !== undefined) plan.when = when.template
   if (fields.on_skip !== undefined) plan.on_skip = fields.on_skip
   if (fields.priority !== undefined) plan.priority = fields.priority
+  if (compensate !== undefined) plan.compensate = compensate
+  if (context.goesBackward && isIrreversible(draft, effect)) plan.irreversible = true
+  if (isFenced(plan)) plan.fenced = true
   return { plan, writes: reading.writes && { ...reading.writes, connection: connection?.name ?? "" } }
-}
-
-/** Positions of the tasks that are read, in order and without repeats. */
-export function tasksOf(references: readonly Reference[], graph: Graph): number[] {
-  const found = new Set<number>()
-  for (const { root, path } of references) {
-    const position = root === "tasks" && path[0] !== undefined ? graph.positionOf(path[0]) : undefined
-    if (position !== undefined) found.add(position)
-  }
-  return [...found].toSorted((a, b) => a - b)
 }
 
 const ON_ERROR_OF_STRATEGY: Record<PlanTask["retry"]["strategy"], PlanTask["on_error"] | undefined> = {
@@ -89,19 +89,28 @@ const ON_ERROR_OF_STRATEGY: Record<PlanTask["retry"]["strategy"], PlanTask["on_e
   no_retry: "fail",
 }
 
-function needsOutput({ path, guarded }: Reference): boolean {
-  return !guarded && path[1] === "output"
+/** It writes, and nobody says how that is undone. */
+function isIrreversible({ fields }: TaskDraft, effect: Effect): boolean {
+  return fields.pivot === true || (effect !== "read" && fields.compensate === undefined)
 }
 
-function connectionOf({ pointer, config }: TaskDraft, context: FlowContext): ConnectionInfo | undefined {
-  if (config === undefined) return undefined
-  const { kind, reading } = config
-  const place = { ...context, kind, pointer: pointerTo(pointer, "config") }
-  const connection = resolveConnection(reading.target, place)
-  if (connection !== undefined) checkMethod(reading.config["method"], connection, place)
-  if (connection?.kind === "postgres" || connection?.kind === "mysql")
-    checkSql(reading.config, connection.kind, place)
-  return connection
+/** Task and compensation meet at one barrier (design 4.3): whichever comes second knows. */
+function isFenced({ kind, effect, config, compensate }: PlanTask): boolean {
+  if (kind !== "db" || effect === "read" || compensate === undefined || compensate === "none") return false
+  return compensate.kind === "db" && connectionNameIn(compensate.config) === connectionNameIn(config)
+}
+
+function connectionNameIn(config: Template): unknown {
+  return isObject(config) ? config["connection"] : undefined
+}
+
+function onErrorOf(strategy: PlanTask["retry"]["strategy"], { onError }: FlowContext): PlanTask["on_error"] {
+  if (strategy === "no_retry" && onError === "compensate") return "compensate"
+  return ON_ERROR_OF_STRATEGY[strategy] ?? onError
+}
+
+function needsOutput({ path, guarded }: Reference): boolean {
+  return !guarded && path[1] === "output"
 }
 
 interface TaskTemplates {
@@ -109,7 +118,7 @@ interface TaskTemplates {
   config: CompiledTemplate | undefined
   output: CompiledTemplate | undefined
   failWhen: CompiledTemplate | undefined
-  poll: { templates: Pick<PlanPoll, PollTemplate>; references: Reference[] }
+  poll: CompiledPoll
   when: CompiledTemplate | undefined
 }
 
@@ -150,25 +159,6 @@ function compileTemplates(
     ),
     when: fields.when === undefined ? undefined : compile(fields.when, "when", below("when")),
   }
-}
-
-const POLL_TEMPLATES = ["url", "done_when", "fail_when"] as const
-type PollTemplate = (typeof POLL_TEMPLATES)[number]
-
-function compilePoll(
-  reading: KindReading["poll"],
-  compile: (text: string, name: PollTemplate) => CompiledTemplate | undefined,
-): TaskTemplates["poll"] {
-  const templates: Pick<PlanPoll, PollTemplate> = {}
-  const references: Reference[] = []
-  for (const name of POLL_TEMPLATES) {
-    const text = reading?.[name]
-    const compiled = text === undefined ? undefined : compile(text, name)
-    if (compiled === undefined) continue
-    templates[name] = compiled.template
-    references.push(...compiled.references)
-  }
-  return { templates, references }
 }
 
 /** A plain name is a label, which says nothing of the output. */

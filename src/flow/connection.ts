@@ -4,6 +4,8 @@ import type { TaskKind } from "../contract/statuses.ts"
 import { pointerTo, quote, type Report } from "./problem.ts"
 import type { Place } from "./read-object.ts"
 import type { Target } from "./schema/kind.ts"
+import { checkSql } from "./schema/db.ts"
+import type { KindReading } from "./schema/kind.ts"
 import { parseServiceHost } from "./url-head.ts"
 
 /** What the compiler needs of a connection: no address, no credentials. */
@@ -13,6 +15,21 @@ export interface TargetContext extends Place {
   kind: TaskKind
   connections: readonly ConnectionInfo[]
   warn: Report
+}
+
+/** The connection of a call whose config could be read, with what it says of that config. */
+export function connectionOf(
+  { pointer, config }: { pointer: string; config: { kind: TaskKind; reading: KindReading } | undefined },
+  context: Omit<TargetContext, "kind" | "pointer">,
+): ConnectionInfo | undefined {
+  if (config === undefined) return undefined
+  const { kind, reading } = config
+  const place = { ...context, kind, pointer: pointerTo(pointer, "config") }
+  const connection = resolveConnection(reading.target, place)
+  if (connection !== undefined) checkMethod(reading.config["method"], connection, place)
+  if (connection?.kind === "postgres" || connection?.kind === "mysql")
+    checkSql(reading.config, connection.kind, place)
+  return connection
 }
 
 /** Undefined for a call by address, and after a problem, which is reported at the config's place. */

@@ -4,7 +4,7 @@ import { pointerTo, type Report } from "./problem.ts"
 import { type Fields, isObject, type Place, readObject } from "./read-object.ts"
 import { applyDefinition, type FindDefinition, type TaskDefinition } from "./task-definition.ts"
 import type { KindReading } from "./schema/kind.ts"
-import { TaskSchema } from "./schema/task.ts"
+import { CompensateSchema, TaskSchema } from "./schema/task.ts"
 import { READ_CONFIG, resolveKind } from "./task-kind.ts"
 
 /** A task as far as it could be read: wrong fields are missing. */
@@ -17,7 +17,20 @@ export interface TaskDraft {
   /** The dependencies' ids; undefined when `depends_on` is wrong in itself. */
   dependsOn: string[] | undefined
   /** Undefined when it cannot be told. */
-  config: { kind: TaskKind; reading: KindReading } | undefined
+  config: ConfigDraft | undefined
+  compensate: CompensateDraft | "none" | undefined
+}
+
+interface ConfigDraft {
+  kind: TaskKind
+  reading: KindReading
+}
+
+export interface CompensateDraft {
+  pointer: string
+  fields: Fields<typeof CompensateSchema>
+  definition: TaskDefinition | undefined
+  config: ConfigDraft | undefined
 }
 
 interface Tools extends Omit<Place, "pointer"> {
@@ -39,6 +52,24 @@ export function readTask(written: unknown, position: number, tools: Tools): Task
     definition,
     dependsOn: wrong ? undefined : (fields.depends_on ?? []).map(({ task }) => task),
     config: readConfig(raw, fields, { ...place, definition }),
+    compensate: readCompensate(fields.compensate, { ...tools, pointer: pointerTo(pointer, "compensate") }),
+  }
+}
+
+function readCompensate(written: unknown, place: Tools & { pointer: string }): TaskDraft["compensate"] {
+  if (written === undefined || written === "none") return written
+  const definition = definitionOf(written, place.findDefinition)
+  // What a definition says of its effect is of no matter: a compensation is always repeated under its key.
+  const raw =
+    isObject(written) && definition !== undefined
+      ? applyDefinition(written, { ...definition, effect: null })
+      : written
+  const fields = readObject(CompensateSchema, raw, place)
+  return {
+    pointer: place.pointer,
+    fields,
+    definition,
+    config: readConfig(raw, fields, { ...place, definition }),
   }
 }
 
@@ -54,7 +85,7 @@ function isKind(name: string): boolean {
 
 function readConfig(
   raw: unknown,
-  fields: Fields<typeof TaskSchema>,
+  fields: Pick<Fields<typeof TaskSchema>, "config" | "task_name">,
   place: Place & { warn: Report; definition: TaskDefinition | undefined },
 ): TaskDraft["config"] {
   // A config that is no object has been reported; without a name there is nothing to resolve.

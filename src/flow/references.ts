@@ -1,6 +1,7 @@
 /** Which names a template reads: what the plan's `reads` and `requires` are made from. */
 import type { Template, Tree } from "../contract/tree.ts"
 import { TYPE_NAMES } from "../expression/signatures.ts"
+import type { Graph } from "./graph.ts"
 import { toPointer } from "./parse-template.ts"
 
 export interface Reference {
@@ -128,4 +129,14 @@ function extend(operand: Tree, field: string): { root: string; fields: string[] 
 function parts(tree: Tree, from: number): Tree[] {
   // The contract's shapes: from this position on, all members of these nodes are trees.
   return tree.slice(from) as Tree[]
+}
+
+/** Positions of the tasks that are read, in order and without repeats. */
+export function tasksOf(references: readonly Reference[], graph: Graph): number[] {
+  const found = new Set<number>()
+  for (const { root, path } of references) {
+    const position = root === "tasks" && path[0] !== undefined ? graph.positionOf(path[0]) : undefined
+    if (position !== undefined) found.add(position)
+  }
+  return [...found].toSorted((a, b) => a - b)
 }

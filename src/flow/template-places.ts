@@ -14,6 +14,7 @@ const NAMES = {
   output: ["output", "input"],
   fail_when: ["output", "input"],
   poll: ["output", "status", "input"],
+  compensate: ["params", "tasks", "transaction", "input", "output", "outcome", "task"],
   "the flow's output": ["params", "tasks", "transaction"],
   business_key: ["params"],
   labels: ["params"],
@@ -25,6 +26,8 @@ const LATER = new Set(["vars", "item", "index", "error", "outcome", "secrets", "
 const KNOWN = new Set<string>(Object.values(NAMES).flat())
 const TASK_FIELDS = ["output", "status", "error"]
 const TRANSACTION_FIELDS = ["id", "started_at"]
+/** Of the task that is undone. */
+const OWN_FIELDS = ["key"]
 
 export interface TemplateContext extends Pick<Place, "report" | "nearest"> {
   where: TemplatePlace
@@ -80,6 +83,18 @@ function findProblem({ root, path, guarded }: Reference, context: TemplateContex
   if (!allowed.includes(root)) return unknownName(root, allowed, context)
   if (root === "tasks") return checkTask(path, context) ?? checkOptional(path, guarded, context)
   const [field] = path
+  if (root === "task") {
+    return field !== undefined && OWN_FIELDS.includes(field)
+      ? undefined
+      : unknownField(`task.${field ?? ""}`, field ?? "", OWN_FIELDS, context)
+  }
+  if (root === "output" && context.where === "compensate" && field !== undefined && !guarded) {
+    return {
+      code: "maybe_missing",
+      message: "output is null when nobody knows what the call came to, and it is undone all the same",
+      fix: `write coalesce(output.${field}, a default)`,
+    }
+  }
   if (root !== "transaction" || field === undefined || TRANSACTION_FIELDS.includes(field)) return undefined
   return unknownField(`transaction.${field}`, field, TRANSACTION_FIELDS, context)
 }

@@ -33,7 +33,7 @@ describe("validateFlow()", () => {
       dsl: "2",
       tasks: [
         { id: "a", task_name: "rpc", config: { service: "ledger" }, depends_on: ["b"], dependson: [] },
-        { id: "a", task_name: "nope", on_error: "compensate" },
+        { id: "a", task_name: "nope", on_error: "route" },
         {
           id: "b",
           task_name: "http",
@@ -45,13 +45,13 @@ describe("validateFlow()", () => {
           id: "c",
           task_name: "db",
           config: { operation: "delete", table: "t", connection: "nope" },
-          compensate: {},
+          compensate: { task_name: "db" },
         },
         "d",
       ],
       output: "${ tasks.z.output }",
       params_schema: { type: "strng" },
-      policy: { failure: "compensate", max_parallel: 501, retries: 1 },
+      policy: { failure: "undo", max_parallel: 501, retries: 1 },
       outptu: 1,
     }
     expect(problemsOf(definition)).toEqual([
@@ -65,11 +65,11 @@ describe("validateFlow()", () => {
       "expression_syntax /tasks/2/input/x",
       "unknown_connection /tasks/3/config/connection",
       "where_required /tasks/3/config/where",
-      "unsupported /tasks/3/compensate",
+      "required /tasks/3/compensate/config",
       "wrong_type /tasks/4",
       "unknown_task /output",
       "schema_invalid /params_schema/type",
-      "unsupported /policy/failure",
+      "invalid_value /policy/failure",
       "out_of_range /policy/max_parallel",
       "unknown_field /policy/retries",
       "unknown_field /outptu",
@@ -95,7 +95,7 @@ describe("validateFlow()", () => {
       {
         pointer: "/policy/failure",
         code: "invalid_value",
-        message: 'expected "park" or "finish_independent" or "fail_fast", got "stop"',
+        message: 'expected "park" or "finish_independent" or "fail_fast" or "compensate", got "stop"',
       },
     ])
   })
@@ -170,7 +170,14 @@ describe("fields of a task", () => {
     [{ when: "${ input.x }" }, "not_available_here /when"],
     [{ when: "${ tasks.a.output }" }, "not_an_ancestor /when"],
     [{ when: "${ true }", on_skip: "keep" }, "invalid_value /on_skip"],
-    [{ pivot: true }, "unsupported /pivot"],
+    [{ pivot: "yes" }, "wrong_type /pivot"],
+    [{ compensate: "nothing" }, "wrong_type /compensate"],
+    [
+      { compensate: { task_name: "rpc", config: { service: "ledger" } } },
+      "required /compensate/config/method",
+    ],
+    [{ compensate: { task_name: "nope" } }, "unknown_task_name /compensate/task_name"],
+    [{ compensate: { task_name: "rpc", effect: "read" } }, "unknown_field /compensate/effect"],
     [{ priority: 6 }, "out_of_range /priority"],
     [{ output: { select: ["/id"] } }, "unsupported /output/select"],
     [{ id: 5 }, "wrong_type /id"],

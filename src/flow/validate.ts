@@ -1,12 +1,13 @@
 /** Publish: everything that is wrong with a definition at once, or its plan. */
-import { type Plan, PLAN_FORMAT, type PlanTask } from "../contract/plan.ts"
-import { compileTask, type CompiledTask, type FlowContext, tasksOf } from "./compile-task.ts"
+import { type Plan, PLAN_FORMAT, type PlanBackward } from "../contract/plan.ts"
+import { compileTask, type CompiledTask, type FlowContext } from "./compile-task.ts"
 import type { ConnectionInfo } from "./connection.ts"
 import { readGraph } from "./graph.ts"
 import { FLOW_LIMITS } from "./limits.ts"
 import { warnOfParallelWrites } from "./lint.ts"
 import { createNearest, type FindNearest } from "../contract/nearest.ts"
 import { checkParamsSchema } from "./params-schema.ts"
+import { checkPivot } from "./pivot.ts"
 import { canonicalJson, packPlan } from "./plan-bytes.ts"
 import { findBuiltInDefinition } from "./built-in-definitions.ts"
 import { inDocumentOrder, pointerTo, type Problem, type Report, toPlaceIn } from "./problem.ts"
@@ -14,6 +15,7 @@ import { type Fields, readObject } from "./read-object.ts"
 import { readTask, type TaskDraft } from "./read-task.ts"
 import { FlowSchema } from "./schema/flow.ts"
 import { RETRY_DEFAULTS, type RetryDefaults } from "./retry.ts"
+import { tasksOf } from "./references.ts"
 import { readSource } from "./source.ts"
 import type { FindDefinition, TaskDefinition } from "./task-definition.ts"
 import { compileTemplate, type TemplatePlace } from "./template-places.ts"
@@ -106,17 +108,55 @@ function* compileFlow(
       when === undefined ? undefined : on_skip === "prune" ? ("followers" as const) : ("itself" as const),
   }))
   const graph = readGraph(nodes, report, nearest)
-  const onError: PlanTask["on_error"] = (fields.policy?.failure ?? "park") === "park" ? "park" : "fail"
   const { connections, retryDefaults = RETRY_DEFAULTS } = context
-  const flowContext: FlowContext = { report, warn, nearest, graph, connections, retryDefaults, onError }
+  const flowContext: FlowContext = {
+    report,
+    warn,
+    nearest,
+    graph,
+    connections,
+    retryDefaults,
+    onError: ON_ERROR_OF_POLICY[fields.policy?.failure ?? "park"],
+    goesBackward: declaresBackward(fields, drafts),
+    undoElapsedMs: fields.policy?.compensation?.max_elapsed ?? UNDO_ELAPSED_MS,
+  }
   const compiled: (CompiledTask | undefined)[] = []
   for (const draft of drafts) {
     compiled.push(compileTask(draft, flowContext))
     yield
   }
   warnOfParallelWrites(compiled, graph, warn)
+  checkPivot(drafts, compiled, flowContext)
   yield
   return toPlan(fields, compiled, flowContext)
+}
+
+const ON_ERROR_OF_POLICY = {
+  park: "park",
+  finish_independent: "fail",
+  fail_fast: "fail",
+  compensate: "compensate",
+} as const
+
+const UNDO_ELAPSED_MS = 24 * 3_600_000
+const UNDO_CONCURRENCY = 10
+const DRAIN_MS = 60_000
+
+/** Flows that say nothing of it, such as those of before, never go backward. */
+function declaresBackward({ policy }: Fields<typeof FlowSchema>, drafts: readonly TaskDraft[]): boolean {
+  if (policy?.failure === "compensate" || policy?.on_cancel === "compensate") return true
+  return drafts.some(
+    ({ fields }) =>
+      fields.compensate !== undefined || fields.pivot === true || fields.on_error === "compensate",
+  )
+}
+
+function toBackward({ policy }: Fields<typeof FlowSchema>): PlanBackward {
+  return {
+    on_cancel: policy?.on_cancel ?? "compensate",
+    concurrency: policy?.compensation?.concurrency ?? UNDO_CONCURRENCY,
+    drain_ms: policy?.compensation?.drain ?? DRAIN_MS,
+  }
 }
 
 function createFinder(definitions: readonly TaskDefinition[]): FindDefinition {
@@ -163,6 +203,7 @@ function toPlan(
   }
   if (businessKey !== undefined) plan.business_key = businessKey.template
   if (fields.policy?.failure === "fail_fast") plan.fail_fast = true
+  if (context.goesBackward) plan.backward = toBackward(fields)
   if (fields.policy?.timeout !== undefined) plan.timeout_ms = fields.policy.timeout
   if (labels !== undefined) plan.labels = labels
   if (fields.mask !== undefined) plan.mask = fields.mask

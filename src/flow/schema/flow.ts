@@ -1,19 +1,32 @@
 /** The flow document (dsl 1). Its tasks are read one by one with `TaskSchema`. */
 import { z } from "zod"
 import { refuseFlowName } from "../flow-name.ts"
-import { duration, notYet, words } from "./fields.ts"
+import { duration, words } from "./fields.ts"
 
 const LABEL_NAME = /^[A-Za-z0-9_.-]{1,63}$/
 const MASK_POINTER = /^\/params(\/([^~/]|~[01])+)+$/
 
 const PolicySchema = z.strictObject({
-  /** What a task does that has no `on_error`: `park`, or `fail` while independent branches go on or are stopped. */
-  failure: words(["park", "finish_independent", "fail_fast"], ["compensate"]).optional(),
+  /**
+   * What a task does that has no `on_error`: `park`, `fail` while independent branches go on or are stopped, or
+   * `compensate`.
+   */
+  failure: words(["park", "finish_independent", "fail_fast", "compensate"]).optional(),
   max_parallel: z.int().min(1).max(500).optional(),
-  on_cancel: notYet("on_cancel"),
+  /** Of a transaction in which something may have happened. */
+  on_cancel: words(["stop", "compensate"]).optional(),
   /** From the start; then what has not started is stopped, and the transaction fails. */
   timeout: duration(1).optional(),
-  compensation: notYet("compensation"),
+  compensation: z
+    .strictObject({
+      /** How many compensations may run at once. */
+      concurrency: z.int().min(1).max(500).optional(),
+      /** How long a compensation is repeated before it parks; its own `retry` and `timeout` go before it. */
+      max_elapsed: duration(1).optional(),
+      /** How long a running attempt is waited for before its task is undone all the same. */
+      drain: duration(0).optional(),
+    })
+    .optional(),
 })
 
 const name = z.string().superRefine((text, context) => {

@@ -51,24 +51,37 @@ const resultPath = z
     error: "expected a path such as $.pay.result.payment_id",
   })
 
+const taskName = z.string().regex(FLOW_NAME_PATTERN, {
+  error: "a task_name starts with a letter or _, then letters, digits, _ . -",
+})
+
+const input = z.union([z.string().includes("${"), z.record(z.string(), z.unknown())], {
+  error: (issue) => `expected a mapping, or an expression that makes one; got ${quote(issue.input)}`,
+})
+
+/** How a task is undone. It is repeated under one key of its own, and must take "there is nothing to undo" for done. */
+export const CompensateSchema = z.strictObject({
+  task_name: taskName,
+  description: z.string().max(10_000).optional(),
+  config: z.record(z.string(), z.unknown()).optional(),
+  input: input.optional(),
+  retry: RetrySchema.optional(),
+  timeout: TimeoutSchema.optional(),
+  summary: z.string().optional(),
+})
+
 export const TaskSchema = z.strictObject({
   id,
-  task_name: z.string().regex(FLOW_NAME_PATTERN, {
-    error: "a task_name starts with a letter or _, then letters, digits, _ . -",
-  }),
+  task_name: taskName,
   description: z.string().max(10_000).optional(),
   depends_on: z.array(edge).optional(),
   config: z.record(z.string(), z.unknown()).optional(),
-  input: z
-    .union([z.string().includes("${"), z.record(z.string(), z.unknown())], {
-      error: (issue) => `expected a mapping, or an expression that makes one; got ${quote(issue.input)}`,
-    })
-    .optional(),
+  input: input.optional(),
   input_from: z.record(z.string(), resultPath).optional(),
   retry: RetrySchema.optional(),
   timeout: TimeoutSchema.optional(),
   effect: words(EFFECTS).optional(),
-  on_error: words(["park", "fail", "continue"], ["route", "compensate"]).optional(),
+  on_error: words(["park", "fail", "continue", "compensate"], ["route"]).optional(),
   /** What later tasks can see of the reply. */
   output: z.unknown().optional(),
   summary: z.string().optional(),
@@ -76,12 +89,15 @@ export const TaskSchema = z.strictObject({
   /** False when the task is ready: it is skipped. */
   when: wholeExpression.optional(),
   on_skip: words(["prune"]).optional(),
-  must_succeed: notYet("must_succeed"),
+  /** Cannot be refused by business: it may come after what cannot be undone. */
+  must_succeed: z.boolean().optional(),
   dedup_window: notYet("dedup_window"),
   select: notYet("select"),
-  compensate: notYet("compensate"),
+  /** The call that undoes it (`CompensateSchema`), or `none` where nothing has to be undone. */
+  compensate: z.unknown().optional(),
   probe: notYet("probe"),
-  pivot: notYet("pivot"),
+  /** Once it may have happened, the transaction goes forward only. */
+  pivot: z.boolean().optional(),
   /** 1 is the most urgent; counts where calls wait for a worker. */
   priority: z.int().min(1).max(5).optional(),
   worker: notYet("worker"),
