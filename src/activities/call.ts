@@ -2,7 +2,7 @@
  * The frame's side of a connector: what it is given, and what it must say of one attempt. A connector makes
  * one attempt, never repeats it, and decides the class from codes, never from the text of a message.
  */
-import type { AttemptMemo, OutputReference } from "../contract/activities.ts"
+import type { AttemptMemo, LateConfig, OutputReference } from "../contract/activities.ts"
 import type { PlanPoll } from "../contract/plan.ts"
 import type { Effect, FailureClass, Outcome } from "../contract/statuses.ts"
 import type { CallIdentity } from "./identity.ts"
@@ -19,6 +19,8 @@ export interface CallRequest {
   config: Record<string, unknown>
   input: unknown
   poll?: PlanPoll | undefined
+  /** Of a compensation: its config once the barrier's result is known. */
+  late?: LateConfig | undefined
   /** Milliseconds this attempt may take. `signal` aborts at its end. */
   budgetMs: number
   /** What an earlier attempt of this call, or this one, remembered. */

@@ -16,6 +16,11 @@ export const Task = z
     status: z.enum(TASK_STATUSES),
     outcome: z.enum(OUTCOMES),
     compensation: z.enum(COMPENSATION_STATUSES),
+    compensation_outcome: z
+      .enum(OUTCOMES)
+      .openapi({ description: "What is known of the compensation's own effect." }),
+    compensation_error_code: z.string().nullable(),
+    compensation_error_message: z.string().nullable(),
     generation: z.int(),
     reason: z.string().nullable().openapi({ description: "Why it was skipped, pruned or cancelled." }),
     config: z.unknown().openapi({ description: "As the flow's author wrote it." }),
@@ -59,6 +64,9 @@ export function toTask({ instance_id, index, version, row, attempts }: TaskFacts
     status: row?.status ?? "pending",
     outcome: row?.outcome ?? "not_started",
     compensation: row?.compensation ?? "none",
+    compensation_outcome: row?.undo?.outcome ?? "not_started",
+    compensation_error_code: row?.undo?.error?.code ?? null,
+    compensation_error_message: row?.undo?.error?.message ?? null,
     generation: row?.generation ?? 1,
     reason: row?.reason ?? null,
     config: version.tasks.get(task.id)?.config ?? {},

@@ -31,6 +31,9 @@ export const TransactionSummary = z
     overridden: z.boolean().openapi({ description: "A person attested or overrode something." }),
     paused: z.boolean().openapi({ description: "Nothing new starts until somebody resumes it." }),
     overdue: z.boolean().openapi({ description: "It ran into policy.timeout." }),
+    pivot_passed: z.boolean().openapi({
+      description: "Something that cannot be undone may have happened: from here on it goes forward only.",
+    }),
     deadline_at: z.iso.datetime().nullable(),
     labels: z.record(z.string(), z.string()),
     open_exceptions: z.int(),
@@ -69,6 +72,7 @@ export function toTransactionSummary(row: TransactionRow): z.output<typeof Trans
     overridden: row.overridden,
     paused: row.paused,
     overdue: row.overdue,
+    pivot_passed: row.pivot_passed,
     deadline_at: row.deadline_at,
     labels: row.labels,
     open_exceptions: row.open_exceptions,
@@ -177,6 +181,7 @@ function overlayTransaction(row: WholeTransactionRow, view: View | undefined): W
   return {
     ...row,
     ...told,
+    pivot_passed: told.pivot_passed === true,
     started_at: toTimestamp(started_at),
     ended_at: toTimestamp(ended_at),
     deadline_at: toTimestamp(deadline_at),
@@ -192,6 +197,7 @@ function overlayTask(task: EngineTaskRow, mirrored: TaskRow | undefined): TaskRo
     status: task.status,
     outcome: task.outcome,
     compensation: task.compensation,
+    undo: task.undo ?? null,
     reason: task.reason,
     input: task.input ?? mirrored?.input,
     output: task.output_dropped ? mirrored?.output : task.output,

@@ -27,8 +27,22 @@ export interface CallInput {
   path?: string
   /** The run takes a reference in place of an output that is too large to travel. */
   by_reference?: true
+  /** Of a compensation whose task has an output that only its barrier knows. */
+  late?: LateConfig
   /** Outputs to be loaded before the call, each into its place in `config` or `input`, which holds null. */
   references?: PlacedReference[]
+}
+
+/**
+ * A compensation's config that is made where the barrier is: its task's outcome is unknown to the engine, and the
+ * barrier may hold the result that got lost.
+ */
+export interface LateConfig {
+  config: Template
+  /** Of the task: makes its output of the result. Absent: the result as it is. */
+  output?: Template
+  /** All names but `output` and `outcome`. */
+  scope: Record<string, unknown>
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Turns a task of the plan into what its activity receives: the only place where the engine evaluates expressions. */
-import type { CallInput } from "../contract/activities.ts"
+import type { CallInput, LateConfig } from "../contract/activities.ts"
 import { idempotencyKey } from "../contract/idempotency-key.ts"
-import type { PlanCall } from "../contract/plan.ts"
+import type { PlanCall, PlanCompensate, PlanTask } from "../contract/plan.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
 import {
@@ -58,8 +58,17 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     const config = render(compensate.config, scope, meter) as Record<string, unknown>
     const call = toCall(compensate, { config, input, prior: undoOutcomeOf(state, task) })
     nameCall(state, call, activityOf(state, task, "undo"))
+    if (plan.fenced === true && own.outcome === "unknown") call.late = toLate(plan, compensate, scope)
     return mayHoldReference(state, [task, ...plan.reads, ...compensate.reads]) ? placeReferences(call) : call
   })
+}
+
+function toLate(
+  { output }: PlanTask,
+  { config }: PlanCompensate,
+  { output: _, outcome: _too, ...scope }: Record<string, unknown>,
+): LateConfig {
+  return { config, scope, ...(output === undefined ? {} : { output }) }
 }
 
 function renderInput(state: MachineState, task: number, meter: Meter): unknown {

@@ -25,7 +25,6 @@ const MAX_STEPS = 400
 const MAX_ATTEMPTS = 3
 const FAULTS = ["refused_connection", "reply_lost", "error_before", "late", "worker_lost"] as const
 
-
 interface Account {
   state: "none" | "applied" | "compensated" | "blocked"
   charges: number

@@ -8,13 +8,14 @@ export const mysqlBarrier: BarrierRows = {
    * Plainly, since INSERT IGNORE would turn other errors into warnings too. After an error nothing may be committed,
    * and a snapshot may be older than the row: so the transaction ends here.
    */
-  async insert(run, key) {
+  async insert(run, key, state) {
     const { txn, task, generation, fingerprint } = key
+    const at = state === "APPLIED" ? "applied_at" : "closed_at"
     try {
       await run(
-        `insert into ${BARRIER_TABLE} (id, txn, task, generation, state, fingerprint, applied_at)
-         values (?, ?, ?, ?, 'APPLIED', ?, now(6))`,
-        [idOf(key), txn, task, generation, fingerprint],
+        `insert into ${BARRIER_TABLE} (id, txn, task, generation, state, fingerprint, ${at})
+         values (?, ?, ?, ?, ?, ?, now(6))`,
+        [idOf(key), txn, task, generation, state, state === "APPLIED" ? fingerprint : null],
       )
       return true
     } catch (thrown) {
@@ -23,14 +24,21 @@ export const mysqlBarrier: BarrierRows = {
       return false
     }
   },
-  async find(run, key) {
-    const sql = `select state, fingerprint, result from ${BARRIER_TABLE} where id = ? lock in share mode`
+  async find(run, key, hold) {
+    const lock = hold === "share" ? "lock in share mode" : "for update"
+    const sql = `select state, fingerprint, result, comp_result from ${BARRIER_TABLE} where id = ? ${lock}`
     const { rows } = await run(sql, [idOf(key)])
     // The columns of the select.
     return rows[0] as BarrierRow | undefined
   },
   async storeResult(run, key, result) {
     await run(`update ${BARRIER_TABLE} set result = ? where id = ?`, [result, idOf(key)])
+  },
+  async close(run, key, result) {
+    await run(
+      `update ${BARRIER_TABLE} set state = 'COMPENSATED', comp_result = ?, closed_at = now(6) where id = ?`,
+      [result, idOf(key)],
+    )
   },
 }
 

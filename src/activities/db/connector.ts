@@ -1,8 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { CONNECTION_KINDS_OF_TASK, type DbConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
+import { createMeter } from "../../expression/meter.ts"
+import { render } from "../../expression/render.ts"
 import { abortable } from "../abortable.ts"
-import { type BarrierKey, barrierKeyOf, enterBarrier, type Entry } from "../barrier/enter.ts"
+import {
+  type BarrierKey,
+  barrierKeyOf,
+  BarrierMoved,
+  enterBarrier,
+  enterUndo,
+  type Entry,
+  type UndoEntry,
+} from "../barrier/enter.ts"
 import {
   type CallRequest,
   type Connector,
@@ -16,7 +26,7 @@ import { type ConnectionSource, getConnection } from "../connection-source.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { SecretStore } from "../secrets.ts"
 import { createDatabase } from "./create-database.ts"
-import type { Database } from "./database.ts"
+import type { Database, Queries, Run } from "./database.ts"
 import { isConflict, toFailedVerdict } from "./failure.ts"
 import { runRead, runWrite, type StatementResult } from "./run-statement.ts"
 import { meetsExpectation, type Statement } from "./statement.ts"
@@ -49,7 +59,8 @@ interface Trip {
  * Database tasks on Postgres: one statement in one transaction with its barrier row (design 4.3), so that a
  * repeat under the same key answers the stored result instead of running again. Config: `connection`, and
  * `operation`, `table`, `data`, `where`, `allow_all`, or constant `sql` with `args` ($1, $2, ...); `expect_rows`.
- * With effect `read` the transaction is read-only and has no barrier. Output: `{rows, row_count, truncated?}`.
+ * With effect `read` the transaction is read-only and has no barrier. A compensation closes the row of its task, and
+ * runs its statement only where the row says that there is something to undo. Output: `{rows, row_count, truncated?}`.
  * Refused by the server or by `expect_rows`: nothing stays, the barrier row included. Source of the classes:
  * transactions reference, 6.1 and 6.5. Codes: `SQLSTATE_<state>`, `expect_rows`, `key_reused`,
  * `rejected_after_compensation`, `commit_lost`, `connection_lost`, `connection_failed`, `result_too_large`,
@@ -67,7 +78,7 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
     async call(request) {
       const connection = getConnection(connections, request.config["connection"], CONNECTION_KINDS_OF_TASK.db)
       const database = databases.get(connection)
-      const statement = database.compile(request.config)
+      const statement = request.late === undefined ? database.compile(request.config) : NO_STATEMENT
       const { text, values } = statement
       const trip: Trip = {
         request,
@@ -77,13 +88,19 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
         deadline: Date.now() + request.budgetMs,
         evidence: { request: { database: database.name, sql: text, args: values } },
       }
-      const verdict = await (request.effect === "read" ? read(trip) : write(trip))
+      const verdict = await callBy(trip)
       // The secret may have been renewed: the next attempt reads it again.
       if (verdict.class !== "done" && CREDENTIALS.test(verdict.code)) void databases.drop(database)
       return { ...verdict, evidence: { ...verdict.evidence, peer: database.peer() } }
     },
     close: () => databases.close(),
   }
+}
+
+function callBy(trip: Trip): Promise<Verdict> {
+  const { effect, identity } = trip.request
+  if (effect === "read") return read(trip)
+  return identity.operation === "undo" ? write(trip, UNDO) : write(trip, DO)
 }
 
 async function read(trip: Trip): Promise<Verdict> {
@@ -109,16 +126,31 @@ async function read(trip: Trip): Promise<Verdict> {
   })
 }
 
-async function write(trip: Trip): Promise<Verdict> {
+/** Of a compensation, until the barrier says what there is to undo. */
+const NO_STATEMENT: Statement = { text: "", values: [], isQuery: false, expectRows: undefined }
+
+/** The two halves of the barrier. */
+interface Half {
+  /** The transaction, with the effect or its undoing in it. Answers the output. */
+  carryOut: (trip: Trip) => Promise<unknown>
+  /** What the barrier shows after the answer to COMMIT was lost; undefined when nothing was kept. */
+  lookUp: (trip: Trip) => Promise<Verdict | undefined>
+}
+
+const DO: Half = { carryOut: apply, lookUp: lookUpDo }
+const UNDO: Half = { carryOut: undo, lookUp: lookUpUndo }
+
+async function write(trip: Trip, half: Half): Promise<Verdict> {
   const { request, database, evidence } = trip
   const verdict = await withoutConflicts(request.signal, async (mayRetry) => {
     try {
-      return toDone(await apply(trip), evidence)
+      return toDone(await half.carryOut(trip), evidence)
     } catch (thrown) {
       if (thrown instanceof RolledBack) return toVerdict(thrown)
       const failure = toTransactionFailed(thrown)
-      if (failure.phase === "commit") return resolveCommit(trip, failure)
-      if (isConflict(failure, database, trip.statement) && mayRetry) return "again"
+      if (failure.phase === "commit") return resolveCommit(trip, half, failure)
+      const hasMoved = failure.cause instanceof BarrierMoved || isConflict(failure, database, trip.statement)
+      if (hasMoved && mayRetry) return "again"
       return toFailedVerdict(failure, { database, access: "read write", evidence })
     }
   })
@@ -126,28 +158,60 @@ async function write(trip: Trip): Promise<Verdict> {
 }
 
 async function apply(trip: Trip): Promise<StatementResult> {
-  const { database, deadline, request, statement, key } = trip
-  const { signal } = request
-  await abortable(database.ensureBarrier(), signal).catch((thrown: unknown) => {
-    throw new TransactionFailed("connect", toError(thrown))
-  })
-  return inTransaction({ database, deadline, signal, access: "read write" }, async (queries) => {
+  const { database, statement, key } = trip
+  return behindBarrier(trip, async (queries) => {
     const entry = await enterBarrier(database.barrier, queries.run, key)
     if (entry.state !== "entered") throw new RolledBack(fromEntry(entry, trip))
     const result = await runWrite(queries, statement)
     assertExpected(result, trip)
-    const json = JSON.stringify(result)
-    if (Buffer.byteLength(json) > MAX_RESULT_BYTES)
-      throw new RolledBack(
-        failed(trip, {
-          class: "misconfigured",
-          code: "result_too_large",
-          message: `the result is larger than ${MAX_RESULT_BYTES} bytes of JSON; nothing was changed: return fewer columns or rows`,
-        }),
-      )
-    await database.barrier.storeResult(queries.run, key, json)
+    await database.barrier.storeResult(queries.run, key, toStored(result, trip))
     return result
   })
+}
+
+/** Null where there was nothing to undo. */
+async function undo(trip: Trip): Promise<unknown> {
+  const { database, key } = trip
+  return behindBarrier(trip, async (queries) => {
+    const entry = await enterUndo(database.barrier, queries.run, key)
+    if (entry.state === "nothing") return null
+    if (entry.state === "replay") throw new RolledBack(fromUndoEntry(entry, trip))
+    const statement = toUndoStatement(trip, entry.result)
+    const result = await runWrite(queries, statement)
+    assertExpected(result, { ...trip, statement })
+    await database.barrier.close(queries.run, key, toStored(result, trip))
+    return result
+  })
+}
+
+/** What was done may have a result that only the barrier knows. */
+function toUndoStatement({ request, database, statement }: Trip, result: unknown): Statement {
+  const { late } = request
+  if (late === undefined) return statement
+  const meter = createMeter()
+  const output =
+    late.output === undefined
+      ? result
+      : render(late.output, { output: result, input: late.scope["input"] ?? null }, meter)
+  const config = render(late.config, { ...late.scope, output, outcome: "executed" }, meter)
+  // The schema of every kind makes `config` an object, and rendering keeps the shape.
+  return database.compile(config as Record<string, unknown>)
+}
+
+async function behindBarrier<T>(trip: Trip, work: (queries: Queries) => Promise<T>): Promise<T> {
+  const { database, deadline, request } = trip
+  const { signal } = request
+  await abortable(database.ensureBarrier(), signal).catch((thrown: unknown) => {
+    throw new TransactionFailed("connect", toError(thrown))
+  })
+  return inTransaction({ database, deadline, signal, access: "read write" }, work)
+}
+
+function toStored(result: StatementResult, trip: Trip): string {
+  const json = JSON.stringify(result)
+  if (Buffer.byteLength(json) <= MAX_RESULT_BYTES) return json
+  const message = `the result is larger than ${MAX_RESULT_BYTES} bytes of JSON; nothing was changed: return fewer columns or rows`
+  throw new RolledBack(failed(trip, { class: "misconfigured", code: "result_too_large", message }))
 }
 
 /** What the barrier had to say, where it did not let the call through. */
@@ -175,10 +239,10 @@ function fromEntry(entry: Exclude<Entry, { state: "entered" }>, trip: Trip): Ver
  * The answer to COMMIT is missing. On a connection of its own the barrier row is asked for by inserting it: that
  * waits for the lost transaction, if it still runs, and succeeds only if it left nothing.
  */
-async function resolveCommit(trip: Trip, failure: TransactionFailed): Promise<Verdict> {
+async function resolveCommit(trip: Trip, half: Half, failure: TransactionFailed): Promise<Verdict> {
   try {
-    const entry = await askBarrier(trip)
-    if (entry.state !== "entered") return fromEntry(entry, trip)
+    const found = await half.lookUp(trip)
+    if (found !== undefined) return found
     const message = `the connection was lost in COMMIT, and the barrier shows that nothing was kept: ${failure.message}`
     return failed(trip, { class: "not_executed", code: "commit_lost", message })
   } catch (thrown) {
@@ -187,12 +251,28 @@ async function resolveCommit(trip: Trip, failure: TransactionFailed): Promise<Ve
   }
 }
 
-async function askBarrier({ database, key }: Trip): Promise<Entry> {
+async function lookUpDo(trip: Trip): Promise<Verdict | undefined> {
+  const { database, key } = trip
+  const entry = await askBarrier(trip, (run) => enterBarrier(database.barrier, run, key))
+  return entry.state === "entered" ? undefined : fromEntry(entry, trip)
+}
+
+async function lookUpUndo(trip: Trip): Promise<Verdict | undefined> {
+  const { database, key } = trip
+  const entry = await askBarrier(trip, (run) => enterUndo(database.barrier, run, key))
+  return entry.state === "replay" ? fromUndoEntry(entry, trip) : undefined
+}
+
+function fromUndoEntry({ result }: Extract<UndoEntry, { state: "replay" }>, trip: Trip): Verdict {
+  return { ...toDone(result, trip.evidence), note: "replayed from the barrier" }
+}
+
+async function askBarrier<Found>({ database }: Trip, ask: (run: Run) => Promise<Found>): Promise<Found> {
   const session = await database.openFresh(RESOLVE_MS)
   try {
     await session.begin({ access: "read write", statementMs: RESOLVE_MS, lockMs: RESOLVE_MS })
     // Not every server can be told to bound a wait as short as this.
-    const entering = enterBarrier(database.barrier, session.run, key)
+    const entering = ask(session.run)
     const entry = await abortable(entering, AbortSignal.timeout(2 * RESOLVE_MS))
     await session.rollBack()
     return entry

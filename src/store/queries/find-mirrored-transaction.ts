@@ -41,7 +41,7 @@ export async function findMirroredTransaction(
         (select reset.run_id from txn_reset as reset
          where reset.tenant_id = txn.tenant_id and reset.instance_id = txn.instance_id and reset.resets = txn.resets
         ) as reset_run,
-        status, version, overridden, paused, overdue, deadline_at, open_exceptions, ignored_messages, output, error,
+        status, version, overridden, paused, overdue, pivot_passed, deadline_at, open_exceptions, ignored_messages, output, error,
         started_at, ended_at
       from txn where tenant_id = $1 and instance_id = $2`,
     values: [tenant, transaction_id],
@@ -50,8 +50,9 @@ export async function findMirroredTransaction(
 }
 
 function toStored(columns: Columns): StoredTransaction {
-  const { status, version, overridden, paused, overdue, open_exceptions, ignored_messages, ...more } = columns
-  const { output, error, started_at, ended_at, deadline_at, ...names } = more
+  const { status, version, overridden, paused, overdue, pivot_passed, ...more } = columns
+  const { open_exceptions, ignored_messages, output, error, started_at, ended_at, deadline_at, ...names } =
+    more
   return {
     ...names,
     row: {
@@ -60,6 +61,7 @@ function toStored(columns: Columns): StoredTransaction {
       overridden,
       paused,
       overdue,
+      ...(pivot_passed === true ? { pivot_passed } : {}),
       deadline_at: deadline_at?.getTime() ?? null,
       open_exceptions,
       ignored_messages,

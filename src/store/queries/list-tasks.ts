@@ -10,6 +10,15 @@ const Row = z.object({
   status: z.enum(TASK_STATUSES),
   outcome: z.enum(OUTCOMES),
   compensation: z.enum(COMPENSATION_STATUSES),
+  /** How far its compensation is; null before there is one to make. */
+  undo: z
+    .object({
+      outcome: z.enum(OUTCOMES),
+      error: z.object({ code: z.string(), class: z.string(), message: z.string() }).nullable(),
+      started_at: z.number().nullable(),
+      ended_at: z.number().nullable(),
+    })
+    .nullable(),
   reason: z.string().nullable(),
   input: z.unknown(),
   output: z.unknown(),
@@ -27,7 +36,7 @@ export async function listTasks(
   { tenant, instance_id }: { tenant: string; instance_id: string },
 ): Promise<TaskRow[]> {
   const { rows } = await db.query(
-    `select path, task_index, generation, status, outcome, compensation, reason, input, output,
+    `select path, task_index, generation, status, outcome, compensation, undo, reason, input, output,
             output_sha256, error, started_at, ended_at
      from txn_task
      where tenant_id = $1 and instance_id = $2

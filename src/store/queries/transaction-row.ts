@@ -17,6 +17,7 @@ export const TransactionRow = z.object({
   overridden: z.boolean(),
   paused: z.boolean(),
   overdue: z.boolean(),
+  pivot_passed: z.boolean(),
   deadline_at: timestamp.nullable(),
   labels: z.record(z.string(), z.string()),
   open_exceptions: bigint,
@@ -31,6 +32,6 @@ export type TransactionRow = z.output<typeof TransactionRow>
 
 export const transactionColumns = `
   t.instance_id, t.workflow_id, t.flow_id, t.flow_name, t.flow_version, t.plan_hash, t.business_key, t.actor,
-  t.status, t.version, t.overridden, t.paused, t.overdue, t.deadline_at, t.labels, t.open_exceptions, t.ignored_messages,
+  t.status, t.version, t.overridden, t.paused, t.overdue, t.pivot_passed, t.deadline_at, t.labels, t.open_exceptions, t.ignored_messages,
   t.created_at, t.updated_at, t.started_at, t.ended_at,
   (extract(epoch from t.created_at) * 1000000)::bigint::text as created_us`

@@ -11,6 +11,7 @@ export const UPDATE_TRANSACTIONS = `
     overridden = r.overridden,
     paused = r.paused,
     overdue = r.overdue,
+    pivot_passed = r.pivot_passed,
     deadline_at = to_timestamp(r.deadline_at / 1000.0),
     open_exceptions = r.open_exceptions,
     ignored_messages = r.ignored_messages,
@@ -27,7 +28,7 @@ export const UPDATE_TRANSACTIONS = `
     confirmed_at = case when (r.resets, r.chain) > (stored.resets, stored.chain) then null else stored.confirmed_at end
   from json_to_recordset($1) as r (
     tenant_id text, instance_id text, status text, version integer, overridden boolean, paused boolean,
-    overdue boolean, deadline_at float8, open_exceptions integer,
+    overdue boolean, pivot_passed boolean, deadline_at float8, open_exceptions integer,
     ignored_messages integer, output text, error text, started_at float8, ended_at float8, run_id text,
     resets integer, chain integer, seq bigint
   )
