@@ -5,6 +5,7 @@
 import { expect } from "vitest"
 import { type Behaviour, describeBehaviours } from "../helpers/behaviour.ts"
 import { chain, isBlocked, task } from "../helpers/ledger-task.ts"
+import type { Fault } from "../helpers/effect-ledger.ts"
 import type { Run } from "../helpers/workflow-rig.ts"
 
 const blocked = (run: Run) => run.reaches(isBlocked)
