@@ -18,6 +18,7 @@ import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 import { checkHistory } from "./check-history.ts"
 import { type Cluster, startCluster } from "./cluster.ts"
+import { countFaults, disturbGates, harmOurselves, nothingInjected } from "./harm.ts"
 import { hasEveryServer, startWorld, type World } from "./world.ts"
 
 const FULL = process.env.HOLDFAST_SOAK === "full"
@@ -108,7 +109,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
   let temporal: TestTemporal
   let world: World
   let cluster: Cluster
-  const injected = { shut: 0, frozen: 0, kills: 0, outages: 0 }
+  const injected = nothingInjected()
   const quiet = new AbortController()
 
   beforeAll(async () => {
@@ -152,8 +153,8 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
           await world.ledger.misbehave(name, FAULTS[(at * 4 + position * 3) % FAULTS.length] ?? [], id)
         if (at % 4 === 0) world.payment.failNext(id, at % 8 === 0 ? "after" : "before")
       }
-      const disturbed = disturbGates()
-      const harmed = harmOurselves()
+      const disturbed = disturbGates(world.gates, { quiet: quiet.signal, injected })
+      const harmed = harmOurselves(cluster, { kills: KILLS, injected, outage })
       for (const id of ids)
         await cluster.call("POST", "/api/v1/transactions", {
           instance_id: id,
@@ -169,37 +170,10 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
     },
   )
 
-  async function disturbGates(): Promise<void> {
-    while (!quiet.signal.aborted) {
-      const gate = world.gates[Math.floor(Math.random() * world.gates.length)]
-      if (!gate) throw new Error("the world has gates")
-      if (Math.random() < 0.5) {
-        injected.shut++
-        gate.shut()
-        await sleep(100 + Math.random() * 400)
-        gate.open()
-      } else {
-        injected.frozen++
-        gate.freeze()
-        await sleep(200 + Math.random() * 1_500)
-        gate.thaw()
-      }
-      await sleep(200 + Math.random() * 400)
-    }
-  }
-
-  async function harmOurselves(): Promise<void> {
-    for (let kill = 0; kill < KILLS; kill++) {
-      await sleep(1_000 + Math.random() * 3_000)
-      await cluster.killNext()
-      injected.kills++
-      if (kill !== Math.floor(KILLS / 2)) continue
-      // A process that is killed now could not start again: kills go on when Postgres is back.
-      await postgres.stop()
-      await sleep(OUTAGE_MS)
-      postgres = await startOurPostgres(postgres.port)
-      injected.outages++
-    }
+  async function outage(): Promise<void> {
+    await postgres.stop()
+    await sleep(OUTAGE_MS)
+    postgres = await startOurPostgres(postgres.port)
   }
 
   async function read(id: string): Promise<{ status: string; tasks: Task[] }> {
@@ -287,9 +261,3 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
     }
   }
 })
-
-function countFaults(faults: (string | null)[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const fault of faults) if (fault !== null) counts[fault] = (counts[fault] ?? 0) + 1
-  return counts
-}

@@ -2,6 +2,7 @@
 // stores every delivery, and every net effect by idempotency key, and misbehaves on demand.
 //
 //   POST /do/<name>      a delivery; takes the next fault of `<transaction>/<name>`, else of `<name>`
+//   POST /undo/<name>    the same, named `<name>-undo`, with {"key": …} of what it undoes: from then on that key is closed
 //   POST /faults         {"name": "pay", "transaction"?: "t1", "faults": ["unavailable", "reply_lost"]}
 //   GET  /deliveries     every delivery, in order
 //   POST /release        lets go all that `latch` holds
@@ -9,6 +10,7 @@ import { createServer } from "node:http"
 
 const deliveries = []
 const effects = new Map()
+const closed = new Set()
 const faults = new Map()
 let latched = []
 
@@ -53,11 +55,31 @@ async function handle(request, response, body) {
     for (const go of waiting) go()
     return reply(response, 200, { released: waiting.length })
   }
-  if (!path.startsWith("/do/")) return reply(response, 404, { error: "no such door" })
-  return deliver(request, response, { name: path.slice("/do/".length), body })
+  if (path.startsWith("/do/"))
+    return deliver(request, response, { name: path.slice("/do/".length), body, act: perform })
+  if (path.startsWith("/undo/"))
+    return deliver(request, response, { name: `${path.slice("/undo/".length)}-undo`, body, act: takeBack })
+  return reply(response, 404, { error: "no such door" })
 }
 
-async function deliver(request, response, { name, body }) {
+/** Once for each key, and never for one that was taken back. */
+function perform(delivery) {
+  const { key, name, body } = delivery
+  if (closed.has(key)) return [409, { error: "taken back" }]
+  delivery.effect = !effects.has(key)
+  if (delivery.effect) effects.set(key, { id: `effect-${effects.size + 1}` })
+  return [200, { ...effects.get(key), name, echo: body }]
+}
+
+/** Nothing to take back is fine as well, and is remembered. */
+function takeBack(delivery) {
+  const { key } = delivery.body
+  delivery.effect = effects.has(key) && !closed.has(key)
+  closed.add(key)
+  return [200, { taken_back: delivery.effect }]
+}
+
+async function deliver(request, response, { name, body, act }) {
   const header = (key) => request.headers[key] ?? null
   const transaction = header("x-holdfast-transaction")
   const delivery = {
@@ -73,12 +95,20 @@ async function deliver(request, response, { name, body }) {
   const { fault } = delivery
   if (fault === "latch") await new Promise((go) => latched.push(go))
   if (fault?.startsWith("slow:")) await new Promise((go) => setTimeout(go, Number(fault.slice(5))))
+  // Its sender hears nothing more, and it arrives all the same.
+  if (fault?.startsWith("late:")) {
+    response.socket.destroy()
+    await new Promise((go) => setTimeout(go, Number(fault.slice(5))))
+  }
   if (before[fault]) return before[fault](response)
-  const known = effects.get(delivery.key)
-  if (!known) effects.set(delivery.key, { id: `effect-${effects.size + 1}` })
-  delivery.effect = !known
+  const answer = act(delivery)
+  if (fault === "duplicate") {
+    const copy = { ...delivery, effect: false }
+    deliveries.push(copy)
+    act(copy)
+  }
   if (after[fault]) return after[fault](response)
-  return reply(response, 200, { ...effects.get(delivery.key), name, echo: body })
+  return reply(response, ...answer)
 }
 
 function nextFault(transaction, name) {

@@ -25,7 +25,9 @@ export type Fault =
   | "hang_after"
   | "latch"
   | "large"
+  | "duplicate"
   | `slow:${number}`
+  | `late:${number}`
   | "none"
 
 export interface EffectLedger {
