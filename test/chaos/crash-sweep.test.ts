@@ -1,0 +1,195 @@
+/**
+ * One saga whose last task is refused, again and again: the worker is killed at every event of its history, and the
+ * workflow is reset to every workflow task of it. It must come to the same end each time, and the target's books must
+ * not differ by one effect.
+ */
+import { randomUUID } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
+import { Client, Connection, type WorkflowHandle } from "@temporalio/client"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { toWorkflowId } from "../../src/contract/names.ts"
+import type { View } from "../../src/contract/rows.ts"
+import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
+import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
+
+/** Every event, or every eighth. */
+const STRIDE = process.env.HOLDFAST_SOAK === "full" ? 1 : 8
+
+const posting = (id: string, depends_on: string[]) => ({
+  id,
+  task_name: "http",
+  depends_on,
+  effect: "keyed",
+  retry: { strategy: "auto", max_attempts: 5, interval: "100ms" },
+  timeout: { attempt: "2s" },
+  config: { connection: "ledger", url: `/do/${id}`, body: {} },
+  compensate: {
+    task_name: "http",
+    retry: { interval: "100ms" },
+    timeout: { attempt: "2s" },
+    config: { connection: "ledger", url: `/undo/${id}`, body: { key: "${ task.key }" } },
+  },
+})
+/** 37: inventory refuses, and what came before is undone in reverse order. */
+const saga = (name: string, more: object = {}) => ({
+  name,
+  policy: { failure: "compensate" },
+  tasks: [
+    posting("order", []),
+    posting("pay", ["order"]),
+    posting("stock", ["pay"]),
+    { ...posting("ship", ["stock"]), ...more },
+  ],
+})
+/** Slow enough for a kill to find the history at a certain length. */
+const SLOW = ["order", "pay", "order-undo", "pay-undo"]
+
+describe("a saga that is refused", () => {
+  let database: TestDatabase
+  let temporal: TestTemporal
+  let ledger: EffectLedger
+  let node: HoldfastNode
+  let connection: Connection
+  let client: Client
+
+  beforeAll(async () => {
+    ;[database, temporal, ledger] = await Promise.all([
+      createTestDatabase(),
+      testTemporal(),
+      startEffectLedger(),
+    ])
+    node = await createNode({
+      databaseUrl: database.url,
+      temporalAddress: temporal.address,
+      namespace: temporal.namespace,
+      connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
+    })
+    await node.start()
+    connection = await Connection.connect({ address: temporal.address })
+    client = new Client({
+      connection,
+      namespace: temporal.namespace,
+      dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+    })
+    await call("/flows", { definition: saga("saga") })
+  })
+  afterAll(async () => {
+    await node.stop()
+    await ledger.stop()
+    await connection.close()
+    await database.drop()
+  })
+
+  async function call(route: string, body: object): Promise<void> {
+    const answer = await fetch(`${node.url}/api/v1${route}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    })
+    expect(answer.status, await answer.text()).toBe(201)
+  }
+
+  async function start(): Promise<{ id: string; handle: WorkflowHandle }> {
+    const id = `saga-${randomUUID().slice(0, 8)}`
+    await ledger.misbehave("stock", ["refuse", "refuse", "refuse"], id)
+    for (const name of SLOW) await ledger.misbehave(name, ["slow:60"], id)
+    await call("/transactions", { instance_id: id, flow_id: "saga", params: {} })
+    return { id, handle: client.workflow.getHandle(toWorkflowId("default", id)) }
+  }
+
+  async function endOf(handle: WorkflowHandle): Promise<object> {
+    await handle.result().catch(() => undefined)
+    const view = await until(
+      () => handle.query<View>("state"),
+      () => true,
+    )
+    return {
+      status: view.transaction.status,
+      // A refusal that comes after a lost attempt proves nothing: then it is undone as well, which changes nothing.
+      tasks: view.tasks
+        .filter(({ path }) => path !== "stock")
+        .map(({ path, status, outcome, compensation }) => ({ path, status, outcome, compensation })),
+    }
+  }
+
+  /** Names of what had an effect, in order. */
+  async function effectsOf(id: string): Promise<string[]> {
+    return (await ledger.deliveries(id)).filter(({ effect }) => effect).map(({ name }) => name)
+  }
+
+  const EFFECTS = ["order", "pay", "pay-undo", "order-undo"]
+
+  test("47: comes to the same end wherever the worker is killed", { timeout: 600_000 }, async () => {
+    const first = await start()
+    const expected = await endOf(first.handle)
+    expect(expected).toMatchObject({ status: "compensated" })
+    expect(await effectsOf(first.id)).toEqual(EFFECTS)
+    const { historyLength } = await first.handle.describe()
+    const kills: number[] = []
+    for (let at = 2; at < historyLength; at += STRIDE) {
+      const { id, handle } = await start()
+      const { historyLength: length } = await until(
+        () => handle.describe(),
+        (found) => found.historyLength >= at,
+        { everyMs: 2 },
+      )
+      await node.kill()
+      kills.push(length)
+      await node.start()
+      expect(await endOf(handle), `killed at event ${at}`).toEqual(expected)
+      expect(await effectsOf(id), `killed at event ${at}`).toEqual(EFFECTS)
+    }
+    process.stdout.write(`  killed at events ${kills.join(", ")} of ${historyLength}\n`)
+  })
+
+  test("48: a reset to any workflow task adds no effect", { timeout: 600_000 }, async () => {
+    const { id, handle } = await start()
+    const expected = await endOf(handle)
+    const { events } = await handle.fetchHistory()
+    const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes)
+    expect(tasks.length).toBeGreaterThan(5)
+    const { runId } = await handle.describe()
+    for (const event of tasks) {
+      await client.workflowService.resetWorkflowExecution({
+        namespace: temporal.namespace,
+        workflowExecution: { workflowId: handle.workflowId, runId },
+        workflowTaskFinishEventId: event.eventId ?? null,
+        requestId: randomUUID(),
+        reason: "test",
+      })
+      await sleep(50)
+      const end = (await endOf(client.workflow.getHandle(handle.workflowId))) as { status: string }
+      expect(end.status, `reset to event ${String(event.eventId)}`).toBe("compensated")
+      expect(await effectsOf(id), `reset to event ${String(event.eventId)}`).toEqual(EFFECTS)
+    }
+    expect(expected).toMatchObject({ status: "compensated" })
+  })
+
+  test("48: an unsafe task is not called again by a reset: it parks as unknown", async () => {
+    await call("/flows", { definition: saga("unsafe-saga", { effect: "unsafe" }) })
+    const id = `unsafe-${randomUUID().slice(0, 8)}`
+    await call("/transactions", { instance_id: id, flow_id: "unsafe-saga", params: {} })
+    const handle = client.workflow.getHandle(toWorkflowId("default", id))
+    expect(await endOf(handle)).toMatchObject({ status: "success" })
+    const { events } = await handle.fetchHistory()
+    const first = (events ?? []).find((event) => event.workflowTaskCompletedEventAttributes)
+    const { runId } = await handle.describe()
+    await client.workflowService.resetWorkflowExecution({
+      namespace: temporal.namespace,
+      workflowExecution: { workflowId: handle.workflowId, runId },
+      workflowTaskFinishEventId: first?.eventId ?? null,
+      requestId: randomUUID(),
+      reason: "test",
+    })
+    const view = await until(
+      () => client.workflow.getHandle(handle.workflowId).query<View>("state"),
+      (found) => found.transaction.status === "blocked",
+    )
+    expect(view.tasks[3]).toMatchObject({ status: "parked", outcome: "unknown" })
+    expect(await effectsOf(id)).toEqual(["order", "pay", "stock", "ship"])
+  })
+})
