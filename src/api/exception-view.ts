@@ -32,6 +32,10 @@ export const Exception = z
     error_code: z.string().openapi({ example: "HTTP_503" }),
     error_message: z.string(),
     retry_safe: z.boolean(),
+    retry_safe_until: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Then the target forgets the key, and a plain retry is safe no longer." }),
     retry_safe_reason: z.string(),
     suggested_actions: z.array(z.string()).openapi({
       description: "What would be accepted now; after the end of a failed transaction its retry.",
@@ -111,14 +115,26 @@ export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {
   return state === "open" || state === "reopened"
 }
 
+const FORGOTTEN = "The target may have forgotten the key: a repeat could do it again."
+
 /** The engine suggests when a task stops; its transaction may have ended since, or be about to. */
 function toSuggestedActions(row: ExceptionRow): string[] {
   const { transaction_status: status, task_status, failed_task, suggested_actions } = row
   if (!isOpen(row)) return []
-  if (!isEndStatus(status)) return task_status === "parked" ? suggested_actions : []
+  const waits = task_status === "parked" || row.operation === "undo"
+  if (!isEndStatus(status)) return waits ? suggested_actions.filter((action) => isSafe(row, action)) : []
   return status === "failed" && failed_task !== null
     ? suggested_actions.filter((action) => action === "retry")
     : []
+}
+
+function isSafe(row: ExceptionRow, action: string): boolean {
+  return action !== "retry" || !isForgotten(row)
+}
+
+/** The target's memory of the key is over. */
+function isForgotten({ retry_safe_until: until }: ExceptionRow): boolean {
+  return until !== null && Date.parse(until) <= Date.now()
 }
 
 function toException(row: ExceptionRow, version: FlowVersion, attempts: number): Exception {
@@ -128,6 +144,7 @@ function toException(row: ExceptionRow, version: FlowVersion, attempts: number):
   const retry = version.plan.tasks.find(({ id }) => id === path)?.retry
   return {
     ...facts,
+    ...(isForgotten(row) ? { retry_safe: false, retry_safe_reason: FORGOTTEN } : {}),
     suggested_actions: toSuggestedActions(row),
     group_id: row.instance_id,
     task,

@@ -14,6 +14,8 @@ export const REFUSALS = {
   already_executed: "The effect is known to have happened: complete the task with its output instead.",
   unknown_needs_attestation:
     "It is not known whether the effect happened and a repeat is not safe: say attest executed or not_executed.",
+  outside_dedup_window:
+    "It is not known whether the effect happened, and the target may have forgotten the key since: say attest executed or not_executed once that is known, complete the task, or let the transaction turn back.",
   attested_executed: "An effect attested as executed is not repeated: complete or skip the task.",
   attestation_contradicts: "The attestation contradicts what is known of the effect.",
   dependants_need_output:

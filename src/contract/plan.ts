@@ -86,6 +86,8 @@ export interface PlanTask extends PlanCall {
   compensate?: PlanCompensate | "none"
   /** Once this may have happened, the transaction goes forward only. */
   irreversible?: true
+  /** How long its target remembers a key. Absent: always, or there is none. */
+  dedup_ms?: number
   /** Its target fences by the task's key, so that it may be undone while a call is open. */
   fenced?: true
 }

@@ -92,6 +92,8 @@ export interface ExceptionRow {
   /** How often this record was opened. */
   occurrence: number
   retry_safe: boolean
+  /** The target forgets the key then, and a plain retry is safe no longer. Absent: never. */
+  retry_safe_until?: number | undefined
   /** Why a plain retry is safe, or why not: a sentence for a person. */
   retry_safe_reason: string
   suggested_actions: string[]

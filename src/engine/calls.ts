@@ -241,4 +241,5 @@ function open(state: MachineState, task: number): void {
   tasks.error[task] = null
   tasks.endedAt[task] = 0
   if (tasks.startedAt[task] === 0) tasks.startedAt[task] = state.now
+  if (tasks.sentAt[task] === 0) tasks.sentAt[task] = state.now
 }

@@ -112,7 +112,7 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
 function retryTargets(state: MachineState, decision: Decision): number[] {
   if (decision.task !== undefined) return [positionOf(state, decision)]
   if (state.mode === "compensating") return parkedUndos(state)
-  return parkedTasks(state).filter((task) => mayRetry(state, task))
+  return parkedTasks(state).filter((task) => mayRetry(state, task, state.now))
 }
 
 function retryWithInput(state: MachineState, task: number, decision: Decision): void {
@@ -124,6 +124,7 @@ function retryWithInput(state: MachineState, task: number, decision: Decision): 
   state.liveBytes += jsonSize(decision.input, MAX_INLINE_OUTPUT_BYTES)
   tasks.generation[task] = (tasks.generation[task] ?? 1) + 1
   // Of this generation nothing was sent.
+  tasks.sentAt[task] = 0
   setOutcome(state, task, "not_started")
 }
 

@@ -4,7 +4,14 @@
  */
 import type { ExceptionRow } from "../contract/rows.ts"
 import type { ExceptionKind } from "../contract/statuses.ts"
-import { exceptionKindOf, type Judgement, retrySafety, severityOf, suggestedActions } from "./outcome.ts"
+import {
+  exceptionKindOf,
+  type Judgement,
+  type KeyMemory,
+  retrySafety,
+  severityOf,
+  suggestedActions,
+} from "./outcome.ts"
 import { type MachineState, outcomeOf, planTask, touchTransaction, undoOutcomeOf } from "./state.ts"
 
 /** Position under which the transaction's own exception is kept. */
@@ -21,7 +28,8 @@ export function openTaskException(
   kind: ExceptionKind = exceptionKindOf(judgement),
 ): void {
   const { id, effect } = planTask(state, task)
-  const safety = retrySafety(effect, outcomeOf(state, task))
+  const memory = keyMemoryOf(state, task)
+  const safety = retrySafety(effect, outcomeOf(state, task), state.now, memory)
   open(state, task, {
     task: id,
     operation: "do",
@@ -32,9 +40,19 @@ export function openTaskException(
     message: judgement.message,
     outcome: outcomeOf(state, task),
     retry_safe: safety.safe,
+    ...(safety.safe && memory !== undefined && outcomeOf(state, task) === "unknown"
+      ? { retry_safe_until: memory.until }
+      : {}),
     retry_safe_reason: safety.reason,
     suggested_actions: suggestedActions(safety, outcomeOf(state, task)),
   })
+}
+
+/** Undefined where the target never forgets, or nothing was sent. */
+export function keyMemoryOf(state: MachineState, task: number): KeyMemory | undefined {
+  const { dedup_ms: ms } = planTask(state, task)
+  const sentAt = state.tasks.sentAt[task] ?? 0
+  return ms === undefined || sentAt === 0 ? undefined : { until: sentAt + ms, ms }
 }
 
 export interface UndoTrouble {

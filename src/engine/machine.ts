@@ -43,8 +43,8 @@ export interface Machine {
   apply(events: readonly EngineEvent[]): void
   takeCommands(): Command[]
   takeChanges(which: "dirty" | "all"): Changes
-  /** Why a decision is illegal now; undefined when it may be applied. Known ids pass. */
-  refuse(decision: unknown): Refusal | undefined
+  /** Why a decision is illegal at that time; undefined when it may be applied. Known ids pass. */
+  refuse(decision: unknown, at?: number): Refusal | undefined
   /** What a decision led to; undefined for an id that is not known (any longer). */
   answer(decisionId: string): DecisionAnswer | undefined
   /** All rows. Payloads beyond `payloadBytes` of JSON are left out and said to be. */
@@ -99,7 +99,7 @@ export function createMachine(options: MachineStart): Machine {
       return commands
     },
     takeChanges: (which) => takeChanges(state, which),
-    refuse: (decision) => refuse(state, decision),
+    refuse: (decision, at) => refuse(state, decision, at),
     answer: (decisionId) => state.answers.get(decisionId),
     view: (payloadBytes) => viewOf(state, payloadBytes),
     briefView: () => briefViewOf(state),

@@ -90,8 +90,17 @@ export interface RetrySafety {
   reason: string
 }
 
-/** Whether a plain retry may be pressed without an attestation (design 4.6). */
-export function retrySafety(effect: Effect, outcome: Outcome): RetrySafety {
+/** The target's memory of a key: until when it lasts, and how long it is in all. */
+export interface KeyMemory {
+  until: number
+  ms: number
+}
+
+/**
+ * Whether a plain retry may be pressed without an attestation (design 4.6).
+ * @param memory of a target that forgets keys.
+ */
+export function retrySafety(effect: Effect, outcome: Outcome, at: number, memory?: KeyMemory): RetrySafety {
   switch (outcome) {
     case "executed":
       return { safe: false, reason: "The effect has happened; a repeat would do it again." }
@@ -101,7 +110,7 @@ export function retrySafety(effect: Effect, outcome: Outcome): RetrySafety {
             safe: false,
             reason: "It is not known whether the effect happened, and the target has no key to tell.",
           }
-        : { safe: true, reason: `The effect is ${effect}: a repeat under the same key changes nothing more.` }
+        : safetyOfKey(effect, at, memory)
     case "rejected":
       return { safe: true, reason: "The target refused the call and did nothing." }
     case "not_executed":
@@ -113,6 +122,25 @@ export function retrySafety(effect: Effect, outcome: Outcome): RetrySafety {
     default:
       return assertNever(outcome)
   }
+}
+
+function safetyOfKey(effect: Effect, at: number, memory: KeyMemory | undefined): RetrySafety {
+  if (memory === undefined)
+    return {
+      safe: true,
+      reason: `The effect is ${effect}: a repeat under the same key changes nothing more.`,
+    }
+  const hours = `${Math.round((memory.ms / 3_600_000) * 100) / 100} h`
+  const end = new Date(memory.until).toISOString()
+  return at < memory.until
+    ? {
+        safe: true,
+        reason: `The target remembers the key for ${hours}, until ${end}: a repeat changes nothing more.`,
+      }
+    : {
+        safe: false,
+        reason: `The target remembers a key for ${hours}, and this one only until ${end}: a repeat could do it again.`,
+      }
 }
 
 export function suggestedActions(safety: RetrySafety, outcome: Outcome): string[] {

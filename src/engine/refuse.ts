@@ -11,6 +11,7 @@ import type { Refusal } from "../contract/errors.ts"
 import type { Decision } from "../contract/messages.ts"
 import { isDeeperThan } from "../contract/nesting.ts"
 import { ATTESTATIONS } from "../contract/statuses.ts"
+import { keyMemoryOf } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
 import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
 import { jsonSize } from "./size.ts"
@@ -20,7 +21,8 @@ import { compensationOf, type MachineState, outcomeOf, planTask, statusOf } from
 /** A decision's own bound: ten years. */
 const MAX_EXTENSION_MS = 10 * 365 * 24 * 3_600_000
 
-export function refuse(state: MachineState, decision: unknown): Refusal | undefined {
+/** @param at when it would be applied: what was safe may be so no longer. */
+export function refuse(state: MachineState, decision: unknown, at = state.now): Refusal | undefined {
   if (!isDecision(decision)) return "malformed"
   if (state.answers.has(decision.id)) return undefined
   if (isTooLarge(decision)) return "decision_too_large"
@@ -31,9 +33,11 @@ export function refuse(state: MachineState, decision: unknown): Refusal | undefi
   if (decision.task !== undefined && task === undefined) return "unknown_task"
   switch (decision.action) {
     case "retry":
-      return task === undefined ? refuseRetryAll(state, decision) : refuseRetry(state, task, decision)
+      return task === undefined
+        ? refuseRetryAll(state, decision, at)
+        : refuseRetry(state, task, { decision, at })
     case "retry_with_input":
-      return task === undefined ? "task_required" : refuseNewInput(state, task, decision)
+      return task === undefined ? "task_required" : refuseNewInput(state, task, { decision, at })
     case "complete":
     case "skip":
     case "fail":
@@ -60,15 +64,20 @@ function refuseUndoEnding(state: MachineState, task: number, { evidence }: Decis
   return evidence === undefined || evidence === null || evidence === "" ? "evidence_required" : undefined
 }
 
-function refuseRetryAll(state: MachineState, { attest }: Decision): Refusal | undefined {
+function refuseRetryAll(state: MachineState, { attest }: Decision, at: number): Refusal | undefined {
   if (attest !== undefined) return "task_required"
   if (state.mode === "compensating") return parkedUndos(state).length > 0 ? undefined : "nothing_parked"
   const parked = parkedTasks(state)
   if (parked.length === 0) return "nothing_parked"
-  return parked.some((task) => mayRetry(state, task)) ? undefined : "nothing_retryable"
+  return parked.some((task) => mayRetry(state, task, at)) ? undefined : "nothing_retryable"
 }
 
-function refuseRetry(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+interface Asked {
+  decision: Decision
+  at: number
+}
+
+function refuseRetry(state: MachineState, task: number, { decision, at }: Asked): Refusal | undefined {
   if (state.mode === "compensating" && decision.action === "retry")
     return parkedUndos(state).includes(task) ? undefined : "not_compensating"
   if (statusOf(state, task) !== "parked") return "not_parked"
@@ -78,13 +87,14 @@ function refuseRetry(state: MachineState, task: number, decision: Decision): Ref
   if (outcome === "executed")
     return attest === "not_executed" ? "attestation_contradicts" : "already_executed"
   if (attest === "executed") return "attested_executed"
-  if (attest === undefined && !mayRetry(state, task)) return "unknown_needs_attestation"
-  return undefined
+  if (attest !== undefined || mayRetry(state, task, at)) return undefined
+  return planTask(state, task).effect === "unsafe" ? "unknown_needs_attestation" : "outside_dedup_window"
 }
 
 /** A new input is a new effect under a new key: only when the old one is known not to have happened. */
-function refuseNewInput(state: MachineState, task: number, decision: Decision): Refusal | undefined {
-  const refusal = refuseRetry(state, task, decision)
+function refuseNewInput(state: MachineState, task: number, asked: Asked): Refusal | undefined {
+  const { decision } = asked
+  const refusal = refuseRetry(state, task, asked)
   if (refusal !== undefined) return refusal
   if (outcomeOf(state, task) === "unknown" && attestationOf(decision) !== "not_executed")
     return "unknown_needs_attestation"
@@ -130,8 +140,9 @@ function contradictsItself({ attest, executed_externally }: Decision): boolean {
   return (attest === "executed") !== executed_externally
 }
 
-export function mayRetry(state: MachineState, task: number): boolean {
-  return retrySafety(planTask(state, task).effect, outcomeOf(state, task)).safe
+export function mayRetry(state: MachineState, task: number, at: number): boolean {
+  const { effect } = planTask(state, task)
+  return retrySafety(effect, outcomeOf(state, task), at, keyMemoryOf(state, task)).safe
 }
 
 /** Some task that has not ended reads this one's output and has no default for it. */

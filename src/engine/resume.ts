@@ -18,7 +18,7 @@ export function resumeFailed(state: MachineState, decision: Decision): void {
     if (!isUnfinished(state, task)) continue
     state.tasks.reason[task] = null
     state.tasks.endedAt[task] = 0
-    if (!mayRetry(state, task)) {
+    if (!mayRetry(state, task, state.now)) {
       setStatus(state, task, "parked")
       reopenException(state, task)
       continue

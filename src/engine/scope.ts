@@ -66,8 +66,9 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
 function toLate(
   { output }: PlanTask,
   { config }: PlanCompensate,
-  { output: _, outcome: _too, ...scope }: Record<string, unknown>,
+  names: Record<string, unknown>,
 ): LateConfig {
+  const { output: _, outcome: _asKnown, ...scope } = names
   return { config, scope, ...(output === undefined ? {} : { output }) }
 }
 

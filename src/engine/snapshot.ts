@@ -13,7 +13,15 @@ import { CONTINUED, recountEdges } from "./edges.ts"
 import { keepsInput } from "./graph.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, mayHaveHappened, outcomeOf, planTask, statusOf, type Stop } from "./state.ts"
+import {
+  type MachineState,
+  mayHaveHappened,
+  outcomeOf,
+  planTask,
+  statusOf,
+  type Stop,
+  type TaskSlots,
+} from "./state.ts"
 
 export const SNAPSHOT_FORMAT = 1
 
@@ -24,6 +32,8 @@ export interface Snapshot {
   outcome: number[]
   generation: number[]
   started_at: number[]
+  /** Where it differs from `started_at`, sparse: a person chose another input since. */
+  sent_at?: [number, number][]
   ended_at: number[]
   /** Sparse, by task position. */
   outputs: [number, unknown][]
@@ -77,6 +87,7 @@ export function takeSnapshot(state: MachineState): Snapshot {
     outcome: [...tasks.outcome],
     generation: [...tasks.generation],
     started_at: [...tasks.startedAt],
+    ...takeSent(tasks),
     ended_at: [...tasks.endedAt],
     outputs: kept
       .filter((task) => !(tasks.output[task] instanceof Reference))
@@ -113,6 +124,13 @@ export function takeSnapshot(state: MachineState): Snapshot {
   }
 }
 
+function takeSent({ startedAt, sentAt }: TaskSlots): Pick<Snapshot, "sent_at"> {
+  const differing = [...sentAt].flatMap((at, task): [number, number][] =>
+    at === startedAt[task] ? [] : [[task, at]],
+  )
+  return differing.length === 0 ? {} : { sent_at: differing }
+}
+
 function takeBackward({ tasks: { undo } }: MachineState, stop: Stop): BackwardSnapshot {
   return {
     stop,
@@ -146,6 +164,8 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   tasks.outcome.set(snapshot.outcome)
   tasks.generation.set(snapshot.generation)
   tasks.startedAt.set(snapshot.started_at)
+  tasks.sentAt.set(snapshot.started_at)
+  for (const [task, at] of snapshot.sent_at ?? []) tasks.sentAt[task] = at
   tasks.endedAt.set(snapshot.ended_at)
   for (const [task, error] of snapshot.errors) tasks.error[task] = error
   for (const [task, reason] of snapshot.reasons) tasks.reason[task] = reason

@@ -59,6 +59,8 @@ export interface TaskSlots {
   error: (RowError | null)[]
   reason: (string | null)[]
   startedAt: Float64Array
+  /** When this generation was sent first; 0 before. */
+  sentAt: Float64Array
   endedAt: Float64Array
   undo: UndoSlots
 }
@@ -188,6 +190,7 @@ export function createTaskSlots(size: number): TaskSlots {
     error: Array.from({ length: size }, () => null),
     reason: Array.from({ length: size }, () => null),
     startedAt: new Float64Array(size),
+    sentAt: new Float64Array(size),
     endedAt: new Float64Array(size),
     undo: {
       status: new Uint8Array(size),

@@ -77,6 +77,8 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (when !== undefined) plan.when = when.template
   if (fields.on_skip !== undefined) plan.on_skip = fields.on_skip
   if (fields.priority !== undefined) plan.priority = fields.priority
+  // A barrier never forgets.
+  if (effect === "keyed" && kind !== "db") plan.dedup_ms = fields.dedup_window ?? DEDUP_MS
   if (compensate !== undefined) plan.compensate = compensate
   if (context.goesBackward && isIrreversible(draft, effect)) plan.irreversible = true
   if (isFenced(plan)) plan.fenced = true
@@ -88,6 +90,9 @@ const ON_ERROR_OF_STRATEGY: Record<PlanTask["retry"]["strategy"], PlanTask["on_e
   manual: "park",
   no_retry: "fail",
 }
+
+/** What the usual targets promise at least, those of payments first of all. */
+const DEDUP_MS = 24 * 3_600_000
 
 /** It writes, and nobody says how that is undone. */
 function isIrreversible({ fields }: TaskDraft, effect: Effect): boolean {

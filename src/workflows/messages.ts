@@ -69,7 +69,7 @@ export function openDoors({ machine, apply, turns }: MessageOptions): void {
     },
     {
       validator: (sent) => {
-        const refusal = machine.refuse(withUpdateId(sent))
+        const refusal = machine.refuse(withUpdateId(sent), Date.now())
         // What the engine refuses may be legal once it has taken what came before: then the handler judges.
         if (refusal && !stage.hasNews && turns.areOver()) throw refused(refusal)
       },

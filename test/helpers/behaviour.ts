@@ -29,8 +29,8 @@ export interface Behaviour {
   sees?: (view: View) => void
 }
 
-export function describeBehaviours(title: string, behaviours: readonly Behaviour[]): void {
-  describe(title, () => {
+export function describeBehaviours(behaviours: readonly Behaviour[]): void {
+  describe("behaviours", () => {
     let ledger: EffectLedger
     let rig: WorkflowRig
     let database: TestDatabase

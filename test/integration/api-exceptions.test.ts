@@ -80,6 +80,7 @@ describe("GET /api/v1/exceptions", () => {
       error_message: "no",
       retry_safe: true,
       retry_safe_reason: "it did not run",
+      retry_safe_until: null,
       suggested_actions: ["retry"],
       retry_strategy: "auto",
       retry_times: 3,

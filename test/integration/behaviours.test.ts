@@ -407,4 +407,4 @@ const BEHAVIOURS: Behaviour[] = [
   },
 ]
 
-describeBehaviours("behaviours", BEHAVIOURS)
+describeBehaviours(BEHAVIOURS)

@@ -148,7 +148,7 @@ const BEHAVIOURS: Behaviour[] = [
     faults: { tell: ["refuse"] },
     steps: async (run) => {
       await run.reaches(isBlocked)
-      await expect(run.decide({ action: "cancel" })).rejects.toThrow()
+      await expect(run.decide({ action: "cancel" })).rejects.toThrow("Workflow Update failed")
       await run.decide({ action: "retry", task: "tell" })
     },
     ends: "success",
@@ -175,4 +175,4 @@ const BEHAVIOURS: Behaviour[] = [
   },
 ]
 
-describeBehaviours("going backward", BEHAVIOURS)
+describeBehaviours(BEHAVIOURS)

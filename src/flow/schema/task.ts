@@ -91,7 +91,8 @@ export const TaskSchema = z.strictObject({
   on_skip: words(["prune"]).optional(),
   /** Cannot be refused by business: it may come after what cannot be undone. */
   must_succeed: z.boolean().optional(),
-  dedup_window: notYet("dedup_window"),
+  /** How long the target remembers a key. */
+  dedup_window: duration(1).optional(),
   select: notYet("select"),
   /** The call that undoes it (`CompensateSchema`), or `none` where nothing has to be undone. */
   compensate: z.unknown().optional(),

@@ -165,6 +165,7 @@ function exceptionRecord(entry: PendingTransaction, resets: number, stamped: Sta
     outcome: row.outcome,
     occurrence: row.occurrence,
     retry_safe: row.retry_safe,
+    retry_safe_until: row.retry_safe_until ?? null,
     retry_safe_reason: row.retry_safe_reason,
     suggested_actions: row.suggested_actions,
     occurred_at: row.occurred_at,

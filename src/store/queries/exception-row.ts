@@ -28,6 +28,7 @@ export const ExceptionRow = z.object({
   outcome: z.enum(OUTCOMES),
   occurrence: z.int(),
   retry_safe: z.boolean(),
+  retry_safe_until: timestamp.nullable(),
   retry_safe_reason: z.string(),
   suggested_actions: z.array(z.string()),
   occurred_at: timestamp,
@@ -49,7 +50,7 @@ export type ExceptionRow = z.output<typeof ExceptionRow>
 export const exceptionColumns = `
   e.id, e.instance_id, t.flow_id, t.flow_name, t.flow_version, e.path, e.operation, e.generation,
   e.kind, e.severity, e.state, e.code, e.message, e.outcome, e.occurrence,
-  e.retry_safe, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
+  e.retry_safe, e.retry_safe_until, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
   e.handled, e.handled_by, e.handled_at, e.handled_remark,
   (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us,
   t.status as transaction_status, t.error ->> 'task' as failed_task,

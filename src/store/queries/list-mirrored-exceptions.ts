@@ -1,7 +1,8 @@
 import type { Pool } from "pg"
 import type { ExceptionRow } from "../../contract/rows.ts"
 
-type Columns = Omit<ExceptionRow, "occurred_at" | "resolved_at"> & {
+type Columns = Omit<ExceptionRow, "occurred_at" | "resolved_at" | "retry_safe_until"> & {
+  retry_safe_until: Date | null
   occurred_at: Date
   resolved_at: Date | null
 }
@@ -16,13 +17,14 @@ export async function listMirroredExceptions(
     text: `
       select
         nullif(path, '') as task, operation, generation, kind, severity, state, code, message, outcome, occurrence,
-        retry_safe, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by
+        retry_safe, retry_safe_until, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by
       from exception where tenant_id = $1 and instance_id = $2
       order by id`,
     values: [tenant, transaction_id],
   })
-  return rows.map(({ occurred_at, resolved_at, ...row }) => ({
+  return rows.map(({ retry_safe_until, occurred_at, resolved_at, ...row }) => ({
     ...row,
+    ...(retry_safe_until === null ? {} : { retry_safe_until: retry_safe_until.getTime() }),
     occurred_at: occurred_at.getTime(),
     resolved_at: resolved_at?.getTime() ?? null,
   }))

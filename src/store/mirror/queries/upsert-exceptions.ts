@@ -7,18 +7,20 @@ import { exceptionEvent } from "../../events/event-columns.ts"
 export const UPSERT_EXCEPTIONS = `
   insert into exception as stored (
     tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message, outcome, occurrence,
-    retry_safe, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by, resets, chain, seq
+    retry_safe, retry_safe_until, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by, resets, chain, seq
   )
   select
     r.tenant_id, r.instance_id, r.path, r.operation, r.generation, r.kind, r.severity,
     case when is_over then 'superseded' else r.state end,
-    r.code, r.message, r.outcome, r.occurrence, r.retry_safe, r.retry_safe_reason, r.suggested_actions,
+    r.code, r.message, r.outcome, r.occurrence, r.retry_safe,
+    to_timestamp(r.retry_safe_until / 1000.0), r.retry_safe_reason, r.suggested_actions,
     to_timestamp(r.occurred_at / 1000.0),
     case when is_over then now() else to_timestamp(r.resolved_at / 1000.0) end,
     r.resolved_by, r.resets, r.chain, r.seq
   from json_to_recordset($3) as r (
     tenant_id text, instance_id text, path text, operation text, generation integer, kind text, severity text,
     state text, code text, message text, outcome text, occurrence integer, retry_safe boolean,
+    retry_safe_until float8,
     retry_safe_reason text, suggested_actions text[], occurred_at float8, resolved_at float8, resolved_by text,
     resets integer, chain integer, seq bigint
   )
@@ -37,6 +39,7 @@ export const UPSERT_EXCEPTIONS = `
     outcome = excluded.outcome,
     occurrence = excluded.occurrence,
     retry_safe = excluded.retry_safe,
+    retry_safe_until = excluded.retry_safe_until,
     retry_safe_reason = excluded.retry_safe_reason,
     suggested_actions = excluded.suggested_actions,
     occurred_at = excluded.occurred_at,
