@@ -441,3 +441,15 @@ describe("what a compensation knows", () => {
     })
   })
 })
+
+test("a person who has nothing but Temporal's page sees what was undone and what waits", () => {
+  const run = begin(saga)
+  run.done("order")
+  run.done("pay")
+  run.fail("stock", failures.refused)
+  run.fail("pay:undo", failures.refused)
+  const details = run.commands.findLast((command) => command.kind === "details")
+  expect(details?.text).toContain("| task | status | outcome | compensation | code | message |")
+  expect(details?.text).toContain("| pay | success | executed | parked | HTTP_422 | no |")
+  expect(details?.text).toContain("Decide by signal or update")
+})

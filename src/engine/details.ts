@@ -1,18 +1,21 @@
 /** Markdown for Temporal's UI: how the run stands, for a person who has nothing but that page. */
 import type { TaskStatus } from "../contract/statuses.ts"
-import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
+import { parkedUndos } from "./refuse.ts"
+import { compensationOf, type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 const MAX_ROWS = 40
 const FIRST: readonly TaskStatus[] = ["parked", "failed", "running", "cancelled"]
 
 export function detailsOf(state: MachineState): string {
   const shown = tasksWorthShowing(state)
+  const isBack = state.stop?.ending === "compensated"
   const rows = shown.map((task) => {
-    const error = state.tasks.error[task]
+    const error = (isBack ? state.tasks.undo.error[task] : null) ?? state.tasks.error[task]
     const cells = [
       planTask(state, task).id,
       statusOf(state, task),
       outcomeOf(state, task),
+      ...(isBack ? [compensationOf(state, task)] : []),
       error?.code ?? "",
       error?.message ?? "",
     ]
@@ -22,14 +25,16 @@ export function detailsOf(state: MachineState): string {
   return [
     `**${state.status}**: ${describeCounts(state)}`,
     "",
-    "| task | status | outcome | code | message |",
-    "|---|---|---|---|---|",
+    isBack
+      ? "| task | status | outcome | compensation | code | message |"
+      : "| task | status | outcome | code | message |",
+    isBack ? "|---|---|---|---|---|---|" : "|---|---|---|---|---|",
     ...rows,
     ...(rest > 0 ? ["", `and ${rest} more`] : []),
     ...(state.lastIgnored === null
       ? []
       : ["", `The last message changed nothing: ${cell(state.lastIgnored, 300)}`]),
-    ...(state.counts.parked > 0
+    ...(state.counts.parked > 0 || parkedUndos(state).length > 0
       ? [
           "",
           'Decide by signal or update `decide`, for example signal `retry` with `{"task": "…", "reason": "…"}`.',
