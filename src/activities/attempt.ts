@@ -195,6 +195,7 @@ function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: 
     config,
     input: input.input,
     poll: input.poll,
+    undoes: input.undoes,
     late: input.late,
     budgetMs: watch.leftMs(),
     memo: watch.memo(),

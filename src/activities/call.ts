@@ -19,6 +19,8 @@ export interface CallRequest {
   config: Record<string, unknown>
   input: unknown
   poll?: PlanPoll | undefined
+  /** Of a compensation that meets its task at one barrier: what is known of the task's effect. */
+  undoes?: Outcome | undefined
   /** Of a compensation: its config once the barrier's result is known. */
   late?: LateConfig | undefined
   /** Milliseconds this attempt may take. `signal` aborts at its end. */

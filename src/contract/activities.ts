@@ -27,7 +27,12 @@ export interface CallInput {
   path?: string
   /** The run takes a reference in place of an output that is too large to travel. */
   by_reference?: true
-  /** Of a compensation whose task has an output that only its barrier knows. */
+  /**
+   * Of a compensation that meets its task at one barrier: what is known of the task's effect. Absent: there is no
+   * common barrier, and it is a call like any other.
+   */
+  undoes?: Outcome
+  /** Of such a compensation whose task has an output that only the barrier knows. */
   late?: LateConfig
   /** Outputs to be loaded before the call, each into its place in `config` or `input`, which holds null. */
   references?: PlacedReference[]

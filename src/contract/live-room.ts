@@ -20,6 +20,12 @@ export function liveRoomOf({ planBytes, paramsBytes }: { planBytes: number; para
 
 /** What a transaction of this plan should find free when it starts: its outputs come one after another. */
 export function wantedRoomOf(plan: Pick<Plan, "tasks" | "output_reads">): number {
-  const read = new Set([...plan.output_reads, ...plan.tasks.flatMap(({ reads }) => reads)])
+  const read = new Set([...plan.output_reads, ...plan.tasks.flatMap(readsOf)])
   return Math.min(read.size, LARGEST_AT_ONCE) * MAX_INLINE_OUTPUT_BYTES
+}
+
+/** Positions: what its compensation reads is kept as well. */
+function readsOf({ reads, compensate }: Plan["tasks"][number], position: number): number[] {
+  if (compensate === undefined || compensate === "none") return reads
+  return [...reads, ...compensate.reads, ...(compensate.reads_own.includes("output") ? [position] : [])]
 }

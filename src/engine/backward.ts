@@ -15,6 +15,7 @@ import {
   outcomeOf,
   planTask,
   setCompensation,
+  setOutcome,
   setStatus,
   setTransactionStatus,
   stampEnd,
@@ -37,6 +38,9 @@ export function goBackward(state: MachineState, stop: Omit<Stop, "ending">, by: 
   for (let task = 0; task < state.plan.tasks.length; task++) {
     const status = statusOf(state, task)
     if (status !== "pending" && status !== "parked") continue
+    // The run before the reset may have called it.
+    if (state.isReset && isUndoable(state, task) && outcomeOf(state, task) === "not_started")
+      setOutcome(state, task, "unknown")
     setStatus(state, task, "cancelled")
     state.tasks.reason[task] = stop.reason
     stampEnd(state, task)
@@ -45,7 +49,8 @@ export function goBackward(state: MachineState, stop: Omit<Stop, "ending">, by: 
   }
   if (state.open > 0) {
     state.commands.push({ kind: "cancel_forward" })
-    state.drainUntil = state.now + (state.plan.backward?.drain_ms ?? 0)
+    // From now on, whenever that was which turned it back.
+    state.drainUntil = state.at + (state.plan.backward?.drain_ms ?? 0)
     setTimer(state)
   }
   recountBackward(state)
@@ -74,10 +79,13 @@ export function stopDraining(state: MachineState): void {
 /** A call that was open has ended: what it left may need no undoing after all. */
 export function reconsider(state: MachineState, task: number): void {
   const compensation = compensationOf(state, task)
-  const isUnsent = undoOutcomeOf(state, task) === "not_started"
-  if ((compensation === "pending" || compensation === "parked") && isUnsent && !needsUndoing(state, task)) {
-    setCompensation(state, task, "not_needed")
+  const sent = undoOutcomeOf(state, task)
+  const isUnsent = sent === "not_started" || sent === "not_executed"
+  if ((compensation === "pending" || compensation === "parked") && isUnsent) {
+    const isNeeded = needsUndoing(state, task)
     closeException(state, undoPosition(task), { state: "auto_resolved", by: null })
+    // What it lacked may be there now.
+    setCompensation(state, task, isNeeded ? "none" : "not_needed")
   }
   advance(state, task)
 }
@@ -143,6 +151,11 @@ function needsUndoing(state: MachineState, task: number): boolean {
   if (!state.rules.openIsUnknown && isOpen(state, task)) return false
   const outcome = outcomeOf(state, task)
   return outcome === "unknown" ? state.rules.undoUnknown : mayHaveHappened(outcome)
+}
+
+function isUndoable(state: MachineState, task: number): boolean {
+  const { effect, compensate } = planTask(state, task)
+  return effect !== "read" && compensate !== undefined && compensate !== "none"
 }
 
 function isAwaited(state: MachineState, task: number): boolean {

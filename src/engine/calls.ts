@@ -23,6 +23,7 @@ import { activityIdOf, renderCall, renderWhen } from "./scope.ts"
 import { jsonSize } from "./size.ts"
 import { stopAll } from "./stop.ts"
 import {
+  compensationOf,
   type MachineState,
   outcomeOf,
   planTask,
@@ -114,10 +115,18 @@ export function answer(
 
 /** A call that was open when the transaction turned back has ended. */
 function endBackward(state: MachineState, task: number): void {
-  const isSent = undoOutcomeOf(state, task) !== "not_started"
-  const isFenced = planTask(state, task).fenced === true
-  if (isSent && outcomeOf(state, task) === "executed" && !isFenced) openLateExecution(state, task)
+  if (outcomeOf(state, task) === "executed" && isTooLate(state, task)) openLateExecution(state, task)
   reconsider(state, task)
+}
+
+/** Nobody will undo it any more, or nobody knows whether what was sent came after it. */
+function isTooLate(state: MachineState, task: number): boolean {
+  const sent = undoOutcomeOf(state, task)
+  const compensation = compensationOf(state, task)
+  const isClosed = compensation === "success" || compensation === "waived"
+  // At its barrier a compensation that was carried out has fenced the task off, or undone it.
+  if (planTask(state, task).fenced === true) return isClosed && sent !== "executed"
+  return isClosed || sent === "unknown" || sent === "executed"
 }
 
 /** Gives a task its output; false when all live outputs together would be too large. */

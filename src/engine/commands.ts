@@ -27,10 +27,12 @@ export interface CallRetry {
   non_retryable: string[]
 }
 
+export type TimerPurpose = "deadline" | "drain"
+
 export type Command =
   | CallCommand
   /** Tell when this time has come, milliseconds since the epoch. A later one takes its place. */
-  | { kind: "timer"; at: number }
+  | { kind: "timer"; at: number; of: TimerPurpose }
   /** Ask every running forward call to stop; each still answers. */
   | { kind: "cancel_forward" }
   /** Markdown for a person who reads the run in Temporal's UI. */

@@ -76,6 +76,7 @@ export function createState({
     error: null,
     endedAt: null,
     now: at,
+    at,
     historyEvents: 0,
     historyBytes: 0,
     progressed: false,

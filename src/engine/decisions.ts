@@ -7,7 +7,7 @@ import type { Decision } from "../contract/messages.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import { endBadly, endWell, keepOutput } from "./calls.ts"
 import { goBackward } from "./backward.ts"
-import { closeException } from "./exceptions.ts"
+import { closeException, TRANSACTION } from "./exceptions.ts"
 import { attestationOf, mayRetry, parkedTasks, parkedUndos } from "./refuse.ts"
 import { cutText, jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
@@ -50,8 +50,7 @@ export function decide(state: MachineState, decision: Decision): void {
       state.paused = false
       break
     case "extend_deadline":
-      state.deadlineAt = (state.deadlineAt ?? state.now) + (decision.extend_by_ms ?? 0)
-      setTimer(state)
+      extendDeadline(state, decision)
       break
     default:
       assertNever(decision.action)
@@ -70,6 +69,15 @@ export function cancel(state: MachineState, by: string | null): void {
 function turnBack(state: MachineState, stop: Stop, by: string): void {
   if (state.plan.backward === undefined) stopAll(state, stop, by)
   else goBackward(state, stop, by)
+}
+
+function extendDeadline(state: MachineState, { id, extend_by_ms: by = 0 }: Decision): void {
+  state.deadlineAt = (state.deadlineAt ?? state.now) + by
+  if (state.deadlineAt > state.at) {
+    state.overdue = false
+    closeException(state, TRANSACTION, { state: "resolved", by: id })
+  }
+  setTimer(state)
 }
 
 function endUndoByPerson(

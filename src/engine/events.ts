@@ -1,5 +1,6 @@
 /** What the shell tells the engine. Clock and history size come with every event: the engine has neither. */
 import type { OutputReference } from "../contract/activities.ts"
+import type { TimerPurpose } from "./commands.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { FailureClass, Outcome } from "../contract/statuses.ts"
 
@@ -47,7 +48,7 @@ export type EventBody =
   | { kind: "failed"; token: number; failure: CallFailed }
   | { kind: "decision"; decision: Decision }
   /** The time that the last `timer` command asked for has come. */
-  | { kind: "timer" }
+  | { kind: "timer"; of: TimerPurpose }
   /** Temporal's own cancel request. */
   | { kind: "cancel" }
   /** A message that is none of ours or could not be read. */

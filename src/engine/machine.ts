@@ -87,6 +87,7 @@ export function createMachine(options: MachineStart): Machine {
       const meter = createMeter()
       for (const event of events) {
         state.now = timeOf(event)
+        state.at = event.at
         state.historyEvents = event.history_events
         state.historyBytes = event.history_bytes
         take(state, event, meter)
@@ -146,7 +147,7 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       takeCancel(state)
       return
     case "timer":
-      takeTimer(state, event.at)
+      takeTimer(state, event)
       return
     case "ignored":
       ignore(state, `${event.what} is no message that this transaction takes.`)

@@ -156,9 +156,9 @@ describe("policy.timeout", () => {
 
   test("a timer is set at the start; when it fires, what has not started stops and the transaction fails", () => {
     const run = drive(plan)
-    expect(timerOf(run.apply(started))).toEqual({ kind: "timer", at: 61_000 })
+    expect(timerOf(run.apply(started))).toEqual({ kind: "timer", at: 61_000, of: "deadline" })
     run.at(61_000)
-    expect(run.apply({ kind: "timer" }).map(({ kind }) => kind)).toEqual(["cancel_forward"])
+    expect(run.apply({ kind: "timer", of: "deadline" }).map(({ kind }) => kind)).toEqual(["cancel_forward"])
     run.done("a")
     expect(run.view()).toMatchObject({
       transaction: { status: "failed", overdue: true, error: { code: "deadline_exceeded", task: null } },
@@ -170,7 +170,9 @@ describe("policy.timeout", () => {
   test("one that comes early is set again", () => {
     const run = drive(plan)
     run.apply(started)
-    expect(run.apply({ kind: "timer" })).toEqual([{ kind: "timer", at: 61_000 }])
+    expect(run.apply({ kind: "timer", of: "deadline" })).toEqual([
+      { kind: "timer", at: 61_000, of: "deadline" },
+    ])
   })
 
   test("a person extends it, and it is set anew in a continued run", () => {
@@ -179,9 +181,10 @@ describe("policy.timeout", () => {
     expect(timerOf(run.decide({ action: "extend_deadline", extend_by_ms: 5_000 }))).toEqual({
       kind: "timer",
       at: 66_000,
+      of: "deadline",
     })
     run.done("a")
-    expect(timerOf(run.restart().apply(started))).toEqual({ kind: "timer", at: 66_000 })
+    expect(timerOf(run.restart().apply(started))).toEqual({ kind: "timer", at: 66_000, of: "deadline" })
   })
 
   test.each([undefined, 0, -1, 1.5, Number.NaN, 1e15])("an extension by %s is refused", (extend_by_ms) => {
@@ -202,7 +205,7 @@ describe("policy.timeout", () => {
     const run = drive(plan)
     run.apply(started)
     run.at(61_000)
-    run.apply({ kind: "timer" })
+    run.apply({ kind: "timer", of: "deadline" })
     run.done("a")
     const next = run.restart({ resume: { id: "again", action: "retry", actor: "ann" } })
     expect(timerOf(next.apply(started))).toBeDefined()

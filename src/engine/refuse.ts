@@ -15,7 +15,7 @@ import { keyMemoryOf } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
 import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { isPivotPassed } from "./pivot.ts"
+import { isPivotPassed, isPivotPassedWith } from "./pivot.ts"
 import { compensationOf, type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 /** A decision's own bound: ten years. */
@@ -118,9 +118,10 @@ function fits(state: MachineState, value: unknown): boolean {
 function refuseEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
   if (statusOf(state, task) !== "parked") return "not_parked"
   if (contradictsItself(decision)) return "attestation_contradicts"
-  if (decision.action === "fail" && isPivotPassed(state)) return "pivot_passed"
   const outcome = outcomeOf(state, task)
   const attest = attestationOf(decision)
+  const hasHappened = outcome === "executed" || attest === "executed"
+  if (decision.action === "fail" && isPivotPassedWith(state, task, hasHappened)) return "pivot_passed"
   if (outcome === "executed" && attest === "not_executed") return "attestation_contradicts"
   if (outcome === "unknown" && attest === undefined) return "unknown_needs_attestation"
   if (decision.action === "skip" && hasNeedyReader(state, task)) return "dependants_need_output"

@@ -16,7 +16,7 @@ import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
 import { mayHoldReference, placeReferences, showReferences } from "./references.ts"
-import { type MachineState, outcomeOf, planTask, statusOf, undoOutcomeOf } from "./state.ts"
+import { type MachineState, outcomeOf, planTask, statusOf, undoOutcomeOf, undoSentAs } from "./state.ts"
 
 export type Rendered<Value> = { ok: true; value: Value } | { ok: false; error: ExpressionError }
 
@@ -46,11 +46,9 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
   return guarded(() => {
     const { compensate } = plan
     if (compensate === undefined || compensate === "none") throw new Error(`task ${task} cannot be undone`)
-    const own = {
-      output: state.tasks.output[task] ?? null,
-      outcome: outcomeOf(state, task),
-      task: { key: keyOf(state, task) },
-    }
+    const outcome = undoSentAs(state, task)
+    const output = outcome === "unknown" ? undefined : state.tasks.output[task]
+    const own = { output: output ?? null, outcome, task: { key: keyOf(state, task) } }
     const read = compensate.reads_own.includes("input") ? { input: renderInput(state, task, meter) } : {}
     const scope = { ...scopeOf(state, compensate.reads), ...own, ...read }
     const rendered = render(compensate.input, scope, meter)
@@ -58,7 +56,10 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     const config = render(compensate.config, scope, meter) as Record<string, unknown>
     const call = toCall(compensate, { config, input, prior: undoOutcomeOf(state, task) })
     nameCall(state, call, activityOf(state, task, "undo"))
-    if (plan.fenced === true && own.outcome === "unknown") call.late = toLate(plan, compensate, scope)
+    if (plan.fenced === true) {
+      call.undoes = outcome
+      if (output === undefined) call.late = toLate(plan, compensate, scope)
+    }
     return mayHoldReference(state, [task, ...plan.reads, ...compensate.reads]) ? placeReferences(call) : call
   })
 }
@@ -69,7 +70,8 @@ function toLate(
   names: Record<string, unknown>,
 ): LateConfig {
   const { output: _, outcome: _asKnown, ...scope } = names
-  return { config, scope, ...(output === undefined ? {} : { output }) }
+  // One that is kept elsewhere parks the call: there is no place to load it to.
+  return { config, scope: showReferences(scope) as typeof scope, ...(output === undefined ? {} : { output }) }
 }
 
 function renderInput(state: MachineState, task: number, meter: Meter): unknown {

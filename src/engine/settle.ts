@@ -2,9 +2,11 @@
 import type { EndStatus } from "../contract/statuses.ts"
 import type { Meter } from "../expression/meter.ts"
 import { startTask } from "./calls.ts"
+import { stopOverdue } from "./deadline.ts"
 import { detailsOf } from "./details.ts"
 import { edgeOf } from "./edges.ts"
-import { openTransactionException } from "./exceptions.ts"
+import { closeException, openTransactionException } from "./exceptions.ts"
+import { isPivotPassed } from "./pivot.ts"
 import { renderFlowOutput } from "./scope.ts"
 import { jsonSize } from "./size.ts"
 import {
@@ -32,6 +34,12 @@ export function settle(state: MachineState, meter: Meter): void {
 }
 
 function settleForward(state: MachineState, meter: Meter): void {
+  // What kept it going forward when the deadline came turned out not to have happened.
+  if (state.overdue && state.plan.backward !== undefined && !isPivotPassed(state)) {
+    stopOverdue(state)
+    settleBackward(state, meter)
+    return
+  }
   const { thresholds, historyEvents, historyBytes } = state
   const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes
   const isOver = state.open === 0 && state.ready.size === 0 && state.counts.parked === 0
@@ -104,6 +112,7 @@ function finishWithOutput(state: MachineState, meter: Meter): void {
 }
 
 function finish(state: MachineState, status: EndStatus, output: unknown): void {
+  if (status === "compensated") closeUndone(state)
   state.mode = "ended"
   state.output = output
   state.endedAt = state.now
@@ -112,6 +121,12 @@ function finish(state: MachineState, status: EndStatus, output: unknown): void {
   touchTransaction(state)
   state.detailsWanted = true
   state.commands.push({ kind: "finish", status, output })
+}
+
+/** What turned it back is of no matter any more; an effect that came late is. */
+function closeUndone(state: MachineState): void {
+  for (const [position, { kind }] of state.exceptions)
+    if (kind !== "late_execution") closeException(state, position, { state: "superseded", by: null })
 }
 
 function errorOf(state: MachineState, status: EndStatus): MachineState["error"] {

@@ -62,7 +62,7 @@ class Simulation {
   readonly #decided: string[] = []
   #run: Driver
   #transaction: TransactionRow | undefined
-  #timer: number | undefined
+  #timer: Extract<Command, { kind: "timer" }> | undefined
   #isBack = false
   #now = 2_000
 
@@ -231,10 +231,11 @@ class Simulation {
 
   #fireTimer(): void {
     if (this.#timer === undefined) return
-    this.#now = Math.max(this.#now, this.#timer)
+    const { at, of } = this.#timer
+    this.#now = Math.max(this.#now, at)
     this.#timer = undefined
     this.#run.at(this.#now)
-    this.#watch(this.#run.apply({ kind: "timer" }))
+    this.#watch(this.#run.apply({ kind: "timer", of }))
   }
 
   #decide(): void {
@@ -272,7 +273,7 @@ class Simulation {
   #watch(commands: readonly Command[]): void {
     if (["compensating", "compensated"].includes(this.#status())) this.#isBack = true
     for (const command of commands) {
-      if (command.kind === "timer") this.#timer = command.at
+      if (command.kind === "timer") this.#timer = command
       if (command.kind !== "call") continue
       const { path: task, operation } = parseActivityId(command.activity_id)
       if (operation === "undo") this.#watchUndo(task)

@@ -66,6 +66,7 @@ export interface BackwardSnapshot {
   stop: Stop
   status: number[]
   outcome: number[]
+  sent_as: number[]
   started_at: number[]
   ended_at: number[]
   errors: [number, RowError][]
@@ -136,6 +137,7 @@ function takeBackward({ tasks: { undo } }: MachineState, stop: Stop): BackwardSn
     stop,
     status: [...undo.status],
     outcome: [...undo.outcome],
+    sent_as: [...undo.sentAs],
     started_at: [...undo.startedAt],
     ended_at: [...undo.endedAt],
     errors: undo.error.flatMap((error, task): [number, RowError][] => (error ? [[task, error]] : [])),
@@ -146,6 +148,7 @@ function restoreBackward(state: MachineState, backward: BackwardSnapshot): void 
   const { undo } = state.tasks
   undo.status.set(backward.status)
   undo.outcome.set(backward.outcome)
+  undo.sentAs.set(backward.sent_as)
   undo.startedAt.set(backward.started_at)
   undo.endedAt.set(backward.ended_at)
   for (const [task, error] of backward.errors) undo.error[task] = error

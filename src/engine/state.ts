@@ -71,6 +71,8 @@ export interface UndoSlots {
   outcome: Uint8Array
   /** The outcome before the open call. */
   prior: Uint8Array
+  /** What was known of the task when its compensation was sent first: what is sent again says the same. */
+  sentAs: Uint8Array
   /** The token of the open call; 0 when none is open. */
   token: Int32Array
   /** Tasks right behind it that are not finished backward. */
@@ -148,6 +150,8 @@ export interface MachineState {
   error: TransactionRow["error"]
   endedAt: number | null
   now: number
+  /** The workflow's clock when the event that it took last was taken. */
+  at: number
   historyEvents: number
   historyBytes: number
   /** Something moved in this run: without it a continue-as-new could follow a continue-as-new. */
@@ -196,6 +200,7 @@ export function createTaskSlots(size: number): TaskSlots {
       status: new Uint8Array(size),
       outcome: new Uint8Array(size),
       prior: new Uint8Array(size),
+      sentAs: new Uint8Array(size),
       token: new Int32Array(size),
       behind: new Int32Array(size),
       closed: new Uint8Array(size),
@@ -251,6 +256,11 @@ export function undoOutcomeOf(state: MachineState, task: number): Outcome {
 /** What was known of it before the open call was dispatched. */
 export function undoPriorOf(state: MachineState, task: number): Outcome {
   return OUTCOMES[state.tasks.undo.prior[task] ?? 0] ?? "not_started"
+}
+
+/** What the compensation says of its task. */
+export function undoSentAs(state: MachineState, task: number): Outcome {
+  return OUTCOMES[state.tasks.undo.sentAs[task] ?? 0] ?? "not_started"
 }
 
 export function setUndoOutcome(state: MachineState, task: number, outcome: Outcome): void {

@@ -2,11 +2,10 @@
 import type { MachineState } from "./state.ts"
 
 export function setTimer(state: MachineState): void {
-  const at = nextOf(state)
-  if (at !== undefined) state.commands.push({ kind: "timer", at })
-}
-
-function nextOf({ mode, deadlineAt, drainUntil }: MachineState): number | undefined {
-  if (mode === "forward") return deadlineAt ?? undefined
-  return mode === "compensating" ? (drainUntil ?? undefined) : undefined
+  const { mode, deadlineAt, drainUntil, overdue } = state
+  // A deadline that has passed is over, whatever became of it.
+  if (mode === "forward" && deadlineAt !== null && !overdue)
+    state.commands.push({ kind: "timer", at: deadlineAt, of: "deadline" })
+  if (mode === "compensating" && drainUntil !== null)
+    state.commands.push({ kind: "timer", at: drainUntil, of: "drain" })
 }

@@ -26,6 +26,8 @@ import {
 export function startUndo(state: MachineState, task: number, meter: Meter): void {
   const plan = undoPlan(state, task)
   const prior = undoOutcomeOf(state, task)
+  // One that may have arrived goes out again as it was: its key is the same.
+  if (prior !== "unknown") state.tasks.undo.sentAs[task] = state.tasks.outcome[task] ?? 0
   const rendered = renderUndo(state, task, meter)
   const message = rendered.ok
     ? explainTooLarge(rendered.value)
@@ -70,8 +72,12 @@ export function answerUndo(
   state.open--
   state.undoing--
   if ("failure" in end) {
-    park(state, task, judgeFailure(undoPlan(state, task), undoPriorOf(state, task), end.failure))
-    return
+    const judgement = judgeFailure(undoPlan(state, task), undoPriorOf(state, task), end.failure)
+    // Done, whatever went wrong with a reply that nobody reads.
+    if (judgement.outcome !== "executed") {
+      park(state, task, judgement)
+      return
+    }
   }
   setUndoOutcome(state, task, "executed")
   endUndo(state, task, "success", null)

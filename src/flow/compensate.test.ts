@@ -59,6 +59,29 @@ describe("compensate", () => {
     expect(compileOne(db("take", take, { compensate: undo })).fenced).toBe(true)
     expect(compileOne(db("take", take, { compensate: refund })).fenced).toBeUndefined()
     expect(compileOne(task("take", { compensate: undo })).fenced).toBeUndefined()
+    // Whether there is an expression in it or not.
+    const given = { ...take, sql: "update s set n = $1", args: ["${ params.n }"] }
+    expect(compileOne(db("take", given, { compensate: undo })).fenced).toBe(true)
+    const databases = [
+      { name: "inventory", kind: "postgres" as const },
+      { name: "other", kind: "postgres" as const },
+    ]
+    for (const config of [take, given]) {
+      const elsewhere = { ...undo, config: { ...undo.config, connection: "other" } }
+      expect(compileOne(db("take", config, { compensate: elsewhere }), databases).fenced).toBeUndefined()
+    }
+  })
+
+  test("what makes an output of a lost result takes the input there", () => {
+    const undo = (read: string) => ({
+      task_name: "db",
+      config: { connection: "inventory", sql: "update s set n = $1", args: [`\${ coalesce(${read}, 0) }`] },
+    })
+    const compiled = (output: string) =>
+      compileOne(db("take", { sql: "update s set n = 1" }, { output, compensate: undo("output.n") }))
+        .compensate
+    expect(compiled("${ {'n': input.n} }")).toMatchObject({ reads_own: ["input", "output"] })
+    expect(compiled("${ {'n': output.row_count} }")).toMatchObject({ reads_own: ["output"] })
   })
 
   test.each([

@@ -81,7 +81,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   if (effect === "keyed" && kind !== "db") plan.dedup_ms = fields.dedup_window ?? DEDUP_MS
   if (compensate !== undefined) plan.compensate = compensate
   if (context.goesBackward && isIrreversible(draft, effect)) plan.irreversible = true
-  if (isFenced(plan)) plan.fenced = true
+  if (isFenced(plan)) fence(plan, templates)
   return { plan, writes: reading.writes && { ...reading.writes, connection: connection?.name ?? "" } }
 }
 
@@ -105,8 +105,22 @@ function isFenced({ kind, effect, config, compensate }: PlanTask): boolean {
   return compensate.kind === "db" && connectionNameIn(compensate.config) === connectionNameIn(config)
 }
 
+/** A result that got lost becomes the output where the barrier is, and that takes the input. */
+function fence(plan: PlanTask, { output }: TaskTemplates): void {
+  plan.fenced = true
+  const { compensate } = plan
+  if (compensate === undefined || compensate === "none" || !compensate.reads_own.includes("output")) return
+  if (
+    output?.references.some(({ root }) => root === "input") === true &&
+    !compensate.reads_own.includes("input")
+  )
+    compensate.reads_own.unshift("input")
+}
+
+/** The name is constant; the whole config is where nothing of it is an expression. */
 function connectionNameIn(config: Template): unknown {
-  return isObject(config) ? config["connection"] : undefined
+  const object: unknown = Array.isArray(config) && config[0] === "'" ? config[1] : config
+  return isObject(object) ? object["connection"] : undefined
 }
 
 function onErrorOf(strategy: PlanTask["retry"]["strategy"], { onError }: FlowContext): PlanTask["on_error"] {

@@ -55,12 +55,12 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
   }
 
   let timer: CancellationScope | undefined
-  const setTimer = (at: number) => {
+  const setTimer = ({ at, of }: Extract<Command, { kind: "timer" }>) => {
     timer?.cancel()
     timer = newForward()
     void timer.run(() =>
       sleep(Math.max(at - Date.now(), 1)).then(
-        () => tell({ kind: "timer" }),
+        () => tell({ kind: "timer", of }),
         // Another timer took its place.
         () => {},
       ),
@@ -76,7 +76,7 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             calls.push(command)
             break
           case "timer":
-            setTimer(command.at)
+            setTimer(command)
             break
           case "cancel_forward":
             forward.cancel()

@@ -75,6 +75,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       request("undo", transaction, {
         sql: `insert into effect (txn, note) values (${$(1)}, ${$(2)})`,
         args: [transaction, "refund"],
+        undoes: "unknown",
         ...parts,
       })
     const notes = async (transaction: string) =>
@@ -116,6 +117,39 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       })
       expect(await notes(id)).toEqual([])
       expect(await connector.call(refund(id))).toMatchObject({ class: "done", output: null })
+    })
+
+    test("what a person says was done elsewhere is undone, without a row of it", async () => {
+      const id = named("elsewhere")
+      expect(await connector.call(refund(id, { undoes: "executed" }))).toMatchObject({
+        output: { row_count: 1 },
+      })
+      expect(await rowOf(id)).toMatchObject({ state: "COMPENSATED" })
+      expect(brief(await connector.call(charge(id)))).toMatchObject({ code: "rejected_after_compensation" })
+      await connector.call(refund(id, { undoes: "executed" }))
+      expect(await notes(id)).toEqual(["refund"])
+    })
+
+    test("a compensation of what was done elsewhere, by another kind of task, is a call like any other", async () => {
+      const id = named("foreign")
+      const other = { undoes: undefined }
+      expect(await connector.call(refund(id, other))).toMatchObject({ output: { row_count: 1 } })
+      expect(await connector.call(refund(id, other))).toMatchObject({ note: "replayed from the barrier" })
+      expect(await notes(id)).toEqual(["refund"])
+    })
+
+    test("an expression that finds nothing in the stored result is a mistake of the flow, and changes nothing", async () => {
+      const id = named("wrong")
+      await connector.call(charge(id))
+      const late = {
+        config: { sql: "x", args: ["[", ["$", ["f", ["f", ["v", "output"], "nope"], "id"]]] as Template },
+        scope: { params: {} },
+      }
+      expect(brief(await connector.call(refund(id, { late })))).toEqual({
+        class: "misconfigured",
+        code: "expression_error",
+      })
+      expect(await rowOf(id)).toMatchObject({ state: "APPLIED" })
     })
 
     test("4: waits for a task that is being done, and undoes it", async () => {

@@ -46,9 +46,11 @@ export type Entry =
   | { state: "key_reused" }
   | { state: "rejected_after_compensation" }
 
-export function barrierKeyOf(identity: CallIdentity, fingerprint: string): BarrierKey {
-  const { tenant, transaction, task, generation } = identity
-  return { txn: `${tenant}/${transaction}`, task, generation, fingerprint }
+/** @param shared a compensation enters by the row of its task; else it has one of its own, as any call has. */
+export function barrierKeyOf(identity: CallIdentity, fingerprint: string, shared: boolean): BarrierKey {
+  const { tenant, transaction, task, generation, operation } = identity
+  const name = operation === "undo" && !shared ? `${task}:undo` : task
+  return { txn: `${tenant}/${transaction}`, task: name, generation, fingerprint }
 }
 
 /** After anything but `entered` the transaction is to be rolled back. */

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { CONNECTION_KINDS_OF_TASK, type DbConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
+import type { LateConfig } from "../../contract/activities.ts"
+import { ExpressionError } from "../../expression/error.ts"
 import { createMeter } from "../../expression/meter.ts"
 import { render } from "../../expression/render.ts"
 import { abortable } from "../abortable.ts"
@@ -84,7 +86,7 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
         request,
         database,
         statement,
-        key: barrierKeyOf(request.identity, request.fingerprint),
+        key: barrierKeyOf(request.identity, request.fingerprint, request.undoes !== undefined),
         deadline: Date.now() + request.budgetMs,
         evidence: { request: { database: database.name, sql: text, args: values } },
       }
@@ -98,9 +100,9 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
 }
 
 function callBy(trip: Trip): Promise<Verdict> {
-  const { effect, identity } = trip.request
+  const { effect, undoes } = trip.request
   if (effect === "read") return read(trip)
-  return identity.operation === "undo" ? write(trip, UNDO) : write(trip, DO)
+  return write(trip, undoes === undefined ? DO : UNDO)
 }
 
 async function read(trip: Trip): Promise<Verdict> {
@@ -174,9 +176,11 @@ async function undo(trip: Trip): Promise<unknown> {
   const { database, key } = trip
   return behindBarrier(trip, async (queries) => {
     const entry = await enterUndo(database.barrier, queries.run, key)
-    if (entry.state === "nothing") return null
+    // Done by other means, as a person said: there is no row, and there is an effect.
+    const isElsewhere = entry.state === "nothing" && trip.request.undoes === "executed"
+    if (entry.state === "nothing" && !isElsewhere) return null
     if (entry.state === "replay") throw new RolledBack(fromUndoEntry(entry, trip))
-    const statement = toUndoStatement(trip, entry.result)
+    const statement = toUndoStatement(trip, entry.state === "entered" ? entry.result : null)
     const result = await runWrite(queries, statement)
     assertExpected(result, { ...trip, statement })
     await database.barrier.close(queries.run, key, toStored(result, trip))
@@ -188,6 +192,15 @@ async function undo(trip: Trip): Promise<unknown> {
 function toUndoStatement({ request, database, statement }: Trip, result: unknown): Statement {
   const { late } = request
   if (late === undefined) return statement
+  try {
+    return database.compile(renderLate(late, result))
+  } catch (thrown) {
+    if (!(thrown instanceof ExpressionError)) throw thrown
+    throw new Misconfigured("expression_error", `${thrown.code}: ${thrown.message}`, { cause: thrown })
+  }
+}
+
+function renderLate(late: LateConfig, result: unknown): Record<string, unknown> {
   const meter = createMeter()
   const output =
     late.output === undefined
@@ -195,7 +208,7 @@ function toUndoStatement({ request, database, statement }: Trip, result: unknown
       : render(late.output, { output: result, input: late.scope["input"] ?? null }, meter)
   const config = render(late.config, { ...late.scope, output, outcome: "executed" }, meter)
   // The schema of every kind makes `config` an object, and rendering keeps the shape.
-  return database.compile(config as Record<string, unknown>)
+  return config as Record<string, unknown>
 }
 
 async function behindBarrier<T>(trip: Trip, work: (queries: Queries) => Promise<T>): Promise<T> {
