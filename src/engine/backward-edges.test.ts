@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest"
 import { backward, drive, type Driver, failures, planOf, type TaskSketch } from "./driver.testsuite.ts"
 
 const started = { kind: "started" } as const
-const cancelled = { cause: "cancelled", message: "The call was cancelled." } as const
 const output = ["$", ["f", ["v", "output"], "id"]] as const
 const sends = { reads_own: ["output" as const], sends_input: true }
 
@@ -83,16 +82,12 @@ test("whoever meets its task at a barrier says what is known, and how to make wh
   const known = begin([{ id: "pay", fenced: true, compensate: { ...compensate, config: {} } }])
   known.fail("pay", failures.refused)
   known.decide({ action: "complete", task: "pay", executed_externally: true, output: { id: "x" } })
-  const open = begin([
-    { id: "pay", fenced: true, compensate, on_error: "compensate", output },
-  ])
+  const open = begin([{ id: "pay", fenced: true, compensate, on_error: "compensate", output }])
   open.fail("pay", failures.unknown)
   // The engine itself has no output to read.
   expect(open.row("pay").compensation).toBe("parked")
   const guarded = { ...compensate, config: { of: ["$", ["v", "output"]] as never } }
-  const lost = begin([
-    { id: "pay", fenced: true, compensate: guarded, on_error: "compensate", output },
-  ])
+  const lost = begin([{ id: "pay", fenced: true, compensate: guarded, on_error: "compensate", output }])
   lost.fail("pay", failures.unknown)
   expect(lost.callOf("pay:undo").input).toMatchObject({
     undoes: "unknown",
@@ -106,28 +101,6 @@ test("whoever meets its task at a barrier says what is known, and how to make wh
   kept.fail("next", failures.refused)
   expect(kept.callOf("pay:undo").input).toMatchObject({ undoes: "executed", config: { of: { id: "p" } } })
   expect(kept.callOf("pay:undo").input.late).toBeUndefined()
-})
-
-describe("a reset run", () => {
-  const plan: TaskSketch[] = [
-    { id: "a", compensate: "undo" },
-    { id: "b", deps: ["a"], compensate: "undo" },
-  ]
-
-  test("undoes what the run before it may have done", () => {
-    const run = begin(plan, {}, { isReset: true })
-    run.decide({ action: "cancel" })
-    run.fail("a", cancelled)
-    expect(run.openTasks()).toEqual(["b:undo"])
-    run.done("b:undo")
-    run.done("a:undo")
-    expect(run.view().transaction.status).toBe("compensated")
-  })
-
-  test("goes forward only, where that may have passed the pivot", () => {
-    const run = begin([...plan, { id: "send", deps: ["b"], irreversible: true }], {}, { isReset: true })
-    expect(run.machine.refuse({ action: "cancel", id: "c", actor: "ann" })).toBe("pivot_passed")
-  })
 })
 
 describe("a deadline", () => {

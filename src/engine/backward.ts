@@ -15,7 +15,6 @@ import {
   outcomeOf,
   planTask,
   setCompensation,
-  setOutcome,
   setStatus,
   setTransactionStatus,
   stampEnd,
@@ -38,9 +37,6 @@ export function goBackward(state: MachineState, stop: Omit<Stop, "ending">, by: 
   for (let task = 0; task < state.plan.tasks.length; task++) {
     const status = statusOf(state, task)
     if (status !== "pending" && status !== "parked") continue
-    // The run before the reset may have called it.
-    if (state.isReset && isUndoable(state, task) && outcomeOf(state, task) === "not_started")
-      setOutcome(state, task, "unknown")
     setStatus(state, task, "cancelled")
     state.tasks.reason[task] = stop.reason
     stampEnd(state, task)
@@ -151,11 +147,6 @@ function needsUndoing(state: MachineState, task: number): boolean {
   if (!state.rules.openIsUnknown && isOpen(state, task)) return false
   const outcome = outcomeOf(state, task)
   return outcome === "unknown" ? state.rules.undoUnknown : mayHaveHappened(outcome)
-}
-
-function isUndoable(state: MachineState, task: number): boolean {
-  const { effect, compensate } = planTask(state, task)
-  return effect !== "read" && compensate !== undefined && compensate !== "none"
 }
 
 function isAwaited(state: MachineState, task: number): boolean {

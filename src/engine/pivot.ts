@@ -5,20 +5,12 @@
 import { type MachineState, mayHaveHappened, outcomeOf, planTask } from "./state.ts"
 
 export function isPivotPassed(state: MachineState): boolean {
-  return state.plan.backward !== undefined && (state.passed > 0 || isForgotten(state))
+  return state.plan.backward !== undefined && state.passed > 0
 }
 
 /** Whether it would be, if a task's effect were known. */
 export function isPivotPassedWith(state: MachineState, task: number, hasHappened: boolean): boolean {
   if (planTask(state, task).irreversible !== true) return isPivotPassed(state)
   const others = state.passed - Number(mayHaveHappened(outcomeOf(state, task)))
-  return state.plan.backward !== undefined && (hasHappened || others > 0 || isForgotten(state, task))
-}
-
-/** The run before a reset may have done what this one has not come to yet. */
-function isForgotten({ isReset, plan, tasks }: MachineState, but?: number): boolean {
-  if (!isReset) return false
-  return plan.tasks.some(
-    ({ irreversible }, task) => irreversible === true && tasks.outcome[task] === 0 && task !== but,
-  )
+  return state.plan.backward !== undefined && (hasHappened || others > 0)
 }

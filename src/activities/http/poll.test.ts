@@ -395,8 +395,13 @@ describe("time", () => {
         answers = [accepted(), hanging]
         const controller = new AbortController()
         const wait = hanging === working ? 100_000 : 1
-        const ended = call({ interval_ms: wait }, { signal: controller.signal, budgetMs: 600_000 })
-        await until(() => asked().length === (hanging === working ? 1 : 2))
+        const remembered: AttemptMemo[] = []
+        const ended = call(
+          { interval_ms: wait },
+          { signal: controller.signal, budgetMs: 600_000, remember: (memo) => void remembered.push(memo) },
+        )
+        // The 202 was read, not only sent.
+        await until(() => remembered.length > 0 && (hanging === working || asked().length === 2))
         controller.abort(new AttemptAborted(code, "stopped by the test"))
         expect(await ended).toMatchObject({ class: "ongoing", code, next: "poll" })
         sentOnce()
