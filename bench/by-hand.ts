@@ -39,17 +39,33 @@ export async function startByHand(options: Options): Promise<Starter> {
     workflowBundle: { code: await readFile(bundlePath, "utf8") },
   })
   return {
-    async start(instanceId) {
-      await client.workflow.start(workload.needsPerson ? "repaired" : "layers", {
-        workflowId: toWorkflowId(DEFAULT_TENANT, instanceId),
-        taskQueue: TASK_QUEUE,
-        args: [workload.tasks],
-        requestEagerStart: true,
-      })
-    },
+    start: createStart({ client, workload, requestEagerStart: true }),
     async stop() {
       await stopWorker()
       await connectors.close()
     },
+  }
+}
+
+/** For a worker in another process. */
+export function startApart({ client, workload }: Pick<Options, "client" | "workload">): Starter {
+  return {
+    start: createStart({ client, workload, requestEagerStart: false }),
+    stop: () => Promise.resolve(),
+  }
+}
+
+interface StartOptions extends Pick<Options, "client" | "workload"> {
+  requestEagerStart: boolean
+}
+
+function createStart({ client, workload, requestEagerStart }: StartOptions): Starter["start"] {
+  return async (instanceId) => {
+    await client.workflow.start(workload.needsPerson ? "repaired" : "layers", {
+      workflowId: toWorkflowId(DEFAULT_TENANT, instanceId),
+      taskQueue: TASK_QUEUE,
+      args: [workload.tasks],
+      requestEagerStart,
+    })
   }
 }

@@ -7,7 +7,7 @@ import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
 import { DEFAULT_TENANT } from "../src/contract/messages.ts"
 import { toWorkflowId } from "../src/contract/names.ts"
 import { startTransaction } from "./api-client.ts"
-import { startByHand } from "./by-hand.ts"
+import { startApart, startByHand } from "./by-hand.ts"
 import { startEngine } from "./engine.ts"
 import type { SubjectSetup } from "./subject.ts"
 import { quietTemporal } from "../test/helpers/quiet-temporal.ts"
@@ -57,6 +57,8 @@ async function createStarter(
   switch (setup.kind) {
     case "by_hand":
       return startByHand({ ...setup, ...temporal, workload })
+    case "by_hand_apart":
+      return startApart({ ...temporal, workload })
     case "engine":
       return startEngine({ ...setup, ...temporal, workload })
     case "api": {

@@ -1,10 +1,13 @@
 /**
- * The subjects beside each other. Each workload gives every subject a turn of its own, one after the other, in an
- * order that changes with the round, so that the drift of the machine meets all of them alike.
+ * The subjects beside each other. A round gives each of them fresh servers of its own; then they take turns of some
+ * seconds, while the others stand idle, so that the drift of the machine (a fifth within minutes) meets all of them
+ * alike and their in-memory servers fill at the same pace.
  */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { createStopList } from "../src/app/stop-list.ts"
 import { callApi } from "./api-client.ts"
 import { bundleByHand } from "./by-hand.ts"
 import type { Options } from "./options.ts"
@@ -16,7 +19,8 @@ export interface Measured {
   workload: WorkloadName
   subject: SubjectKind
   concurrency: number
-  round: number
+  /** Counted through all rounds. */
+  turn: number
   result: CellResult
 }
 
@@ -25,27 +29,69 @@ export interface Comparison {
   histories: { workload: WorkloadName; subject: SubjectKind; facts: HistoryFacts }[]
 }
 
+/** What comes before the window of one turn; the process itself is warm by then. */
+const RUN_UP_MS = 3_000
+/** Between two turns, for what the last one left to be done behind it: the mirror, the sweeper, Temporal's deletions. */
+const PAUSE_MS = 2_000
+
 export async function compare(options: Options): Promise<Comparison> {
   const directory = await mkdtemp(path.join(tmpdir(), "holdfast-bench-"))
   const bundlePath = path.join(directory, "by-hand.js")
   const comparison: Comparison = { cells: [], histories: [] }
   try {
     await bundleByHand(bundlePath)
-    for (let round = 1; round <= options.rounds; round++)
-      for (const workload of options.workloads)
-        for (const subject of rotate(options.subjects, round)) {
-          const turn = await runTurn(options, { workload, subject, bundlePath })
-          for (const { concurrency, result } of turn.cells) {
-            comparison.cells.push({ workload, subject, concurrency, round, result })
-            console.error(
-              `round ${round}  ${workload} ${subject} at ${concurrency}: ${result.perSecond.toFixed(1)}/s, p50 ${result.p50Ms.toFixed(1)} ms`,
-            )
-          }
-          if (round === 1) comparison.histories.push({ workload, subject, facts: turn.history })
-        }
+    for (let round = 0; round < options.rounds; round++)
+      for (const workload of options.workloads) {
+        const { cells, histories } = await runRound(options, { workload, bundlePath, round })
+        comparison.cells.push(...cells)
+        if (round === 0) comparison.histories.push(...histories)
+      }
     return comparison
   } finally {
     await rm(directory, { recursive: true, force: true })
+  }
+}
+
+interface Round {
+  workload: WorkloadName
+  bundlePath: string
+  /** From 0. */
+  round: number
+}
+
+async function runRound(options: Options, { workload, bundlePath, round }: Round): Promise<Comparison> {
+  const stops = createStopList()
+  try {
+    const standing = []
+    for (const subject of options.subjects) {
+      const stage = await openStage()
+      stops.add(subject, () => stage.stops.stop())
+      standing.push({
+        name: subject,
+        ...(await openSubject(stage, { workload, subject, bundlePath }, options)),
+      })
+    }
+    const cells: Measured[] = []
+    for (const concurrency of options.concurrencies) {
+      for (const { subject, pids } of standing)
+        await subject.ask("run", { concurrency, warmUpMs: options.warmUpMs, windowMs: 0, pids })
+      for (let at = 0; at < options.turns; at++)
+        for (const { name, subject, pids } of rotate(standing, at)) {
+          await sleep(PAUSE_MS)
+          const { windowMs } = options
+          const result = await subject.ask("run", { concurrency, warmUpMs: RUN_UP_MS, windowMs, pids })
+          cells.push({ workload, subject: name, concurrency, turn: round * options.turns + at + 1, result })
+          console.error(
+            `${workload} at ${concurrency}, turn ${round * options.turns + at + 1}: ${name} ${result.perSecond.toFixed(1)}/s, p50 ${result.p50Ms.toFixed(1)} ms`,
+          )
+        }
+    }
+    const histories = []
+    for (const { name, subject } of standing)
+      histories.push({ workload, subject: name, facts: await subject.ask("history", null) })
+    return { cells, histories }
+  } finally {
+    await stops.stop()
   }
 }
 
@@ -54,32 +100,17 @@ function rotate<Item>(items: readonly Item[], by: number): Item[] {
   return [...items.slice(at), ...items.slice(0, at)]
 }
 
-interface Turn {
+interface Standing {
   workload: WorkloadName
   subject: SubjectKind
   bundlePath: string
 }
 
-async function runTurn(
+async function openSubject(
+  stage: Stage,
+  { workload, subject: kind, bundlePath }: Standing,
   options: Options,
-  turn: Turn,
-): Promise<{ cells: { concurrency: number; result: CellResult }[]; history: HistoryFacts }> {
-  const stage = await openStage()
-  try {
-    const { subject, pids } = await openSubject(stage, turn, options)
-    const cells = []
-    for (const concurrency of options.concurrencies) {
-      const { warmUpMs, windowMs } = options
-      const result = await subject.ask("run", { concurrency, warmUpMs, windowMs, pids })
-      cells.push({ concurrency, result })
-    }
-    return { cells, history: await subject.ask("history", null) }
-  } finally {
-    await stage.stops.stop()
-  }
-}
-
-async function openSubject(stage: Stage, { workload, subject: kind, bundlePath }: Turn, options: Options) {
+) {
   const { profileDir } = options
   const profiling =
     profileDir === undefined
@@ -88,6 +119,14 @@ async function openSubject(stage: Stage, { workload, subject: kind, bundlePath }
   const { temporal, targetUrl } = stage
   const setup = { kind, workload, temporalAddress: temporal.address, targetUrl, bundlePath }
   const server = { server: temporal.pid }
+  if (kind === "by_hand_apart") {
+    const worker = await startSubject({ ...setup, kind: "by_hand" }, profiling)
+    stage.stops.add("the worker", worker.stop)
+    const subject = await startSubject(setup)
+    stage.stops.add("the subject", subject.stop)
+    const pids: Partial<Record<Part, number>> = { ...server, worker: worker.pid, client: subject.pid }
+    return { subject, pids }
+  }
   if (kind !== "api") {
     const subject = await startSubject(setup, profiling)
     stage.stops.add("the subject", subject.stop)

@@ -12,6 +12,8 @@ export interface Options {
   subjects: SubjectKind[]
   concurrencies: number[]
   rounds: number
+  /** Of each subject in a round. */
+  turns: number
   warmUpMs: number
   windowMs: number
   parked: number
@@ -22,12 +24,13 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick            two short rounds and small scenarios: for a first look, not for a result
+  --quick            one round of two short turns and small scenarios: for a first look, not for a result
   --only W1,parked   only these, of ${[...WORKLOAD_NAMES, ...SCENARIO_NAMES].join(", ")}
   --subjects by_hand,api   only these, of ${SUBJECT_KINDS.join(", ")}
   --concurrency 50,1   the first one warms the process up for the others
   --window 8         seconds that a cell is measured for, longer where less ends
-  --rounds 5         how often each subject has its turn
+  --turns 5          how often each subject has its turn in a round
+  --rounds 2         how often all of it is done again with fresh processes and servers
   --parked 10000     transactions that wait for a person, in the scenario of that name
   --json FILE        everything measured, as JSON
   --profile DIR      a CPU profile of each subject's process
@@ -43,6 +46,7 @@ export function parseOptions(args: string[]): Options | "help" {
       subjects: { type: "string", default: SUBJECT_KINDS.join(",") },
       concurrency: { type: "string", default: "50,1" },
       rounds: { type: "string" },
+      turns: { type: "string" },
       window: { type: "string" },
       parked: { type: "string" },
       json: { type: "string" },
@@ -54,14 +58,15 @@ export function parseOptions(args: string[]): Options | "help" {
   const all = [...WORKLOAD_NAMES, ...SCENARIO_NAMES]
   const chosen = readList("--only", values.only ?? all.join(","), all)
   const size = values.quick
-    ? { rounds: "2", warmUpMs: 2_000, window: "3", parked: "500" }
-    : { rounds: "5", warmUpMs: 10_000, window: "8", parked: "10000" }
+    ? { rounds: "1", turns: "2", warmUpMs: 2_000, window: "3", parked: "500" }
+    : { rounds: "2", turns: "5", warmUpMs: 10_000, window: "8", parked: "10000" }
   return {
     workloads: WORKLOAD_NAMES.filter((name) => chosen.includes(name)),
     scenarios: SCENARIO_NAMES.filter((name) => chosen.includes(name)),
     subjects: readList("--subjects", values.subjects, SUBJECT_KINDS),
     concurrencies: values.concurrency.split(",").map((text) => readCount("--concurrency", text)),
     rounds: readCount("--rounds", values.rounds ?? size.rounds),
+    turns: readCount("--turns", values.turns ?? size.turns),
     warmUpMs: size.warmUpMs,
     windowMs: readCount("--window", values.window ?? size.window) * 1_000,
     parked: readCount("--parked", values.parked ?? size.parked),

@@ -3,12 +3,12 @@ import type { Comparison, Measured } from "./compare.ts"
 import { reportComparison } from "./report.ts"
 import type { SubjectKind } from "./subject.ts"
 
-function measured(subject: SubjectKind, round: number, perSecond: number): Measured {
+function measured(subject: SubjectKind, turn: number, perSecond: number): Measured {
   return {
     workload: "W1",
     subject,
     concurrency: 50,
-    round,
+    turn,
     result: { perSecond, p50Ms: 1_000 / perSecond, p99Ms: 2_000 / perSecond, ended: 10, cpu: { worker: 8 } },
   }
 }
@@ -22,7 +22,7 @@ function rowsOf(comparison: Comparison, name: string): string[][] {
 }
 
 describe("reportComparison()", () => {
-  test("takes each ratio within its own round, so that a slow round of both does no harm", () => {
+  test("takes each ratio within its own turn, so that a slow turn of both does no harm", () => {
     const cells = [
       measured("api", 1, 90),
       measured("by_hand", 1, 100),

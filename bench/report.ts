@@ -8,6 +8,7 @@ import { WORKLOADS } from "./workloads.ts"
 
 const NAMES: Record<SubjectKind, string> = {
   by_hand: "by hand",
+  by_hand_apart: "by hand, callers apart",
   engine: "Holdfast, engine only",
   api: "Holdfast, API and mirror",
 }
@@ -35,7 +36,7 @@ export function reportComparison(comparison: Comparison): string {
       rows,
     ),
     "",
-    "Medians of the rounds, with the smallest and the largest. Ratios are to the workflow by hand, the median of the rounds' own ratios. CPU: seconds for 1,000 transactions; `worker` holds the callers of the first two subjects, and the API of the third.",
+    "Medians of the turns, with the smallest and the largest. Ratios are to the first of the workflows by hand, the median of the turns' own ratios. CPU: seconds for 1,000 transactions; `worker` holds the callers of the first two subjects, and the API of the third.",
     "",
     toTable(
       ["workload", "subject", "history events", "as by hand", "bytes of history"],
@@ -44,14 +45,14 @@ export function reportComparison(comparison: Comparison): string {
   ].join("\n")
 }
 
-/** One subject's rounds at one place. */
+/** One subject's turns at one place. */
 function toRow(cells: Measured[], byHand: Measured[] | undefined): string[] {
   const [first] = cells
-  if (first === undefined) throw new Error("expected the cells of at least one round")
+  if (first === undefined) throw new Error("expected the cells of at least one turn")
   const of = (pick: (cell: Measured) => number) => toSpread(cells.map(pick))
   const ratio = (pick: (cell: Measured) => number): string => {
     const ratios = cells.flatMap((cell) => {
-      const other = byHand?.find(({ round }) => round === cell.round)
+      const other = byHand?.find(({ turn }) => turn === cell.turn)
       return other === undefined ? [] : [pick(cell) / pick(other)]
     })
     return ratios.length === 0 || first.subject === "by_hand" ? "" : showSpread(toSpread(ratios), 2)

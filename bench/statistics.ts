@@ -1,4 +1,4 @@
-/** Over the rounds of one cell, or the latencies of one window. */
+/** Over the turns of one cell, or the latencies of one window. */
 
 export interface Spread {
   median: number

@@ -1,19 +1,21 @@
 /**
  * What is measured, in a process of its own:
  *
- * - `by_hand`  the workflow written by hand, on a worker with Holdfast's options and Holdfast's HTTP activity
- * - `engine`   Holdfast's workflow on that worker, started by Temporal's client; no API, no mirror
- * - `api`      the product: API, worker, mirror and sweeper in one process, started through the API
+ * - `by_hand`  the workflow written by hand, on a worker with Holdfast's options and Holdfast's HTTP activity;
+ *              its callers live in the worker's process, as eager starts need it: the fastest form there is
+ * - `by_hand_apart`  the same with its callers in a process of their own, as Temporal's guides lay it out
+ * - `engine`   Holdfast's workflow on that worker, callers in its process; no API, no mirror
+ * - `api`      the product: API, worker, mirror and sweeper in one process; its callers, in a process of their own,
+ *              start through the API
  *
- * Callers of the first two live in the worker's process, as eager starts need it; those of the third are a
- * process of their own. All of them wait for Temporal's answer that the workflow has closed.
+ * All callers wait for Temporal's answer that the workflow has closed.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import type { WorkloadName } from "./workloads.ts"
 
-export const SUBJECT_KINDS = ["by_hand", "engine", "api"] as const
+export const SUBJECT_KINDS = ["by_hand", "by_hand_apart", "engine", "api"] as const
 export type SubjectKind = (typeof SUBJECT_KINDS)[number]
 
 export interface SubjectSetup {
