@@ -7,6 +7,7 @@ import { createMirrorWriter } from "../store/mirror/writer.ts"
 import { listByWorkflow } from "../store/queries/list-by-workflow.ts"
 import type { TransactionKey } from "../store/queries/list-orphans.ts"
 import { listTransactionKeys } from "../store/queries/list-transaction-keys.ts"
+import { listRuns } from "../store/temporal/list-runs.ts"
 import { findIdentity, readStart } from "../store/temporal/read-start.ts"
 import { type RebuildContext, rebuildTransaction, type Rebuilt } from "./rebuild/rebuild-transaction.ts"
 import { createReplayer } from "./rebuild/replayer.ts"
@@ -109,7 +110,9 @@ async function* pagesOfRowless(
   context: RebuildContext,
   tenant: string | undefined,
 ): AsyncGenerator<TransactionKey[]> {
-  const findRowless = async (runs: Map<string, string>) => {
+  const query = `TaskQueue = "${TASK_QUEUE}"`
+  for await (const page of listRuns(context.client, { query, pageSize: PAGE })) {
+    const runs = new Map(page.map(({ workflowId, runId }) => [workflowId, runId]))
     const known = await listByWorkflow(context.pool, [...runs.keys()])
     const keys: TransactionKey[] = []
     for (const [workflowId, runId] of runs) {
@@ -119,16 +122,6 @@ async function* pagesOfRowless(
       if (identity && (tenant === undefined || tenant === identity.tenant))
         keys.push({ tenant: identity.tenant, transaction_id: identity.transaction })
     }
-    return keys
+    yield keys
   }
-  let runs = new Map<string, string>()
-  for await (const { workflowId, runId } of context.client.workflow.list({
-    query: `TaskQueue = "${TASK_QUEUE}"`,
-  })) {
-    runs.set(workflowId, runId)
-    if (runs.size < PAGE) continue
-    yield await findRowless(runs)
-    runs = new Map()
-  }
-  yield await findRowless(runs)
 }

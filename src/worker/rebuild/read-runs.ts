@@ -1,6 +1,7 @@
 /** All runs of one transaction with their histories, as Temporal still has them. */
 import type { Client } from "@temporalio/client"
 import type { StartInput } from "../../contract/messages.ts"
+import { listRuns } from "../../store/temporal/list-runs.ts"
 import { findResetRun, type RunStart, toRunStart } from "../../store/temporal/read-start.ts"
 
 export type History = Awaited<ReturnType<ReturnType<Client["workflow"]["getHandle"]>["fetchHistory"]>>
@@ -16,6 +17,8 @@ export interface RecordedRun {
   history_length: number
 }
 
+const PAGE = 100
+
 /**
  * @param current the run that Temporal calls the current one.
  * @returns the runs by start, but those that belong with the current one last.
@@ -28,11 +31,10 @@ export async function readRuns(
   const newest = await readRun(client, workflowId, current)
   if (!hasOthers(newest)) return [newest]
   const others: (RecordedRun & { began: number })[] = []
-  for await (const { runId, startTime } of client.workflow.list({
-    query: `WorkflowId = ${quote(workflowId)}`,
-  }))
-    if (runId !== current)
-      others.push({ ...(await readRun(client, workflowId, runId)), began: startTime.getTime() })
+  for await (const page of listRuns(client, { query: `WorkflowId = ${quote(workflowId)}`, pageSize: PAGE }))
+    for (const { runId, startTime } of page)
+      if (runId !== current)
+        others.push({ ...(await readRun(client, workflowId, runId)), began: startTime.getTime() })
   const isOfCurrent = (run: RecordedRun) => (run.reset_run === newest.reset_run ? 1 : 0)
   others.sort((one, other) => isOfCurrent(one) - isOfCurrent(other) || one.began - other.began)
   return [...others, newest]

@@ -4,7 +4,7 @@
  *
  * What it leaves alone: columns of the start request, of people and of the API, attempts, recorded decisions, ids.
  */
-import type { Client, WorkflowExecutionDescription } from "@temporalio/client"
+import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
 import { toWorkflowId } from "../../contract/names.ts"
 import type { View } from "../../contract/rows.ts"
@@ -61,7 +61,7 @@ async function rebuild(context: RebuildContext, key: TransactionKey): Promise<Re
   if (observed.kind === "between_runs") return { kind: "moved" }
   const runs = await readRuns(client, { workflowId, current: observed.run.run_id })
   const derived = await derive(replayer, workflowId, runs)
-  const stored = before ?? (await makeRow(context, { key, workflowId, derived }))
+  const stored = before ?? (await makeRow(context, { key, run: observed.run, derived }))
   if (!stored) return { kind: "unknown" }
   const wanted = toWanted({ observed, derived, stored, run: lastOf(runs) })
   const missing = await findMissing(pool, { key, derived, stored })
@@ -82,22 +82,21 @@ function judgeMissing(stored: StoredMirror | undefined): Rebuilt {
 
 interface Making {
   key: TransactionKey
-  workflowId: string
+  run: { workflow_id: string; run_id: string }
   derived: Derived
 }
 
 /** @returns the new row; undefined when the workflow is none of Holdfast's. */
 async function makeRow(
   context: RebuildContext,
-  { key, workflowId, derived }: Making,
+  { key, run, derived }: Making,
 ): Promise<StoredMirror | undefined> {
-  const described: WorkflowExecutionDescription = await context.client.workflow
-    .getHandle(workflowId)
-    .describe()
-  const { type, memo, runId } = described
   const began = derived.view?.transaction.started_at
-  const startTime = began === undefined ? described.startTime : new Date(began)
-  const adopted = await adopt(context, { workflowId, runId, type, startTime, ...(memo ? { memo } : {}) })
+  const adopted = await adopt(context, {
+    workflowId: run.workflow_id,
+    runId: run.run_id,
+    ...(began !== undefined && { startedAt: new Date(began) }),
+  })
   return adopted && readMirror(context.pool, key)
 }
 

@@ -1,4 +1,3 @@
-import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { TENANT_PATTERN } from "../../contract/messages.ts"
 import { toWorkflowId } from "../../contract/names.ts"
 import { adoptTransaction } from "../../store/queries/adopt-transaction.ts"
@@ -9,16 +8,18 @@ import type { SweepContext } from "./parts.ts"
 /**
  * Makes the row of a transaction that only Temporal knows. @returns its key; undefined when the run is none of
  * Holdfast's: its start input does not say, under its own workflow id, whose transaction it is.
+ *
+ * @param startedAt of the transaction, where it began before this run.
  */
 export async function adopt(
   { pool, client, logger }: Pick<SweepContext, "pool" | "client" | "logger">,
-  run: Pick<WorkflowExecutionInfo, "workflowId" | "runId" | "type" | "memo" | "startTime">,
+  { workflowId, runId, startedAt }: { workflowId: string; runId: string; startedAt?: Date },
 ): Promise<TransactionKey | undefined> {
-  const { workflowId, runId, type, memo = {}, startTime } = run
   const identity = findIdentity(await readStart(client, { workflowId, runId }))
   if (!identity || !TENANT_PATTERN.test(identity.tenant)) return undefined
   const { tenant, transaction: transaction_id, plan_hash, params } = identity
   if (toWorkflowId(tenant, transaction_id) !== workflowId) return undefined
+  const { type, memo = {}, startTime } = await client.workflow.getHandle(workflowId, runId).describe()
   const { flow_id, version, business_key } = memo
   const isNew = await adoptTransaction(pool, {
     tenant,
@@ -30,7 +31,7 @@ export async function adopt(
     flow_id: typeof flow_id === "string" ? flow_id : null,
     flow_version: typeof version === "number" ? version : null,
     business_key: typeof business_key === "string" ? business_key : null,
-    started_at: startTime,
+    started_at: startedAt ?? startTime,
   })
   if (isNew)
     logger.warn({ tenant, transaction: transaction_id }, "a transaction had no row: made from its workflow")

@@ -1,7 +1,7 @@
-import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { confirmEnds } from "../../store/queries/confirm-ends.ts"
 import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
 import { toClosedRun } from "../../store/temporal/closed-run.ts"
+import type { ListedRun } from "../../store/temporal/list-runs.ts"
 import { adopt } from "./adopt.ts"
 import { compareAll } from "./compare.ts"
 import { createCooldown } from "./cooldown.ts"
@@ -30,7 +30,7 @@ export function createScanClosed(context: SweepContext): SweepPart {
   })
 }
 
-function confirm({ pool }: SweepContext, runs: WorkflowExecutionInfo[]): Promise<Set<string>> {
+function confirm({ pool }: SweepContext, runs: ListedRun[]): Promise<Set<string>> {
   return confirmEnds(
     pool,
     runs.flatMap((run) => toClosedRun(run) ?? []),
@@ -40,15 +40,11 @@ function confirm({ pool }: SweepContext, runs: WorkflowExecutionInfo[]): Promise
 interface OddRun {
   tenant: string
   transaction_id: string
-  run: WorkflowExecutionInfo
+  run: ListedRun
 }
 
 /** Runs whose end the mirror does not show as final; not those that were continued, nor those of others. */
-async function findOdd(
-  context: SweepContext,
-  runs: WorkflowExecutionInfo[],
-  summary: Summary,
-): Promise<OddRun[]> {
+async function findOdd(context: SweepContext, runs: ListedRun[], summary: Summary): Promise<OddRun[]> {
   const ended = runs.filter(({ status }) => status.name !== "CONTINUED_AS_NEW")
   if (ended.length === 0) return []
   const known = await listByWorkflow(

@@ -1,6 +1,6 @@
-import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
 import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import type { ListedRun } from "../../store/temporal/list-runs.ts"
 import { adopt } from "./adopt.ts"
 import { compareAll } from "./compare.ts"
 import { createCooldown } from "./cooldown.ts"
@@ -10,7 +10,7 @@ import { createVisibilityScan } from "./scan-visibility.ts"
 /** The first rows of a run come within moments, or, from a worker that has too much to do, later. */
 const FIRST_ROWS_MS = 30_000
 
-type StartedRun = TransactionKey & { run: WorkflowExecutionInfo }
+type StartedRun = TransactionKey & { run: ListedRun }
 
 /**
  * Finds runs that the mirror does not follow yet: a reset (also of a closed run, whose end is then no longer
@@ -27,7 +27,7 @@ export function createScanStarted(context: SweepContext): SweepPart {
         context.pool,
         runs.map(({ workflowId }) => workflowId),
       )
-      const seen: WorkflowExecutionInfo[] = []
+      const seen: ListedRun[] = []
       const odd: StartedRun[] = []
       for (const run of runs) {
         const row = known.get(run.workflowId)

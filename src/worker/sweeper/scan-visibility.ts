@@ -4,10 +4,10 @@
  * most scans reach back a few seconds behind what was seen, and end at the first page that holds nothing new; every
  * half minute one reads a whole minute, to the end.
  */
-import type { WorkflowExecutionInfo } from "@temporalio/client"
 import { TASK_QUEUE } from "../../contract/messages.ts"
 import { findWatermark } from "../../store/queries/find-watermark.ts"
 import { storeWatermark } from "../../store/queries/store-watermark.ts"
+import { type ListedRun, listRuns } from "../../store/temporal/list-runs.ts"
 import type { SweepContext, SweepPart, Summary } from "./parts.ts"
 
 export interface Scan {
@@ -16,9 +16,9 @@ export interface Scan {
   /** Which runs; the window and the task queue are added. */
   attribute: "CloseTime" | "StartTime"
   filter?: string
-  timeOf(run: WorkflowExecutionInfo): Date | undefined
+  timeOf(run: ListedRun): Date | undefined
   /** Looks at runs that were not seen before. @returns those that need not be shown again. */
-  handle(runs: WorkflowExecutionInfo[], summary: Summary): Promise<WorkflowExecutionInfo[]>
+  handle(runs: ListedRun[], summary: Summary): Promise<ListedRun[]>
 }
 
 type Reach = "quick" | "whole"
@@ -31,13 +31,13 @@ const FIRST_WINDOW_MS = 10 * 60_000
 export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan): SweepPart {
   const seen = new Map<string, number>()
   /** Shown, and to be shown again: they need not be listed for that. */
-  const unsettled = new Map<string, WorkflowExecutionInfo>()
+  const unsettled = new Map<string, ListedRun>()
   let watermark: number | undefined
   let lastWhole = 0
 
-  const timeOf = (run: WorkflowExecutionInfo): number => scan.timeOf(run)?.getTime() ?? 0
+  const timeOf = (run: ListedRun): number => scan.timeOf(run)?.getTime() ?? 0
 
-  const show = async (runs: WorkflowExecutionInfo[], summary: Summary): Promise<void> => {
+  const show = async (runs: ListedRun[], summary: Summary): Promise<void> => {
     if (runs.length === 0) return
     for (const run of runs) unsettled.set(run.runId, run)
     for (const run of await scan.handle(runs, summary)) {
@@ -48,22 +48,14 @@ export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan)
 
   const read = async (since: number, reach: Reach, summary: Summary): Promise<number> => {
     let newest = since
-    let page: WorkflowExecutionInfo[] = []
-    /** @returns whether the page held anything new. */
-    const take = async (): Promise<boolean> => {
-      const fresh = page.filter(({ runId }) => !seen.has(runId) && !unsettled.has(runId))
-      page = []
-      await show(fresh, summary)
-      return fresh.length > 0
-    }
     const window = `${scan.attribute} > "${new Date(since - WINDOW_MS[reach]).toISOString()}"`
     const query = [window, `TaskQueue = "${TASK_QUEUE}"`, scan.filter ?? []].flat().join(" AND ")
-    for await (const run of client.workflow.list({ query, pageSize: PAGE[reach] })) {
-      newest = Math.max(newest, timeOf(run))
-      if (page.push(run) < PAGE[reach]) continue
-      if (!(await take()) && reach === "quick") return newest
+    for await (const page of listRuns(client, { query, pageSize: PAGE[reach] })) {
+      for (const run of page) newest = Math.max(newest, timeOf(run))
+      const fresh = page.filter(({ runId }) => !seen.has(runId) && !unsettled.has(runId))
+      await show(fresh, summary)
+      if (fresh.length === 0 && reach === "quick") break
     }
-    await take()
     return newest
   }
 
