@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { identityHeaders } from "./identity-headers.ts"
+import { identityHeaders, keyHeaders } from "./identity-headers.ts"
 
 const identity = {
   tenant: "acme",
@@ -10,9 +10,11 @@ const identity = {
   attempt: 4,
 } as const
 
+const caller = { identity, key: "hf_X" }
+
 describe("identityHeaders()", () => {
   test("percent-encodes what a header cannot hold, so that it can be read back", () => {
-    const headers = identityHeaders({ identity, key: "hf_X" })
+    const headers = { ...identityHeaders(caller), ...keyHeaders(caller) }
     expect(headers["x-holdfast-transaction"]).toBe("%E8%AE%A2%E5%8D%95 7%25%0A")
     expect(decodeURIComponent(headers["x-holdfast-transaction"] ?? "")).toBe(identity.transaction)
     expect(headers).toMatchObject({
@@ -24,10 +26,18 @@ describe("identityHeaders()", () => {
   })
 
   test("keeps the trace of a transaction and makes a new span for each attempt", () => {
-    const parts = () => identityHeaders({ identity, key: "k" })["traceparent"]?.split("-") ?? []
+    const parts = () => identityHeaders(caller)["traceparent"]?.split("-") ?? []
     const [one, two] = [parts(), parts()]
     expect(one.join("-")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
     expect(one[1]).toBe(two[1])
     expect(one[2]).not.toBe(two[2])
+  })
+})
+
+describe("keyHeaders()", () => {
+  test("quotes the key for the draft's profile alone, and a probe has none", () => {
+    expect(keyHeaders(caller)).toEqual({ "idempotency-key": "hf_X" })
+    expect(keyHeaders(caller, "ietf-idempotency")).toEqual({ "idempotency-key": '"hf_X"' })
+    expect(keyHeaders({ ...caller, identity: { ...identity, operation: "probe" } })).toEqual({})
   })
 })

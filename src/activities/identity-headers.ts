@@ -7,17 +7,25 @@ type Caller = Pick<CallRequest, "identity" | "key">
 
 /**
  * Names in lower case, values in printable ASCII; other characters of an instance id or a path are
- * percent-encoded. The key is bare: only the profile `ietf-idempotency` wants it quoted.
+ * percent-encoded.
  */
-export function identityHeaders({ identity, key }: Caller): Record<string, string> {
+export function identityHeaders({ identity }: Caller): Record<string, string> {
   return {
-    [KEY_HEADER]: key,
     traceparent: createTraceparent(identity),
     "x-holdfast-transaction": toHeaderText(identity.transaction),
     "x-holdfast-task": toHeaderText(identity.task),
     "x-holdfast-operation": identity.operation,
     "x-holdfast-generation": String(identity.generation),
   }
+}
+
+/**
+ * The call's key, bare: only the profile `ietf-idempotency` wants it quoted. A probe has none: a target that keeps its
+ * replies by key would answer every question as it answered the first.
+ */
+export function keyHeaders({ identity, key }: Caller, profile?: string): Record<string, string> {
+  if (identity.operation === "probe") return {}
+  return { [KEY_HEADER]: profile === "ietf-idempotency" ? `"${key}"` : key }
 }
 
 /** W3C trace context: one trace for a transaction, a new span for each attempt. */

@@ -36,9 +36,8 @@ describe("identifyCall()", () => {
     })
   })
 
-  test("knows neither foreign ids nor probes", () => {
+  test("knows no foreign ids", () => {
     expect(identifyCall(ids("no-slash", "pay"), {})).toBeUndefined()
-    expect(identifyCall(ids("acme/o1", "pay:probe"), {})).toBeUndefined()
     expect(identifyCall({ activityId: "pay", attempt: 1 }, {})).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 /** Who is calling, read from the ids that Temporal carries (`contract/names.ts`). */
 import type { CallInput } from "../contract/activities.ts"
-import { parseActivityId, parseWorkflowId } from "../contract/names.ts"
+import { type Operation, parseActivityId, parseWorkflowId } from "../contract/names.ts"
 
 export interface CallIdentity {
   tenant: string
@@ -9,7 +9,7 @@ export interface CallIdentity {
   /** Task path. */
   task: string
   generation: number
-  operation: "do" | "undo"
+  operation: Operation
   attempt: number
 }
 
@@ -29,7 +29,7 @@ export function identifyCall(
 ): CallIdentity | undefined {
   const workflow = parseWorkflowId(ids.workflowExecution?.workflowId ?? "")
   const activity = parseActivityId(input.path ?? ids.activityId)
-  if (!workflow || activity.operation === "probe" || activity.path === "") return undefined
+  if (!workflow || activity.path === "") return undefined
   return {
     tenant: workflow.tenant,
     transaction: input.transaction ?? workflow.transaction,

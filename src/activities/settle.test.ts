@@ -48,6 +48,18 @@ describe("settle()", () => {
     })
   })
 
+  test("a probe answers whether it found what it asked for, and only then makes its output", () => {
+    const executed_when: Template = ["$", field("output", "found")]
+    const output: Template = { id: ["$", field("output", "id")] }
+    const call = { executed_when, output }
+    const found = { found: true, id: "p1" }
+    expect(settle(done(found), call)).toEqual(done({ found: true, output: { id: "p1" } }))
+    expect(settle(done(found), { executed_when })).toEqual(done({ found: true, output: found }))
+    expect(settle(done({ found: false }), call)).toEqual(done({ found: false }))
+    for (const reply of [{}, { found: "yes" }])
+      expect(settle(done(reply), call)).toMatchObject({ class: "misconfigured", left: "unknown" })
+  })
+
   test("an output larger than the limit was executed", () => {
     // The quotes of the JSON text count.
     const fits = "x".repeat(MAX_INLINE_OUTPUT_BYTES - 2)

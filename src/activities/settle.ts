@@ -4,6 +4,7 @@ import {
   MAX_INLINE_OUTPUT_BYTES,
   MAX_INLINE_OUTPUT_DEPTH,
   MAX_KEPT_OUTPUT_BYTES,
+  type ProbeAnswer,
 } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
 import type { Template } from "../contract/tree.ts"
@@ -41,6 +42,16 @@ export function settle(done: Done, call: Rules): Settled {
         message: "the reply fulfils fail_when: the target refused",
       }
   }
+  if (call.executed_when !== undefined) {
+    const found = attempt(() => evaluate(call.executed_when ?? null))
+    if ("error" in found || typeof found.value !== "boolean")
+      return misconfigured(done, {
+        code: "expression_error",
+        message: `executed_when: ${"error" in found ? found.error.message : "expected true or false"}`,
+        left: "unknown",
+      })
+    if (!found.value) return { ...done, output: { found: false } satisfies ProbeAnswer }
+  }
   const output = attempt(() => (call.output === undefined ? done.output : evaluate(call.output)))
   if ("error" in output)
     return misconfigured(done, {
@@ -48,10 +59,12 @@ export function settle(done: Done, call: Rules): Settled {
       message: `output: ${output.error.message}`,
       left: "executed",
     })
-  return limit(done, output.value ?? null, call)
+  const value: unknown = output.value ?? null
+  const answer = { found: true, output: value } satisfies ProbeAnswer
+  return limit(done, call.executed_when === undefined ? value : answer, call)
 }
 
-type Rules = Pick<CallInput, "output" | "fail_when" | "input" | "by_reference">
+type Rules = Pick<CallInput, "output" | "fail_when" | "executed_when" | "input" | "by_reference">
 
 function limit(done: Done, output: unknown, { by_reference }: Rules): Settled {
   if (isDeeperThan(output, MAX_INLINE_OUTPUT_DEPTH))

@@ -4,6 +4,7 @@ export const SCOPES = [
   "flows:write",
   "transactions:read",
   "transactions:write",
+  "transactions:force",
   "exceptions:read",
   "exceptions:write",
   "connections:read",

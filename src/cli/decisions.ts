@@ -2,10 +2,10 @@
 import { type Command, Option } from "commander"
 import { ATTESTATIONS } from "../contract/statuses.ts"
 import type { Attestation } from "../contract/statuses.ts"
-import type { Decided } from "../sdk/shapes.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { readJson } from "./read-value.ts"
-import { formatTable } from "./table.ts"
+import { addEvidenceDecisions } from "./evidence-decisions.ts"
+import { showDecided } from "./show-decided.ts"
 import type { Terminal } from "./terminal.ts"
 
 interface DecisionFlags {
@@ -31,7 +31,7 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
     .action(async (instanceId: string, task: string, { reason, attest, output }: DecisionFlags) => {
       const client = await terminal.client()
       const value = await client.decide(instanceId, { action: "skip", task, reason, attest })
-      printResult(terminal, { output }, { value, show })
+      printResult(terminal, { output }, { value, show: showDecided })
     })
   program
     .command("complete")
@@ -57,9 +57,10 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
         attest,
         output: result,
       })
-      printResult(terminal, flags, { value, show })
+      printResult(terminal, flags, { value, show: showDecided })
     })
   for (const action of ACTIONS) addAction(program, terminal, action)
+  addEvidenceDecisions(program, terminal)
 }
 
 interface WholeAction {
@@ -124,17 +125,9 @@ function addRetry(program: Command, terminal: Terminal): void {
         printResult(terminal, { output }, { value, show: showStatus })
       } else {
         const value = await client.decide(instanceId, { action: "retry", task, reason, attest })
-        printResult(terminal, { output }, { value, show })
+        printResult(terminal, { output }, { value, show: showDecided })
       }
     })
-}
-
-function show({ instance_id, status, tasks }: Decided): string {
-  const rows = tasks.map(({ path, status: now }) => [path, now])
-  return [
-    `${instance_id}  ${status}`,
-    ...(rows.length === 0 ? [] : [formatTable(["TASK", "STATUS"], rows)]),
-  ].join("\n")
 }
 
 function showStatus({ instance_id, status }: { instance_id: string; status: string }): string {

@@ -19,6 +19,11 @@ export interface CallInput {
   output?: Template
   /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */
   fail_when?: Template
+  /**
+   * Of a probe. Evaluated in the activity over `{output, input}`: whether what it asks about was done. Its answer is a
+   * `ProbeAnswer`, and `output` is evaluated only where it was.
+   */
+  executed_when?: Template
   /** How a target that took the call is asked whether it is done. */
   poll?: PlanPoll
   /** Only when the workflow id had to be shortened. */
@@ -81,6 +86,9 @@ export interface CallAnswer {
    */
   ended_at?: number
 }
+
+/** The output of a probe. */
+export type ProbeAnswer = { found: true; output: unknown } | { found: false }
 
 /** First detail of every ApplicationFailure that our activities throw; its `type` is `code`. */
 export interface CallFailure {

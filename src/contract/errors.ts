@@ -16,6 +16,9 @@ export const REFUSALS = {
     "It is not known whether the effect happened and a repeat is not safe: say attest executed or not_executed.",
   outside_dedup_window:
     "It is not known whether the effect happened, and the target may have forgotten the key since: say attest executed or not_executed once that is known, complete the task, or let the transaction turn back.",
+  retry_is_safe: "A plain retry is safe here: nothing has to be attested for it.",
+  no_probe: "The flow does not say how the target of this task can be asked.",
+  outcome_known: "What became of the call is known: there is nothing to ask.",
   attested_executed: "An effect attested as executed is not repeated: complete or skip the task.",
   attestation_contradicts: "The attestation contradicts what is known of the effect.",
   dependants_need_output:

@@ -21,6 +21,12 @@ export const FLAGS = {
     story:
       "A plan may say how its tasks are undone. An engine that does not know that would end such a transaction as failed, with its effects in place.",
   },
+  probe: {
+    id: 4,
+    since: "0.1.0",
+    story:
+      "A plan may say how a target is asked what became of a call. An engine that does not know that would park at once, and not find the question in the history.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

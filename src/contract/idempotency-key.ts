@@ -1,4 +1,5 @@
 /** The key under which a target takes a call for a repeat (design 4.2). The engine knows it too: `task.key`. */
+import type { Operation } from "./names.ts"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { utf8ToBytes } from "@noble/hashes/utils.js"
 
@@ -12,7 +13,7 @@ export interface KeyParts {
   /** Task path. */
   task: string
   generation: number
-  operation: "do" | "undo"
+  operation: Operation
 }
 
 /**

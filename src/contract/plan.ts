@@ -28,6 +28,8 @@ export interface Plan {
   mask?: string[]
   /** Evaluated over `params` by the API when a transaction is accepted. */
   business_key?: Template
+  /** What a start does whose business key is taken. Absent: nothing else than any start. */
+  on_duplicate?: "reject" | "return_existing"
   /** The transaction's result. Null when absent. */
   output: Template
   /** Positions of the tasks that `output` reads. */
@@ -84,6 +86,8 @@ export interface PlanTask extends PlanCall {
   on_error: "park" | "fail" | "continue" | "compensate"
   /** Undoes it. `none`: its author says that nothing has to be undone. */
   compensate?: PlanCompensate | "none"
+  /** Asks its target what became of a call whose answer is lost. */
+  probe?: PlanProbe
   /** Once this may have happened, the transaction goes forward only. */
   irreversible?: true
   /** How long its target remembers a key. Absent: always, or there is none. */
@@ -96,6 +100,20 @@ export interface PlanTask extends PlanCall {
 export interface PlanCompensate extends PlanCall {
   /** Of the task that it undoes: these values must be kept. */
   reads_own: ("input" | "output")[]
+}
+
+/**
+ * Its templates may read the task's `input` and `task.key`: the key of the call that is asked about. Its `output`
+ * stands in for the task's own.
+ */
+export interface PlanProbe extends PlanCall {
+  effect: "read"
+  /** Over the reply: whether the effect is there. */
+  executed_when: Template
+  /** Of the task that it asks about. */
+  reads_own: "input"[]
+  /** Where it finds nothing, the target refuses the call from then on. */
+  fences?: true
 }
 
 /**

@@ -3,6 +3,7 @@
  * for all rows after a replay and for the `state` query, so that the mirror can be compared field by field.
  * Times are milliseconds since the epoch (the workflow's own clock).
  */
+import type { Operation } from "./names.ts"
 import type {
   Attestation,
   CompensationStatus,
@@ -165,7 +166,7 @@ export interface AttemptRow {
   transaction_id: string
   task: string
   generation: number
-  operation: "do" | "undo"
+  operation: Operation
   attempt: number
   class: FailureClass | "done"
   outcome: Outcome

@@ -94,7 +94,15 @@ export type ExceptionKind = (typeof EXCEPTION_KINDS)[number]
 export const SEVERITIES = ["info", "warn", "error", "critical"] as const
 export type Severity = (typeof SEVERITIES)[number]
 
-export const EXCEPTION_STATES = ["open", "resolved", "reopened", "auto_resolved", "superseded"] as const
+export const EXCEPTION_STATES = [
+  "open",
+  "resolved",
+  "reopened",
+  "auto_resolved",
+  "superseded",
+  /** A person closed the transaction with it. */
+  "accepted",
+] as const
 export type ExceptionState = (typeof EXCEPTION_STATES)[number]
 
 export const TASK_KINDS = ["http", "rpc", "mq", "db"] as const
@@ -102,7 +110,9 @@ export type TaskKind = (typeof TASK_KINDS)[number]
 
 export const DECISION_ACTIONS = [
   "retry",
+  "retry_unsafe",
   "retry_with_input",
+  "probe",
   "skip",
   "complete",
   "fail",
@@ -113,6 +123,7 @@ export const DECISION_ACTIONS = [
   "extend_deadline",
   "mark_compensated",
   "waive_compensation",
+  "force_close",
 ] as const
 export type DecisionAction = (typeof DECISION_ACTIONS)[number]
 

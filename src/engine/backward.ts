@@ -141,7 +141,8 @@ function isOver(state: MachineState, task: number): boolean {
   }
 }
 
-function needsUndoing(state: MachineState, task: number): boolean {
+/** Its effect is there or may be there, and its flow does not say that it may stay. */
+export function needsUndoing(state: MachineState, task: number): boolean {
   const { effect, compensate } = planTask(state, task)
   if (effect === "read" || compensate === "none") return false
   if (!state.rules.openIsUnknown && isOpen(state, task)) return false

@@ -2,26 +2,18 @@
  * A task's call, from ready to its end.
  *
  * C1 the outcome is `unknown` while a call is open; what was known before is kept as `prior`. C2 an answer
- * counts only under the task's current token. C3 a task that was `executed` keeps that, whatever went wrong
- * with its output. C4 in a run that was reset an unsafe task that has no outcome yet starts as `unknown`: the
- * run before may have called it, and its activity refuses to send. Calls from before the reset have their
- * answers in the history.
+ * counts only under the task's current token. C3 see `task-end.ts`. C4 in a run that was reset an unsafe task that
+ * has no outcome yet starts as `unknown`: the run before may have called it, and its activity refuses to send. Calls
+ * from before the reset have their answers in the history.
  */
-import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import type { Meter } from "../expression/meter.ts"
-import { Reference } from "../expression/values.ts"
-import { goBackward, reconsider } from "./backward.ts"
+import { reconsider } from "./backward.ts"
 import { explainTooLarge, toCommand } from "./call-command.ts"
-import { CONTINUED, resolveEdges } from "./edges.ts"
 import type { CallDone, CallFailed } from "./events.ts"
-import { closeException, openLateExecution, openTaskException } from "./exceptions.ts"
-import { keepsInput } from "./graph.ts"
-import { type Judgement, judgeFailure, parks } from "./outcome.ts"
-import { isPivotPassed } from "./pivot.ts"
-import { fitCode, fitMessage, liveRoom } from "./room.ts"
+import { openLateExecution } from "./exceptions.ts"
+import { judgeFailure } from "./outcome.ts"
+import { answerProbe, startProbe } from "./probe.ts"
 import { activityIdOf, renderCall, renderWhen } from "./scope.ts"
-import { jsonSize } from "./size.ts"
-import { stopAll } from "./stop.ts"
 import {
   compensationOf,
   type MachineState,
@@ -30,13 +22,17 @@ import {
   priorOf,
   setOutcome,
   setStatus,
-  stampEnd,
   undoOutcomeOf,
 } from "./state.ts"
+import { endDone, endFailed, endWell } from "./task-end.ts"
 import { answerUndo } from "./undo.ts"
 
 /** Skips a task whose flow does not want it, else calls it. One that was called before stays wanted. */
 export function startTask(state: MachineState, task: number, meter: Meter): void {
+  if (state.tasks.asking[task] === 1) {
+    startProbe(state, task, meter)
+    return
+  }
   const { when, reads } = planTask(state, task)
   if (when === undefined || state.tasks.startedAt[task] !== 0) {
     dispatch(state, task, meter)
@@ -108,7 +104,8 @@ export function answer(
   state.taskOfToken.delete(token)
   state.tasks.token[task] = 0
   state.open--
-  if ("done" in end) endDone(state, task, end.done)
+  if (state.tasks.asking[task] === 1) answerProbe(state, task, end)
+  else if ("done" in end) endDone(state, task, end.done)
   else endFailed(state, task, judgeFailure(planTask(state, task), priorOf(state, task), end.failure))
   if (state.mode === "compensating") endBackward(state, task)
 }
@@ -127,114 +124,6 @@ function isTooLate(state: MachineState, task: number): boolean {
   // At its barrier a compensation that was carried out has fenced the task off, or undone it.
   if (planTask(state, task).fenced === true) return isClosed && sent !== "executed"
   return isClosed || sent === "unknown" || sent === "executed"
-}
-
-/** Gives a task its output; false when all live outputs together would be too large. */
-export function keepOutput(state: MachineState, task: number, output: unknown): boolean {
-  const { tasks } = state
-  const room = liveRoom(state) - state.liveBytes
-  const bytes = (tasks.readersLeft[task] ?? 0) > 0 ? jsonSize(output, room) : 0
-  if (bytes > room) return false
-  tasks.output[task] = output
-  tasks.outputDropped[task] = 0
-  tasks.outputBytes[task] = bytes
-  state.liveBytes += bytes
-  return true
-}
-
-/** Ends a task with `success` or `skipped`: what it read may be dropped, what depends on it may start. */
-export function endWell(state: MachineState, task: number, status: "success" | "skipped"): void {
-  setStatus(state, task, status)
-  stampEnd(state, task)
-  release(state, task)
-  if (state.mode === "forward") resolveEdges(state, task)
-}
-
-/** Ends a task that failed for good, by its flow's word or a person's; its error says why. */
-export function endBadly(state: MachineState, task: number): void {
-  setStatus(state, task, "failed")
-  stampEnd(state, task)
-  state.fatal++
-  const { id, on_error: onError } = planTask(state, task)
-  const found = state.tasks.error[task]
-  const error = found ? { ...found, task: id } : null
-  if (onError === "compensate") {
-    goBackward(state, { reason: "failed", error })
-    return
-  }
-  resolveEdges(state, task)
-  if (state.plan.fail_fast === true) stopAll(state, { ending: "failed", reason: "fail_fast", error })
-}
-
-function endDone(state: MachineState, task: number, done: CallDone): void {
-  setOutcome(state, task, "executed")
-  const reference = done.by_reference
-  const output = reference === undefined ? done.output : new Reference(planTask(state, task).id, reference)
-  if (!keepOutput(state, task, output)) {
-    const message = `The outputs that later tasks read are together larger than ${liveRoom(state)} bytes.`
-    endFailed(state, task, { class: "misconfigured", outcome: "executed", code: "output_too_large", message })
-    return
-  }
-  state.tasks.error[task] = null
-  endWell(state, task, "success")
-}
-
-function endFailed(state: MachineState, task: number, found: Judgement): void {
-  const judgement = { ...found, code: fitCode(found.code), message: fitMessage(state, found.message) }
-  setOutcome(state, task, judgement.outcome)
-  state.tasks.error[task] = { code: judgement.code, class: judgement.class, message: judgement.message }
-  if (state.mode !== "forward") {
-    state.tasks.reason[task] = state.stop?.reason ?? "cancelled"
-    stampEnd(state, task)
-    setStatus(state, task, "cancelled")
-    if (judgement.outcome === "unknown" && state.mode === "stopping")
-      openTaskException(state, task, judgement)
-    return
-  }
-  const { on_error: onError } = planTask(state, task)
-  const isHeld = isPivotPassed(state) && onError !== "park" && onError !== "continue"
-  if (isHeld || parks(planTask(state, task), judgement)) {
-    setStatus(state, task, "parked")
-    state.version++
-    openTaskException(state, task, judgement, isHeld ? "pivot_passed" : undefined)
-    state.detailsWanted = true
-    return
-  }
-  openTaskException(state, task, judgement)
-  if (onError === "continue") endContinued(state, task)
-  else endBadly(state, task)
-}
-
-/** The flow goes on without it: what depends on it runs, and can read `{error}`. Nobody has to decide anything. */
-function endContinued(state: MachineState, task: number): void {
-  const { tasks } = state
-  tasks.reason[task] = CONTINUED
-  // Small by `fitMessage`; where even that has no room, its readers have `tasks.<id>.error`.
-  keepOutput(state, task, { error: tasks.error[task] })
-  setStatus(state, task, "failed")
-  stampEnd(state, task)
-  closeException(state, task, { state: "auto_resolved", by: null })
-  release(state, task)
-  resolveEdges(state, task)
-}
-
-/** A task that will not run again needs neither what it read nor what a person gave it, unless its undoing does. */
-function release(state: MachineState, task: number): void {
-  if (keepsInput(planTask(state, task))) return
-  for (const read of planTask(state, task).reads) releaseReader(state, read)
-  const given = state.tasks.givenInput[task]
-  if (given === undefined) return
-  state.tasks.givenInput[task] = undefined
-  state.liveBytes -= jsonSize(given, MAX_INLINE_OUTPUT_BYTES)
-}
-
-function releaseReader(state: MachineState, task: number): void {
-  const { tasks } = state
-  const left = (tasks.readersLeft[task] ?? 0) - 1
-  tasks.readersLeft[task] = left
-  if (left > 0) return
-  state.liveBytes -= tasks.outputBytes[task] ?? 0
-  tasks.outputBytes[task] = 0
 }
 
 function open(state: MachineState, task: number): void {

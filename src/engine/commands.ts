@@ -35,6 +35,8 @@ export type Command =
   | { kind: "timer"; at: number; of: TimerPurpose }
   /** Ask every running forward call to stop; each still answers. */
   | { kind: "cancel_forward" }
+  /** The same of those that undo something. */
+  | { kind: "cancel_backward" }
   /** Markdown for a person who reads the run in Temporal's UI. */
   | { kind: "details"; text: string }
   /** A wish: the shell grants it when no handler is open and the machine is still quiet. */

@@ -5,13 +5,15 @@ import { MAX_INLINE_OUTPUT_BYTES } from "../contract/activities.ts"
 import { assertNever } from "../contract/errors.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { Outcome } from "../contract/statuses.ts"
-import { endBadly, endWell, keepOutput } from "./calls.ts"
 import { goBackward } from "./backward.ts"
 import { closeException, TRANSACTION } from "./exceptions.ts"
+import { forceClose } from "./force-close.ts"
+import { FENCED, renewKey } from "./probe.ts"
 import { attestationOf, mayRetry, parkedTasks, parkedUndos } from "./refuse.ts"
 import { cutText, jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
 import { stopAll } from "./stop.ts"
+import { endBadly, endWell, keepOutput, wantProbe } from "./task-end.ts"
 import { setTimer } from "./timer.ts"
 import { endUndo, retryUndo } from "./undo.ts"
 
@@ -23,8 +25,14 @@ export function decide(state: MachineState, decision: Decision): void {
     case "retry":
       for (const task of retryTargets(state, decision)) retry(state, task, decision)
       break
+    case "retry_unsafe":
+      retry(state, positionOf(state, decision), decision)
+      break
     case "retry_with_input":
       retryWithInput(state, positionOf(state, decision), decision)
+      break
+    case "probe":
+      wantProbe(state, positionOf(state, decision))
       break
     case "complete":
     case "skip":
@@ -42,6 +50,9 @@ export function decide(state: MachineState, decision: Decision): void {
       break
     case "abort":
       turnBack(state, { ending: "failed", reason: "aborted", error: abortError(decision) }, decision.id)
+      break
+    case "force_close":
+      forceClose(state, decision)
       break
     case "pause":
       state.paused = true
@@ -99,7 +110,9 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
   switch (decision.action) {
     case "retry":
       return retryTargets(state, decision)
+    case "retry_unsafe":
     case "retry_with_input":
+    case "probe":
     case "complete":
     case "skip":
     case "fail":
@@ -108,6 +121,7 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
       return [positionOf(state, decision)]
     case "cancel":
     case "abort":
+    case "force_close":
     case "pause":
     case "resume":
     case "extend_deadline":
@@ -130,10 +144,7 @@ function retryWithInput(state: MachineState, task: number, decision: Decision): 
   if (before !== undefined) state.liveBytes -= jsonSize(before, MAX_INLINE_OUTPUT_BYTES)
   tasks.givenInput[task] = decision.input
   state.liveBytes += jsonSize(decision.input, MAX_INLINE_OUTPUT_BYTES)
-  tasks.generation[task] = (tasks.generation[task] ?? 1) + 1
-  // Of this generation nothing was sent.
-  tasks.sentAt[task] = 0
-  setOutcome(state, task, "not_started")
+  renewKey(state, task)
 }
 
 function retry(state: MachineState, task: number, decision: Decision): void {
@@ -146,6 +157,7 @@ function retry(state: MachineState, task: number, decision: Decision): void {
     state.overridden = true
   }
   closeException(state, task, { state: "resolved", by: decision.id })
+  if (state.tasks.reason[task] === FENCED) renewKey(state, task)
   setStatus(state, task, "pending")
   state.ready.push(task)
 }

@@ -1,7 +1,7 @@
 /** Drives a machine by hand: answers are written out per task, so every interleaving is explicit. */
 import type { OutputReference } from "../contract/activities.ts"
 import type { Decision } from "../contract/messages.ts"
-import type { Plan, PlanCall, PlanCompensate, PlanTask } from "../contract/plan.ts"
+import type { Plan, PlanCall, PlanCompensate, PlanProbe, PlanTask } from "../contract/plan.ts"
 import type { TaskRow, View } from "../contract/rows.ts"
 import type { CallCommand, Command } from "./commands.ts"
 import type { CallFailed, EventBody } from "./events.ts"
@@ -51,6 +51,9 @@ const CALL: Omit<PlanCall, "reads"> = {
   },
   timeout: { attempt_ms: 1000 },
 }
+
+/** By a call with nothing in it. */
+export const PROBE: PlanProbe = { ...CALL, reads: [], reads_own: [], effect: "read", executed_when: true }
 
 function toCompensate(sketch: NonNullable<TaskSketch["compensate"]>): NonNullable<PlanTask["compensate"]> {
   if (sketch === "none") return "none"

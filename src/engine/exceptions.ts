@@ -21,16 +21,39 @@ export const TRANSACTION = -1
 export const undoPosition = (task: number): number => -2 - task
 
 /** @param kind what the judgement says, unless another rule made it a person's matter. */
-export function openTaskException(
+export type TellOfTask = (
+  state: MachineState,
+  task: number,
+  judgement: Judgement,
+  kind?: ExceptionKind,
+) => void
+
+export const openTaskException: TellOfTask = (state, task, judgement, kind) => {
+  open(state, task, taskFacts(state, task, judgement, kind))
+}
+
+/** It is the same trouble still, and more is known of it. */
+export const amendTaskException: TellOfTask = (state, task, judgement, kind) => {
+  const found = state.exceptions.get(task)
+  if (!found || !isOpen(found)) {
+    openTaskException(state, task, judgement, kind)
+    return
+  }
+  const { retry_safe_until: _, ...kept } = found
+  state.exceptions.set(task, { ...kept, ...taskFacts(state, task, judgement, kind) })
+  state.dirty.exceptions.add(task)
+}
+
+function taskFacts(
   state: MachineState,
   task: number,
   judgement: Judgement,
   kind: ExceptionKind = exceptionKindOf(judgement),
-): void {
-  const { id, effect } = planTask(state, task)
+): Facts {
+  const { id, effect, probe } = planTask(state, task)
   const memory = keyMemoryOf(state, task)
   const safety = retrySafety(effect, outcomeOf(state, task), state.now, memory)
-  open(state, task, {
+  return {
     task: id,
     operation: "do",
     generation: state.tasks.generation[task] ?? 1,
@@ -44,8 +67,8 @@ export function openTaskException(
       ? { retry_safe_until: memory.until }
       : {}),
     retry_safe_reason: safety.reason,
-    suggested_actions: suggestedActions(safety, outcomeOf(state, task)),
-  })
+    suggested_actions: suggestedActions(safety, outcomeOf(state, task), probe !== undefined),
+  }
 }
 
 /** Undefined where the target never forgets, or nothing was sent. */
@@ -121,7 +144,7 @@ export function openTransactionException(
 export function closeException(
   state: MachineState,
   task: number,
-  how: { state: "resolved" | "auto_resolved" | "superseded"; by: string | null },
+  how: { state: "resolved" | "auto_resolved" | "superseded" | "accepted"; by: string | null },
 ): void {
   const found = state.exceptions.get(task)
   if (!found || !isOpen(found)) return

@@ -143,8 +143,14 @@ function safetyOfKey(effect: Effect, at: number, memory: KeyMemory | undefined):
       }
 }
 
-export function suggestedActions(safety: RetrySafety, outcome: Outcome): string[] {
+/** @param canBeAsked the flow says how its target is asked what became of a call. */
+export function suggestedActions(safety: RetrySafety, outcome: Outcome, canBeAsked: boolean): string[] {
   if (safety.safe) return ["retry", "complete", "skip"]
   if (outcome === "executed") return ["complete"]
-  return ["complete with attest executed", "retry with attest not_executed", "skip with attest"]
+  return [
+    ...(canBeAsked && outcome === "unknown" ? ["probe"] : []),
+    "complete with attest executed",
+    "retry with attest not_executed",
+    "skip with attest",
+  ]
 }

@@ -36,8 +36,12 @@ export function refuse(state: MachineState, decision: unknown, at = state.now): 
       return task === undefined
         ? refuseRetryAll(state, decision, at)
         : refuseRetry(state, task, { decision, at })
+    case "retry_unsafe":
+      return task === undefined ? "task_required" : refuseUnsafeRetry(state, task, { decision, at })
     case "retry_with_input":
       return task === undefined ? "task_required" : refuseNewInput(state, task, { decision, at })
+    case "probe":
+      return task === undefined ? "task_required" : refuseProbe(state, task)
     case "complete":
     case "skip":
     case "fail":
@@ -45,6 +49,8 @@ export function refuse(state: MachineState, decision: unknown, at = state.now): 
     case "mark_compensated":
     case "waive_compensation":
       return task === undefined ? "task_required" : refuseUndoEnding(state, task, decision)
+    case "force_close":
+      return refuseWithoutEvidence(decision)
     case "cancel":
     case "abort":
       return state.mode === "forward" && isPivotPassed(state) ? "pivot_passed" : undefined
@@ -59,8 +65,11 @@ export function refuse(state: MachineState, decision: unknown, at = state.now): 
 }
 
 /** A person undid it by hand, or lets it be: of a compensation that does not get on by itself. */
-function refuseUndoEnding(state: MachineState, task: number, { evidence }: Decision): Refusal | undefined {
-  if (compensationOf(state, task) !== "parked") return "not_compensating"
+function refuseUndoEnding(state: MachineState, task: number, decision: Decision): Refusal | undefined {
+  return compensationOf(state, task) === "parked" ? refuseWithoutEvidence(decision) : "not_compensating"
+}
+
+function refuseWithoutEvidence({ evidence }: Decision): Refusal | undefined {
   return evidence === undefined || evidence === null || evidence === "" ? "evidence_required" : undefined
 }
 
@@ -89,6 +98,20 @@ function refuseRetry(state: MachineState, task: number, { decision, at }: Asked)
   if (attest === "executed") return "attested_executed"
   if (attest !== undefined || mayRetry(state, task, at)) return undefined
   return planTask(state, task).effect === "unsafe" ? "unknown_needs_attestation" : "outside_dedup_window"
+}
+
+/** A person found out that it did not happen, and says where that can be looked up. */
+function refuseUnsafeRetry(state: MachineState, task: number, asked: Asked): Refusal | undefined {
+  if (statusOf(state, task) === "parked" && mayRetry(state, task, asked.at)) return "retry_is_safe"
+  const refusal = refuseRetry(state, task, asked)
+  if (refusal !== undefined) return refusal
+  return refuseWithoutEvidence(asked.decision)
+}
+
+function refuseProbe(state: MachineState, task: number): Refusal | undefined {
+  if (planTask(state, task).probe === undefined) return "no_probe"
+  if (statusOf(state, task) !== "parked") return "not_parked"
+  return outcomeOf(state, task) === "unknown" ? undefined : "outcome_known"
 }
 
 /** A new input is a new effect under a new key: only when the old one is known not to have happened. */

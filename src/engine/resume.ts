@@ -3,6 +3,7 @@ import { mayRetry } from "./refuse.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { edgeOf, recountEdges } from "./edges.ts"
 import { closeException, reopenException, TRANSACTION } from "./exceptions.ts"
+import { FENCED, renewKey } from "./probe.ts"
 import { type MachineState, outcomeOf, setStatus, statusOf, touchTransaction } from "./state.ts"
 
 /**
@@ -16,6 +17,7 @@ export function resumeFailed(state: MachineState, decision: Decision): void {
   const before = decisionState(state, failed)
   for (let task = 0; task < state.plan.tasks.length; task++) {
     if (!isUnfinished(state, task)) continue
+    if (state.tasks.reason[task] === FENCED) renewKey(state, task)
     state.tasks.reason[task] = null
     state.tasks.endedAt[task] = 0
     if (!mayRetry(state, task, state.now)) {

@@ -1,12 +1,13 @@
 /** Turns a task of the plan into what its activity receives: the only place where the engine evaluates expressions. */
 import type { CallInput, LateConfig } from "../contract/activities.ts"
 import { idempotencyKey } from "../contract/idempotency-key.ts"
-import type { PlanCall, PlanCompensate, PlanTask } from "../contract/plan.ts"
+import type { PlanCall, PlanCompensate, PlanProbe, PlanTask } from "../contract/plan.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
 import {
   type ActivityName,
   isShortened,
+  type Operation,
   toActivityId,
   toActivityName,
   toWorkflowId,
@@ -48,13 +49,9 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     if (compensate === undefined || compensate === "none") throw new Error(`task ${task} cannot be undone`)
     const outcome = undoSentAs(state, task)
     const output = outcome === "unknown" ? undefined : state.tasks.output[task]
-    const own = { output: output ?? null, outcome, task: { key: keyOf(state, task) } }
-    const read = compensate.reads_own.includes("input") ? { input: renderInput(state, task, meter) } : {}
-    const scope = { ...scopeOf(state, compensate.reads), ...own, ...read }
-    const rendered = render(compensate.input, scope, meter)
-    const input = compensate.fields === undefined ? rendered : getConvertedInput(compensate.fields, rendered)
-    const config = render(compensate.config, scope, meter) as Record<string, unknown>
-    const call = toCall(compensate, { config, input, prior: undoOutcomeOf(state, task) })
+    const names = { output: output ?? null, outcome }
+    const prior = undoOutcomeOf(state, task)
+    const { call, scope } = renderOwn(state, task, compensate, { names, prior, meter })
     nameCall(state, call, activityOf(state, task, "undo"))
     if (plan.fenced === true) {
       call.undoes = outcome
@@ -62,6 +59,44 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     }
     return mayHoldReference(state, [task, ...plan.reads, ...compensate.reads]) ? placeReferences(call) : call
   })
+}
+
+/** What the target is asked about a call: it knows what the task sent, and under which key. */
+export function renderProbe(state: MachineState, task: number, meter: Meter): Rendered<CallInput> {
+  const plan = planTask(state, task)
+  return guarded(() => {
+    const { probe } = plan
+    if (probe === undefined) throw new Error(`task ${task} cannot be asked about`)
+    const { call } = renderOwn(state, task, probe, { names: {}, prior: "not_started", meter })
+    nameCall(state, call, activityOf(state, task, "probe"))
+    return mayHoldReference(state, plan.reads) ? placeReferences(call) : call
+  })
+}
+
+interface OwnCall {
+  /** Beside those that both can read. */
+  names: Record<string, unknown>
+  prior: Outcome
+  meter: Meter
+}
+
+/** A call about a task that was called before, and what its templates can read. */
+function renderOwn(
+  state: MachineState,
+  task: number,
+  plan: PlanCompensate | PlanProbe,
+  { names, prior, meter }: OwnCall,
+): { call: CallInput; scope: Record<string, unknown> } {
+  const reads: readonly string[] = plan.reads_own
+  const sent = reads.includes("input") ? { input: renderInput(state, task, meter) } : {}
+  const scope = { ...scopeOf(state, plan.reads), ...names, task: { key: keyOf(state, task) }, ...sent }
+  const rendered = render(plan.input, scope, meter)
+  const input = plan.fields === undefined ? rendered : getConvertedInput(plan.fields, rendered)
+  // The schema of every kind makes `config` an object, and rendering keeps the shape.
+  const config = render(plan.config, scope, meter) as Record<string, unknown>
+  const call = toCall(plan, { config, input, prior })
+  if ("executed_when" in plan) call.executed_when = plan.executed_when
+  return { call, scope }
 }
 
 function toLate(
@@ -132,11 +167,11 @@ export function renderFlowOutput(state: MachineState, meter: Meter): Rendered<un
   })
 }
 
-export function activityIdOf(state: MachineState, task: number, operation: "do" | "undo" = "do"): string {
+export function activityIdOf(state: MachineState, task: number, operation: Operation = "do"): string {
   return toActivityId(activityOf(state, task, operation))
 }
 
-function activityOf(state: MachineState, task: number, operation: "do" | "undo"): ActivityName {
+function activityOf(state: MachineState, task: number, operation: Operation): ActivityName {
   return { path: planTask(state, task).id, generation: state.tasks.generation[task] ?? 1, operation }
 }
 

@@ -131,6 +131,7 @@ function closeUndone(state: MachineState): void {
 
 function errorOf(state: MachineState, status: EndStatus): MachineState["error"] {
   if (status === "compensated") return state.stop?.error ?? null
+  if (status === "closed") return state.stop?.error ?? null
   return status === "failed" ? (state.stop?.error ?? firstError(state)) : null
 }
 

@@ -9,7 +9,7 @@ import type { TransactionRow } from "../contract/rows.ts"
 import { isEndStatus, type Outcome } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
 import type { Command } from "./commands.ts"
-import { backward, type Driver, drive, planOf, type TaskSketch } from "./driver.testsuite.ts"
+import { backward, type Driver, drive, planOf, PROBE, type TaskSketch } from "./driver.testsuite.ts"
 
 /** One for each rule of design 4.4 that the simulation can switch off. */
 export const ABLATIONS = ["open_is_unknown", "sticky_unknown", "undo_unknown", "fence", "keys"] as const
@@ -35,13 +35,23 @@ interface Account {
   undone: boolean
 }
 
-interface OpenCall {
-  name: string
+/** What reaches the world; each generation of a task has an account of its own. */
+interface Delivery {
   task: string
+  generation: number
   operation: Operation
+}
+
+interface OpenCall extends Delivery {
+  name: string
   attempts: number
   outcome: Outcome
 }
+
+type Verdict = "done" | "refused" | "found" | "not_found"
+
+/** What people do; what is rare, less often still. */
+const ACTIONS = ["retry", "retry", "retry", "probe", "pause", "resume", "resume", "cancel", "abort"] as const
 
 export function simulate(seed: number, without?: Ablation): SimulationResult {
   return new Simulation(seed, without).run()
@@ -55,7 +65,7 @@ class Simulation {
   readonly #faultRate: number
   readonly #accounts = new Map<string, Account>()
   /** Operations that reach the world some time after their caller gave up. */
-  #late: { task: string; operation: Operation }[] = []
+  #late: Delivery[] = []
   readonly #open = new Map<string, OpenCall>()
   readonly #violations: string[] = []
   readonly #faults: Record<string, number> = {}
@@ -71,8 +81,6 @@ class Simulation {
     this.#without = without
     this.#sketches = this.#sketch()
     this.#faultRate = this.#chance(0.5) ? 0.4 : 0.1
-    for (const { id } of this.#sketches)
-      this.#accounts.set(id, { state: "none", charges: 0, refunds: 0, touched: false, undone: false })
     const plan = planOf(this.#sketches, {
       backward: { ...backward, concurrency: 1 + this.#below(4) },
       max_parallel: 1 + this.#below(5),
@@ -92,7 +100,7 @@ class Simulation {
     for (let step = 0; step < MAX_STEPS && !this.#isOver(); step++) this.#step()
     for (let patience = 0; patience < MAX_STEPS && !this.#isOver(); patience++) this.#beReasonable()
     // Whatever is still on its way arrives now.
-    for (const { task, operation } of this.#late.splice(0)) this.#reach(task, operation)
+    for (const late of this.#late.splice(0)) this.#reach(late)
     this.#judge()
     return { ending: this.#status(), violations: this.#violations, faults: this.#faults }
   }
@@ -108,6 +116,9 @@ class Simulation {
         on_error: this.#chance(0.7) ? ("compensate" as const) : ("park" as const),
         compensate: "undo" as const,
         ...(this.#chance(0.5) ? { fenced: true as const } : {}),
+        ...(this.#chance(0.4)
+          ? { probe: this.#chance(0.5) ? { ...PROBE, fences: true as const } : PROBE }
+          : {}),
       }
     })
   }
@@ -144,16 +155,24 @@ class Simulation {
       this.#end(call, () => this.#run.done(call.name, { effect: call.task }))
       return
     }
+    if (verdict === "found" || verdict === "not_found") {
+      const isFenced = verdict === "not_found" && this.#fences(call.task)
+      // Only now it is known.
+      if (isFenced) this.#account(call).touched = false
+      const answer = { found: verdict === "found", output: { effect: call.task } }
+      this.#end(call, () => this.#run.done(call.name, answer))
+      return
+    }
     if (verdict === "worker_lost") {
       this.#end(call, () => this.#run.fail(call.name, { cause: "lost", message: "worker lost" }))
       return
     }
     call.outcome = this.#fold(call.outcome, verdict)
     const isLast =
-      verdict === "refused" || call.attempts >= MAX_ATTEMPTS || (this.#isBack && call.operation === "do")
+      verdict === "refused" || call.attempts >= MAX_ATTEMPTS || (this.#isBack && call.operation !== "undo")
     if (!isLast) return
     const { outcome } = call
-    if (call.operation === "do") this.#account(call.task).touched = outcome === "unknown"
+    if (call.operation === "do") this.#account(call).touched = outcome === "unknown"
     this.#end(call, () =>
       this.#run.fail(call.name, {
         cause: "reported",
@@ -165,10 +184,7 @@ class Simulation {
     )
   }
 
-  #attempt(
-    call: OpenCall,
-    faultRate: number,
-  ): "done" | "refused" | "not_executed" | "unknown" | "worker_lost" {
+  #attempt(call: OpenCall, faultRate: number): Verdict | "not_executed" | "unknown" | "worker_lost" {
     const fault = this.#chance(faultRate) ? FAULTS[this.#below(FAULTS.length)] : undefined
     if (fault !== undefined) this.#faults[fault] = (this.#faults[fault] ?? 0) + 1
     if (fault === "refused_connection") return "not_executed"
@@ -176,16 +192,16 @@ class Simulation {
       case "error_before":
         return "unknown"
       case "worker_lost":
-        if (this.#chance(0.5)) this.#reach(call.task, call.operation)
+        if (this.#chance(0.5)) this.#reach(call)
         return "worker_lost"
       case "late":
-        this.#late.push({ task: call.task, operation: call.operation })
+        if (call.operation !== "probe") this.#late.push({ ...call })
         return "unknown"
       case "reply_lost":
-        this.#reach(call.task, call.operation)
+        this.#reach(call)
         return "unknown"
       case undefined:
-        return this.#reach(call.task, call.operation)
+        return this.#reach(call)
     }
   }
 
@@ -196,9 +212,20 @@ class Simulation {
   }
 
   /** An operation arrives at its target. */
-  #reach(task: string, operation: Operation): "done" | "refused" {
-    const account = this.#account(task)
+  #reach({ task, generation, operation }: Delivery): Verdict {
+    const account = this.#account({ task, generation })
+    if (operation === "probe") return this.#reachProbe(task, account)
     return operation === "do" ? this.#reachDo(task, account) : this.#reachUndo(account)
+  }
+
+  #reachProbe(task: string, account: Account): "found" | "not_found" {
+    if (account.state === "applied") return "found"
+    if (this.#fences(task) && account.state === "none") account.state = "blocked"
+    return "not_found"
+  }
+
+  #fences(task: string): boolean {
+    return this.#sketches.find(({ id }) => id === task)?.probe?.fences === true
   }
 
   #reachDo(task: string, account: Account): "done" | "refused" {
@@ -226,7 +253,7 @@ class Simulation {
 
   #deliverLate(): void {
     const [late] = this.#late.splice(this.#below(this.#late.length), 1)
-    if (late !== undefined) this.#reach(late.task, late.operation)
+    if (late !== undefined) this.#reach(late)
   }
 
   #fireTimer(): void {
@@ -240,9 +267,7 @@ class Simulation {
 
   #decide(): void {
     const task = `t${this.#below(this.#sketches.length)}`
-    const action = (["retry", "retry", "retry", "pause", "resume", "resume", "cancel", "abort"] as const)[
-      this.#below(8)
-    ]
+    const action = ACTIONS[this.#below(ACTIONS.length)]
     const repeated = this.#chance(0.1) ? this.#decided[this.#below(this.#decided.length)] : undefined
     if (repeated !== undefined) {
       const before = JSON.stringify(this.#run.view())
@@ -253,10 +278,13 @@ class Simulation {
     }
     // Rare, or no transaction would get far.
     if ((action === "cancel" || action === "abort") && !this.#chance(0.15)) return
-    this.#apply({ action: action ?? "retry", ...(action === "retry" && this.#chance(0.5) ? { task } : {}) })
+    this.#apply({
+      action: action ?? "retry",
+      ...(action === "probe" || (action === "retry" && this.#chance(0.5)) ? { task } : {}),
+    })
   }
 
-  #apply(decision: { action: "retry" | "pause" | "resume" | "cancel" | "abort"; task?: string }): void {
+  #apply(decision: { action: (typeof ACTIONS)[number]; task?: string }): void {
     const id = `d${this.#decided.length}`
     const isLegal = this.#run.machine.refuse({ ...decision, id, actor: "ann" }) === undefined
     this.#watch(this.#run.decide({ ...decision, id }))
@@ -275,14 +303,16 @@ class Simulation {
     for (const command of commands) {
       if (command.kind === "timer") this.#timer = command
       if (command.kind !== "call") continue
-      const { path: task, operation } = parseActivityId(command.activity_id)
-      if (operation === "undo") this.#watchUndo(task)
-      else this.#account(task).touched = true
-      if (operation === "do" && this.#isBack) this.#violations.push(`I3 ${task} was started on the way back`)
+      const { path: task, generation, operation } = parseActivityId(command.activity_id)
+      if (operation === "undo") this.#watchUndo({ task, generation })
+      else if (operation === "do") this.#account({ task, generation }).touched = true
+      if (operation !== "undo" && this.#isBack)
+        this.#violations.push(`I3 ${task} was started on the way back`)
       const outcome = command.input.prior ?? "not_started"
       this.#open.set(command.activity_id, {
         name: command.activity_id,
         task,
+        generation,
         operation,
         attempts: 0,
         outcome,
@@ -290,13 +320,13 @@ class Simulation {
     }
   }
 
-  #watchUndo(task: string): void {
-    const account = this.#account(task)
+  #watchUndo({ task, generation }: Omit<Delivery, "operation">): void {
+    const account = this.#account({ task, generation })
     if (!account.touched && !account.undone)
       this.#violations.push(`I5 ${task} is undone and nobody ever reached it`)
     account.undone = true
     for (const { id } of this.#sketches)
-      if (this.#dependsOn(id, task) && this.#account(id).state === "applied")
+      if (this.#dependsOn(id, task) && this.#accountsOf(id).some(({ state }) => state === "applied"))
         this.#violations.push(`I5 ${task} is undone before ${id}, which depends on it`)
   }
 
@@ -311,7 +341,9 @@ class Simulation {
     if (!this.#isOver()) this.#violations.push(`I2 stuck: ${status} ${JSON.stringify(this.#run.statuses())}`)
     if (status !== "success" && status !== "compensated") this.#violations.push(`I2 it ended as ${status}`)
     for (const row of view.tasks) {
-      const { charges, refunds } = this.#account(row.path)
+      const accounts = this.#accountsOf(row.path)
+      const charges = accounts.reduce((sum, account) => sum + account.charges, 0)
+      const refunds = accounts.reduce((sum, account) => sum + account.refunds, 0)
       const net = charges - refunds
       const wanted = status === "success" ? 1 : 0
       if (net !== wanted || charges > 1 || refunds > 1)
@@ -331,10 +363,17 @@ class Simulation {
     return isEndStatus(this.#status())
   }
 
-  #account(task: string): Account {
-    const account = this.#accounts.get(task)
-    if (account === undefined) throw new Error(`there is no account of ${task}`)
+  #account({ task, generation }: Omit<Delivery, "operation">): Account {
+    const name = `${task}@${generation}`
+    const found = this.#accounts.get(name)
+    if (found !== undefined) return found
+    const account: Account = { state: "none", charges: 0, refunds: 0, touched: false, undone: false }
+    this.#accounts.set(name, account)
     return account
+  }
+
+  #accountsOf(task: string): Account[] {
+    return [...this.#accounts].flatMap(([name, account]) => (name.startsWith(`${task}@`) ? [account] : []))
   }
 
   #below(limit: number): number {

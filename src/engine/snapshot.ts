@@ -45,6 +45,8 @@ export interface Snapshot {
   dropped: number[]
   errors: [number, RowError][]
   reasons: [number, string][]
+  /** Tasks whose target is to be asked; absent without one. */
+  asking?: number[]
   exceptions: [number, ExceptionRow][]
   answers: [string, DecisionAnswer][]
   decisions: DecisionRow[]
@@ -108,6 +110,7 @@ export function takeSnapshot(state: MachineState): Snapshot {
       const reason = tasks.reason[task]
       return reason ? [[task, reason]] : []
     }),
+    ...(tasks.asking.includes(1) ? { asking: positions.filter((task) => tasks.asking[task] === 1) } : {}),
     ...(state.mode === "compensating" && state.stop ? { backward: takeBackward(state, state.stop) } : {}),
     exceptions: [...state.exceptions],
     answers: newestOf([...state.answers]),
@@ -172,6 +175,7 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   tasks.endedAt.set(snapshot.ended_at)
   for (const [task, error] of snapshot.errors) tasks.error[task] = error
   for (const [task, reason] of snapshot.reasons) tasks.reason[task] = reason
+  for (const task of snapshot.asking ?? []) tasks.asking[task] = 1
   for (const task of snapshot.dropped) tasks.outputDropped[task] = 1
   for (const status of TASK_STATUSES) state.counts[status] = 0
   for (let task = 0; task < state.plan.tasks.length; task++) state.counts[statusOf(state, task)]++

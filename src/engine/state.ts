@@ -27,7 +27,7 @@ export type Mode = "forward" | "stopping" | "compensating" | "ended"
 
 /** Why nothing new starts any more, and how the run ends once its calls have. */
 export interface Stop {
-  ending: "cancelled" | "failed" | "compensated"
+  ending: "cancelled" | "failed" | "compensated" | "closed"
   /** Of the tasks that it ends. */
   reason: string
   error: TransactionRow["error"]
@@ -58,6 +58,8 @@ export interface TaskSlots {
   outputDropped: Uint8Array
   error: (RowError | null)[]
   reason: (string | null)[]
+  /** 1 while its target is to be asked, or is being asked, what became of its call. */
+  asking: Uint8Array
   startedAt: Float64Array
   /** When this generation was sent first; 0 before. */
   sentAt: Float64Array
@@ -193,6 +195,7 @@ export function createTaskSlots(size: number): TaskSlots {
     outputDropped: new Uint8Array(size),
     error: Array.from({ length: size }, () => null),
     reason: Array.from({ length: size }, () => null),
+    asking: new Uint8Array(size),
     startedAt: new Float64Array(size),
     sentAt: new Float64Array(size),
     endedAt: new Float64Array(size),

@@ -95,7 +95,7 @@ export function endUndo(
   undo.endedAt[task] = Math.max(state.now, undo.startedAt[task] ?? 0)
   setCompensation(state, task, status)
   closeException(state, undoPosition(task), { state: by === null ? "auto_resolved" : "resolved", by })
-  advance(state, task)
+  if (state.mode === "compensating") advance(state, task)
 }
 
 /** A person wants it tried again, under the same key. */
@@ -110,6 +110,11 @@ function park(state: MachineState, task: number, found: ReturnType<typeof judgeF
   const [code, message] = [fitCode(found.code), fitMessage(state, found.message)]
   setUndoOutcome(state, task, outcome)
   state.tasks.undo.error[task] = { class: kind, code, message }
+  if (state.mode === "stopping") {
+    // A person closed the transaction meanwhile.
+    setCompensation(state, task, "waived")
+    return
+  }
   setCompensation(state, task, "parked")
   state.version++
   state.detailsWanted = true

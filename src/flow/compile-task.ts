@@ -4,6 +4,7 @@ import type { Effect } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
 import { compileCompensate } from "./compile-compensate.ts"
 import { type CompiledPoll, compilePoll } from "./compile-poll.ts"
+import { compileProbe } from "./compile-probe.ts"
 import { type ConnectionInfo, connectionOf } from "./connection.ts"
 import { resolveEffect } from "./effect.ts"
 import type { Graph } from "./graph.ts"
@@ -44,13 +45,19 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   const connection = connectionOf(draft, context)
   const templates = compileTemplates(draft, connection, context)
   const compensate = compileCompensate(draft, context)
+  const probe = compileProbe(draft, context)
   if (config === undefined) return undefined
   const { kind, reading } = config
   const effect = effectOf(draft, reading, connection, context.warn)
   const { input, config: bound, output, failWhen, poll, when } = templates
   if (fields.id === undefined || input === undefined || bound === undefined) return undefined
 
-  const references = [...(when?.references ?? []), ...input.references, ...bound.references]
+  const references = [
+    ...(when?.references ?? []),
+    ...input.references,
+    ...bound.references,
+    ...(probe?.references ?? []),
+  ]
   const inActivity = [...(output?.references ?? []), ...(failWhen?.references ?? []), ...poll.references]
   const summary = toSummary(fields.summary ?? fields.description)
   const plan: PlanTask = {
@@ -80,6 +87,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
   // A barrier never forgets.
   if (effect === "keyed" && kind !== "db") plan.dedup_ms = fields.dedup_window ?? DEDUP_MS
   if (compensate !== undefined) plan.compensate = compensate
+  if (probe !== undefined) plan.probe = probe.plan
   if (context.goesBackward && isIrreversible(draft, effect)) plan.irreversible = true
   if (isFenced(plan)) fence(plan, templates)
   return { plan, writes: reading.writes && { ...reading.writes, connection: connection?.name ?? "" } }

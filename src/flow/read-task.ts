@@ -4,7 +4,7 @@ import { pointerTo, type Report } from "./problem.ts"
 import { type Fields, isObject, type Place, readObject } from "./read-object.ts"
 import { applyDefinition, type FindDefinition, type TaskDefinition } from "./task-definition.ts"
 import type { KindReading } from "./schema/kind.ts"
-import { CompensateSchema, TaskSchema } from "./schema/task.ts"
+import { CompensateSchema, ProbeSchema, TaskSchema } from "./schema/task.ts"
 import { READ_CONFIG, resolveKind } from "./task-kind.ts"
 
 /** A task as far as it could be read: wrong fields are missing. */
@@ -19,6 +19,7 @@ export interface TaskDraft {
   /** Undefined when it cannot be told. */
   config: ConfigDraft | undefined
   compensate: CompensateDraft | "none" | undefined
+  probe: ProbeDraft | undefined
 }
 
 interface ConfigDraft {
@@ -26,12 +27,17 @@ interface ConfigDraft {
   reading: KindReading
 }
 
-export interface CompensateDraft {
+/** A call about a task. */
+export interface OwnDraft<Schema extends OwnSchema> {
   pointer: string
-  fields: Fields<typeof CompensateSchema>
+  fields: Fields<Schema>
   definition: TaskDefinition | undefined
   config: ConfigDraft | undefined
 }
+
+type OwnSchema = typeof CompensateSchema | typeof ProbeSchema
+export type CompensateDraft = OwnDraft<typeof CompensateSchema>
+export type ProbeDraft = OwnDraft<typeof ProbeSchema>
 
 interface Tools extends Omit<Place, "pointer"> {
   warn: Report
@@ -52,19 +58,32 @@ export function readTask(written: unknown, position: number, tools: Tools): Task
     definition,
     dependsOn: wrong ? undefined : (fields.depends_on ?? []).map(({ task }) => task),
     config: readConfig(raw, fields, { ...place, definition }),
-    compensate: readCompensate(fields.compensate, { ...tools, pointer: pointerTo(pointer, "compensate") }),
+    compensate:
+      fields.compensate === undefined || fields.compensate === "none"
+        ? fields.compensate
+        : readOwn(CompensateSchema, fields.compensate, {
+            ...tools,
+            pointer: pointerTo(pointer, "compensate"),
+          }),
+    probe:
+      fields.probe === undefined
+        ? undefined
+        : readOwn(ProbeSchema, fields.probe, { ...tools, pointer: pointerTo(pointer, "probe") }),
   }
 }
 
-function readCompensate(written: unknown, place: Tools & { pointer: string }): TaskDraft["compensate"] {
-  if (written === undefined || written === "none") return written
+function readOwn<Schema extends OwnSchema>(
+  schema: Schema,
+  written: unknown,
+  place: Tools & { pointer: string },
+): OwnDraft<Schema> {
   const definition = definitionOf(written, place.findDefinition)
-  // What a definition says of its effect is of no matter: a compensation is always repeated under its key.
+  // What a definition says of its effect is of no matter: a compensation is repeated under its key, a probe reads.
   const raw =
     isObject(written) && definition !== undefined
       ? applyDefinition(written, { ...definition, effect: null })
       : written
-  const fields = readObject(CompensateSchema, raw, place)
+  const fields = readObject(schema, raw, place)
   return {
     pointer: place.pointer,
     fields,

@@ -15,6 +15,8 @@ const NAMES = {
   fail_when: ["output", "input"],
   poll: ["output", "status", "input"],
   compensate: ["params", "tasks", "transaction", "input", "output", "outcome", "task"],
+  probe: ["params", "tasks", "transaction", "input", "task"],
+  executed_when: ["output", "input"],
   "the flow's output": ["params", "tasks", "transaction"],
   business_key: ["params"],
   labels: ["params"],

@@ -202,6 +202,9 @@ function toPlan(
     output_reads: tasksOf(output.references, context.graph),
   }
   if (businessKey !== undefined) plan.business_key = businessKey.template
+  const onDuplicate = fields.on_duplicate ?? "allow"
+  if (onDuplicate !== "allow" && key === undefined) reportNoKey(context.report)
+  if (onDuplicate !== "allow") plan.on_duplicate = onDuplicate
   if (fields.policy?.failure === "fail_fast") plan.fail_fast = true
   if (context.goesBackward) plan.backward = toBackward(fields)
   if (fields.policy?.timeout !== undefined) plan.timeout_ms = fields.policy.timeout
@@ -209,6 +212,15 @@ function toPlan(
   if (fields.mask !== undefined) plan.mask = fields.mask
   // Through JSON, so that it is the same value as the one that comes back from its bytes.
   return JSON.parse(canonicalJson(plan)) as Plan
+}
+
+function reportNoKey(report: Report): void {
+  report({
+    pointer: "/on_duplicate",
+    code: "required",
+    message: "on_duplicate is about the business_key, and this flow has none",
+    fix: 'write business_key, such as "${ params.order_id }"',
+  })
 }
 
 function compileLabels(

@@ -57,6 +57,11 @@ export interface HoldfastClient {
   listTransactions: (filter: TransactionFilter) => Promise<TransactionSummary[]>
   /** Everything that stopped; a failed transaction goes on from where it failed. */
   retryTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
+  /** Again as a new transaction, where it ended without success. */
+  redoTransaction: (
+    instanceId: string,
+    request: Partial<Omit<StartRequest, "flow_id">>,
+  ) => Promise<StartedTransaction & { redo_of: string }>
   /** About the whole transaction. */
   act: (
     instanceId: string,
@@ -116,6 +121,7 @@ export function createClient(options: ClientOptions): HoldfastClient {
     listTransactions: (filter) => list(path("transactions"), { page_size: 20, ...filter }),
     retryTransaction: (instanceId, reason) =>
       call("POST", path("transactions", instanceId, "retry"), toReason(reason)),
+    redoTransaction: (instanceId, request) => call("POST", path("transactions", instanceId, "redo"), request),
     act: (instanceId, action, reason) =>
       call("POST", path("transactions", instanceId, action), toReason(reason)),
     decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),

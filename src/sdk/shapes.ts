@@ -114,6 +114,8 @@ export interface DecisionRequest {
   reason: string
   output?: unknown
   attest?: Attestation | undefined
+  /** Where the attestation, or what was done by hand, can be looked up. */
+  evidence?: unknown
 }
 
 export interface Decided {

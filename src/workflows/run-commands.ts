@@ -33,10 +33,11 @@ export interface CommandRunnerOptions {
 const SEEN_AT_ONCE: ReadonlySet<Command["kind"]> = new Set(["call", "timer", "finish"] as const)
 
 export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunnerOptions): CommandRunner {
-  // A cancelled scope refuses new calls, so the forward scope is replaced when it was cancelled. The parent
+  // A cancelled scope refuses new calls, so each is replaced when it was cancelled. The parent
   // must be named: the default is the current scope, and under the root it would die with the root's cancel.
-  const newForward = () => new CancellationScope({ cancellable: true, parent: shield })
-  let forward = newForward()
+  const newScope = () => new CancellationScope({ cancellable: true, parent: shield })
+  let forward = newScope()
+  let backward = newScope()
 
   const call = (command: CallCommand) => {
     const { token } = command
@@ -57,7 +58,7 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
   let timer: CancellationScope | undefined
   const setTimer = ({ at, of }: Extract<Command, { kind: "timer" }>) => {
     timer?.cancel()
-    timer = newForward()
+    timer = newScope()
     void timer.run(() =>
       sleep(Math.max(at - Date.now(), 1)).then(
         () => tell({ kind: "timer", of }),
@@ -80,7 +81,11 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             break
           case "cancel_forward":
             forward.cancel()
-            forward = newForward()
+            forward = newScope()
+            break
+          case "cancel_backward":
+            backward.cancel()
+            backward = newScope()
             break
           case "details":
             setCurrentDetails(command.text)
@@ -93,12 +98,12 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
       }
       // A cancel of what runs forward leaves the way back alone.
       callAll(
-        calls.filter(({ backward }) => backward === undefined),
+        calls.filter((command) => command.backward === undefined),
         forward,
       )
       callAll(
-        calls.filter(({ backward }) => backward !== undefined),
-        shield,
+        calls.filter((command) => command.backward !== undefined),
+        backward,
       )
       return commands.some(({ kind }) => SEEN_AT_ONCE.has(kind))
     },

@@ -3,6 +3,8 @@
 //
 //   POST /do/<name>      a delivery; takes the next fault of `<transaction>/<name>`, else of `<name>`
 //   POST /undo/<name>    the same, named `<name>-undo`, with {"key": …} of what it undoes: from then on that key is closed
+//   POST /find/<name>    named `<name>-find`, with {"key": …}: whether that key made an effect
+//   POST /fence/<name>   named `<name>-fence`, the same, and where there is none that key is closed
 //   POST /faults         {"name": "pay", "transaction"?: "t1", "faults": ["unavailable", "reply_lost"]}
 //   GET  /deliveries     every delivery, in order
 //   POST /release        lets go all that `latch` holds
@@ -59,6 +61,10 @@ async function handle(request, response, body) {
     return deliver(request, response, { name: path.slice("/do/".length), body, act: perform })
   if (path.startsWith("/undo/"))
     return deliver(request, response, { name: `${path.slice("/undo/".length)}-undo`, body, act: takeBack })
+  if (path.startsWith("/find/"))
+    return deliver(request, response, { name: `${path.slice("/find/".length)}-find`, body, act: find })
+  if (path.startsWith("/fence/"))
+    return deliver(request, response, { name: `${path.slice("/fence/".length)}-fence`, body, act: fence })
   return reply(response, 404, { error: "no such door" })
 }
 
@@ -77,6 +83,16 @@ function takeBack(delivery) {
   delivery.effect = effects.has(key) && !closed.has(key)
   closed.add(key)
   return [200, { taken_back: delivery.effect }]
+}
+
+function find({ body: { key } }) {
+  return [200, { found: effects.has(key), ...effects.get(key) }]
+}
+
+function fence(delivery) {
+  const { key } = delivery.body
+  if (!effects.has(key)) closed.add(key)
+  return find(delivery)
 }
 
 async function deliver(request, response, { name, body, act }) {

@@ -82,6 +82,19 @@ describe("GET /metrics", () => {
   })
 })
 
+describe("POST /api/v1/transactions/{id}/decisions", () => {
+  test("force_close needs a scope of its own", async () => {
+    const key = await rig.key({ scopes: ["transactions:write"] })
+    const body = { action: "force_close", reason: "r", evidence: "e" }
+    const answer = await rig.call("POST", "/api/v1/transactions/nowhere/decisions", { key, body })
+    expect(answer.status).toBe(403)
+    expect(answer.json.detail).toContain("transactions:force")
+    const forcing = await rig.key({ scopes: ["transactions:write", "transactions:force"] })
+    const passed = await rig.call("POST", "/api/v1/transactions/nowhere/decisions", { key: forcing, body })
+    expect(passed.status).toBe(404)
+  })
+})
+
 describe("GET /api/v1/stats/metrics", () => {
   test("counts what is open, and says 0 of what is not there", async () => {
     const key = await rig.key({ tenant: "metered", scopes: ["transactions:read"] })

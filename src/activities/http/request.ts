@@ -2,7 +2,7 @@
 import type { HttpConnection } from "../../contract/connections.ts"
 import { type CallRequest, Misconfigured } from "../call.ts"
 import { mergeHeaders } from "../header-fields.ts"
-import { identityHeaders } from "../identity-headers.ts"
+import { identityHeaders, keyHeaders } from "../identity-headers.ts"
 import { ACCEPTED_ENCODINGS } from "../outbound/reply-body.ts"
 import type { SecretStore } from "../secrets.ts"
 import type { HttpCall } from "./round-trip.ts"
@@ -37,12 +37,11 @@ function buildHeaders(
   connection: HttpConnection | undefined,
   secrets: SecretStore,
 ): Record<string, string> {
-  const { "idempotency-key": key, traceparent, ...identity } = identityHeaders(request)
-  const quoted = connection?.profile === "ietf-idempotency" ? `"${key ?? ""}"` : key
+  const { traceparent, ...identity } = identityHeaders(request)
   const own = {
     accept: "application/json, text/*;q=0.9, */*;q=0.8",
     "accept-encoding": ACCEPTED_ENCODINGS,
-    "idempotency-key": quoted,
+    ...keyHeaders(request, connection?.profile),
     traceparent,
   }
   // The author may name another key or trace, but nobody may say who the caller is.

@@ -4,7 +4,7 @@ import { toError } from "../../contract/errors.ts"
 import { AttemptAborted, type CallRequest, type Evidence, Misconfigured, type Verdict } from "../call.ts"
 import { type ClientPool, createClientPool } from "../client-pool.ts"
 import { mergeHeaders } from "../header-fields.ts"
-import { identityHeaders } from "../identity-headers.ts"
+import { identityHeaders, keyHeaders } from "../identity-headers.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import { MAX_REPLY_BYTES } from "../outbound/http-client.ts"
 import { classifyTransport } from "../outbound/transport-error.ts"
@@ -190,7 +190,7 @@ function requestEvidence(
 function toMetadata(request: CallRequest, connection: GrpcConnection, secrets: SecretStore): Metadata {
   const metadata = new Metadata()
   for (const [name, value] of Object.entries(
-    mergeHeaders(secrets, connection.metadata, identityHeaders(request)),
+    mergeHeaders(secrets, connection.metadata, { ...keyHeaders(request), ...identityHeaders(request) }),
   )) {
     if (
       name.startsWith("grpc-") ||

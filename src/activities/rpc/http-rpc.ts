@@ -5,7 +5,7 @@ import { type CallRequest, type Done, Misconfigured, type Verdict } from "../cal
 import { mergeHeaders } from "../header-fields.ts"
 import { callHttp, type HttpCall, type HttpReading } from "../http/round-trip.ts"
 import { resolveUrl } from "../http/url.ts"
-import { identityHeaders } from "../identity-headers.ts"
+import { identityHeaders, keyHeaders } from "../identity-headers.ts"
 import type { HttpClient } from "../outbound/http-client.ts"
 import { ACCEPTED_ENCODINGS } from "../outbound/reply-body.ts"
 import type { SecretStore } from "../secrets.ts"
@@ -97,17 +97,16 @@ function buildCall(
   const { request, connection, path, body } = parts
   const { host, port, tls } = connection
   const name = isIPv6(host) ? `[${host}]` : host
-  const { "idempotency-key": key, ...identity } = identityHeaders(request)
   const own = {
     accept: "application/json",
     "accept-encoding": ACCEPTED_ENCODINGS,
     "content-type": "application/json",
-    "idempotency-key": connection.profile === "ietf-idempotency" ? `"${key ?? ""}"` : key,
+    ...keyHeaders(request, connection.profile),
   }
   return {
     method: "POST",
     url: resolveUrl(path, undefined, `${tls === true ? "https" : "http"}://${name}:${port}`),
-    headers: mergeHeaders(secrets, own, connection.headers, identity),
+    headers: mergeHeaders(secrets, own, connection.headers, identityHeaders(request)),
     body: JSON.stringify(body),
   }
 }

@@ -44,6 +44,8 @@ export const FlowSchema = z.strictObject({
   output: z.unknown().optional(),
   policy: PolicySchema.optional(),
   business_key: z.string().optional(),
+  /** What a start does whose business key another transaction of the flow has, open or successful. */
+  on_duplicate: words(["allow", "reject", "return_existing"]).optional(),
   tasks: z.array(z.unknown()),
   /** Names and texts for filters, made from `params`. */
   labels: z

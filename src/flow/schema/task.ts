@@ -70,6 +70,23 @@ export const CompensateSchema = z.strictObject({
   summary: z.string().optional(),
 })
 
+/** How a target is asked what became of a call whose answer is lost. It only reads. */
+export const ProbeSchema = z.strictObject({
+  task_name: taskName,
+  description: z.string().max(10_000).optional(),
+  config: z.record(z.string(), z.unknown()).optional(),
+  input: input.optional(),
+  /** Over the probe's reply: true when the effect is there. */
+  executed_when: wholeExpression,
+  /** Over the probe's reply: stands in for the task's own output. The reply as it is, unless said. */
+  output: z.unknown().optional(),
+  /** Where it finds nothing, the target refuses the call from then on: then "not found" proves that it did not run. */
+  fences: z.boolean().optional(),
+  retry: RetrySchema.optional(),
+  timeout: TimeoutSchema.optional(),
+  summary: z.string().optional(),
+})
+
 export const TaskSchema = z.strictObject({
   id,
   task_name: taskName,
@@ -96,7 +113,8 @@ export const TaskSchema = z.strictObject({
   select: notYet("select"),
   /** The call that undoes it (`CompensateSchema`), or `none` where nothing has to be undone. */
   compensate: z.unknown().optional(),
-  probe: notYet("probe"),
+  /** The call that asks its target what became of it (`ProbeSchema`). */
+  probe: z.unknown().optional(),
   /** Once it may have happened, the transaction goes forward only. */
   pivot: z.boolean().optional(),
   /** 1 is the most urgent; counts where calls wait for a worker. */

@@ -5,6 +5,7 @@ import { ATTESTATIONS, DECISION_ACTIONS } from "../../../contract/statuses.ts"
 import { DurationError, parseDuration } from "../../../contract/duration.ts"
 import { decide } from "../../decide.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
+import { ApiProblem } from "../../problem.ts"
 import { defineRoute } from "../../route.ts"
 import { InstanceId, MAX_REASON_CHARACTERS, sentence, text } from "../../texts.ts"
 
@@ -74,7 +75,7 @@ export const decideTransactionRoute = defineRoute({
     tags: ["transactions"],
     summary: "Decide about a stopped transaction",
     description:
-      "Judged by the running transaction before it is accepted; a refusal answers 409 with its word and changes nothing.",
+      "Judged by the running transaction before it is accepted; a refusal answers 409 with its word and changes nothing. `force_close` needs the scope `transactions:force`.",
     request: {
       params: z.object({ id: InstanceId }),
       body: { required: true, content: { "application/json": { schema: DecisionBody } } },
@@ -82,9 +83,12 @@ export const decideTransactionRoute = defineRoute({
     responses: { 200: successOf("Accepted, with what it led to.", Decided), ...problemsOf(404, 409, 422) },
   }),
   handler: (services) => async (c) => {
-    const { tenant, actor } = c.get("identity")
+    const { tenant, actor, scopes } = c.get("identity")
     const instance_id = c.req.valid("param").id
     const { extend_by, ...body } = c.req.valid("json")
+    if (body.action === "force_close" && !scopes.has("transactions:force")) {
+      throw new ApiProblem("forbidden", { detail: "force_close needs the scope transactions:force." })
+    }
     const id = c.req.header("idempotency-key") ?? randomUUID()
     const answer = await decide(services, {
       tenant,

@@ -1,0 +1,225 @@
+/** A target is asked what became of a call whose answer is lost (design 4.1). */
+import { describe, expect, test } from "vitest"
+import { backward, drive, failures, planOf, PROBE as probe, type TaskSketch } from "./driver.testsuite.ts"
+
+const started = { kind: "started" } as const
+const found = { found: true, output: { id: "P-1" } }
+const notFound = { found: false, output: null }
+const fences = { ...probe, fences: true } as const
+
+/** Its call was sent, and nobody knows what became of it: the target is being asked. */
+function asking(sketch: Partial<TaskSketch> = {}, more: Partial<Parameters<typeof planOf>[1]> = {}) {
+  const pay: TaskSketch = { id: "pay", effect: "unsafe", probe, ...sketch }
+  const run = drive(planOf([pay, { id: "ship", deps: ["pay"] }], more))
+  run.apply(started)
+  run.fail("pay", failures.unknown)
+  return run
+}
+
+describe("probe", () => {
+  test("is asked before anybody is, and while it is the trouble is on record", () => {
+    const run = asking()
+    expect(run.openTasks()).toEqual(["pay:probe"])
+    expect(run.row("pay")).toMatchObject({
+      status: "running",
+      outcome: "unknown",
+      error: { code: "HTTP_500" },
+    })
+    expect(run.view()).toMatchObject({
+      transaction: { status: "running", open_exceptions: 1 },
+      exceptions: [{ task: "pay", kind: "unknown_outcome", state: "open" }],
+    })
+  })
+
+  test("found: the task is done, with what the probe makes of the reply, and nobody has to look", () => {
+    const run = asking()
+    run.done("pay:probe", found)
+    expect(run.row("pay")).toMatchObject({
+      status: "success",
+      outcome: "executed",
+      output: { id: "P-1" },
+      error: null,
+    })
+    expect(run.view()).toMatchObject({
+      transaction: { open_exceptions: 0 },
+      exceptions: [{ state: "auto_resolved", occurrence: 1 }],
+    })
+    expect(run.openTasks()).toEqual(["ship"])
+  })
+
+  test("not found proves nothing: it parks as unknown, says so, and can be asked again", () => {
+    const run = asking()
+    run.done("pay:probe", notFound)
+    expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "unknown" })
+    expect(run.view().exceptions).toMatchObject([
+      {
+        kind: "unknown_outcome",
+        state: "open",
+        occurrence: 1,
+        severity: "critical",
+        message: "? The target was asked: it knows nothing of the call, which may still arrive.",
+        suggested_actions: [
+          "probe",
+          "complete with attest executed",
+          "retry with attest not_executed",
+          "skip with attest",
+        ],
+      },
+    ])
+    run.decide({ action: "probe", task: "pay" })
+    expect(run.openTasks()).toEqual(["pay:probe"])
+    run.done("pay:probe", found)
+    expect(run.statuses()).toEqual({ pay: "success", ship: "running" })
+    expect(run.view().decisions).toMatchObject([
+      { action: "probe", task: "pay", before: { tasks: [{ status: "parked" }] } },
+    ])
+  })
+
+  test("not found by one that fences: it did not run, and what a person sends has a key of its own", () => {
+    const run = asking({ probe: fences })
+    run.done("pay:probe", notFound)
+    expect(run.row("pay")).toMatchObject({
+      status: "parked",
+      outcome: "not_executed",
+      reason: "fenced",
+      generation: 1,
+    })
+    expect(run.view().exceptions).toMatchObject([
+      { kind: "retries_exhausted", retry_safe: true, occurrence: 1 },
+    ])
+    const next = run.restart()
+    next.apply(started)
+    next.decide({ action: "retry", task: "pay" })
+    expect(next.openTasks()).toEqual(["pay@2"])
+    expect(next.callOf("pay@2").input.prior).toBeUndefined()
+    next.fail("pay@2", failures.unknown)
+    expect(next.openTasks()).toEqual(["pay@2:probe"])
+  })
+
+  test("fenced off, a task fails by its flow's word, and nothing of it is undone", () => {
+    const run = asking(
+      { probe: fences, effect: "keyed", on_error: "compensate", compensate: "undo" },
+      { backward },
+    )
+    run.done("pay:probe", notFound)
+    expect(run.row("pay")).toMatchObject({
+      status: "failed",
+      outcome: "not_executed",
+      compensation: "not_needed",
+    })
+    expect(run.view().transaction.status).toBe("compensated")
+  })
+
+  test.each([
+    [
+      "a 404",
+      { ...failures.refused, code: "HTTP_404" },
+      "it knows nothing of the call, which may still arrive.",
+    ],
+    ["another refusal", failures.refused, "no answer (HTTP_422: no)"],
+    ["no answer", { cause: "start_to_close", message: "too late" } as const, "no answer (too late)"],
+  ])("%s leaves it unknown", (_, failure, said) => {
+    const run = asking()
+    run.fail("pay:probe", failure)
+    expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "unknown" })
+    expect(run.view().exceptions[0]?.message).toBe(`? The target was asked: ${said}`)
+  })
+
+  test("an answer of another shape is none", () => {
+    const run = asking({ probe: fences })
+    run.done("pay:probe", { found: "no", output: null })
+    expect(run.row("pay").outcome).toBe("unknown")
+    expect(run.view().exceptions[0]?.message).toContain("executed_when: expected true or false")
+  })
+
+  test("a keyed task is asked about when its retries are spent", () => {
+    const run = asking({ effect: "keyed", on_error: "fail" })
+    run.done("pay:probe", notFound)
+    expect(run.row("pay")).toMatchObject({ status: "failed", outcome: "unknown" })
+  })
+
+  test("what is known is not asked about, by nobody", () => {
+    const run = drive(planOf([{ id: "pay", probe }]))
+    run.apply(started)
+    run.fail("pay", failures.refused)
+    expect(run.openTasks()).toEqual([])
+    const ask = { id: "x", actor: "ann", action: "probe" } as const
+    expect(run.machine.refuse({ ...ask, task: "pay" })).toBe("outcome_known")
+    expect(run.machine.refuse(ask)).toBe("task_required")
+    const other = drive(planOf([{ id: "pay" }]))
+    other.apply(started)
+    other.fail("pay", failures.unknown)
+    expect(other.machine.refuse({ ...ask, task: "pay" })).toBe("no_probe")
+  })
+
+  test("while it is asked about, nothing is decided about it", () => {
+    const run = asking()
+    for (const action of ["retry", "skip", "probe"] as const)
+      expect(run.machine.refuse({ id: "x", actor: "ann", action, task: "pay", attest: "not_executed" })).toBe(
+        "not_parked",
+      )
+  })
+
+  test("a pause holds the question, and it is not lost in a continue-as-new", () => {
+    const run = drive(planOf([{ id: "pay", effect: "unsafe", probe }]))
+    run.apply(started)
+    run.decide({ action: "pause" })
+    run.fail("pay", failures.unknown)
+    expect(run.openTasks()).toEqual([])
+    const next = run.restart()
+    next.apply(started)
+    next.decide({ action: "resume", id: "resumed" })
+    expect(next.openTasks()).toEqual(["pay:probe"])
+    next.done("pay:probe", found)
+    expect(next.view().transaction).toMatchObject({ status: "success", open_exceptions: 0 })
+  })
+
+  test("turned back while it is asked about, what it found is undone", () => {
+    const run = asking({ effect: "keyed", compensate: "undo" }, { backward })
+    run.decide({ action: "cancel" })
+    run.done("pay:probe", found)
+    expect(run.row("pay")).toMatchObject({ status: "cancelled", outcome: "executed" })
+    expect(run.openTasks()).toEqual(["pay:undo"])
+  })
+
+  test("turned back before it could be asked, what is unknown is undone", () => {
+    const run = drive(planOf([{ id: "pay", probe, compensate: "undo" }], { backward }))
+    run.apply(started)
+    run.decide({ action: "pause" })
+    run.fail("pay", failures.unknown)
+    run.decide({ action: "cancel" })
+    run.decide({ action: "resume" })
+    expect(run.openTasks()).toEqual(["pay:undo"])
+  })
+
+  test("a cancel that only stops leaves the question open when there is no answer", () => {
+    const run = asking()
+    run.decide({ action: "cancel" })
+    run.fail("pay:probe", { cause: "cancelled", message: "cancelled" })
+    expect(run.view()).toMatchObject({
+      transaction: { status: "cancelled", open_exceptions: 1 },
+      exceptions: [{ state: "open", occurrence: 1, outcome: "unknown" }],
+    })
+  })
+
+  test("a probe whose config cannot be made parks the task", () => {
+    const run = asking({ probe: { ...probe, config: { url: ["$", ["f", ["v", "params"], "none"]] } } })
+    expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "unknown" })
+    expect(run.view().exceptions[0]?.message).toContain("no answer")
+  })
+
+  test("its config may read the input and the key of the call that it asks about", () => {
+    const key = ["$", ["f", ["v", "task"], "key"]] as const
+    const amount = ["$", ["f", ["v", "input"], "amount"]] as const
+    const own = {
+      ...probe,
+      reads_own: ["input" as const],
+      config: { url: "http://127.0.0.1/find", body: { key, amount } },
+    }
+    const run = asking({ probe: own, input: { amount: 7 } })
+    expect(run.callOf("pay:probe").input).toMatchObject({
+      effect: "read",
+      config: { body: { key: expect.stringMatching(/^hf_/), amount: 7 } },
+    })
+  })
+})
