@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { toError } from "../contract/errors.ts"
 import { liveRoomOf, wantedRoomOf } from "../contract/live-room.ts"
 import { toWorkflowId } from "../contract/names.ts"
+import type { Plan } from "../contract/plan.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import { BusinessKeyError, renderBusinessKey } from "../flow/business-key.ts"
 import { checkInputs } from "../flow/check-inputs.ts"
@@ -15,6 +16,7 @@ import { canonicalJson } from "../flow/plan-bytes.ts"
 import { type ActiveVersionRow, findActiveVersion } from "../store/queries/find-active-version.ts"
 import { UNKNOWN_REQUEST } from "../store/queries/adopt-transaction.ts"
 import { findTransaction } from "../store/queries/find-transaction.ts"
+import { type InsertedOnce, insertOnce, type Once } from "../store/queries/insert-once.ts"
 import { insertTransaction, type NewTransaction } from "../store/queries/insert-transaction.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
@@ -26,6 +28,8 @@ export interface StartRequest {
   /** Id or name. */
   flow_id: string
   params: Record<string, unknown>
+  /** The transaction that this one does again. */
+  redo_of?: string
 }
 
 export interface Accepted {
@@ -44,17 +48,20 @@ const MAX_PROBLEMS = 100
 const DISPATCH_PATIENCE_MS = 2_000
 
 /**
- * @throws {ApiProblem} `flow_not_found`, `flow_inactive`, `params_invalid`, `params_too_large`, or
- * `instance_id_conflict` when the id belongs to another request.
+ * @throws {ApiProblem} `flow_not_found`, `flow_inactive`, `params_invalid`, `params_too_large`,
+ * `instance_id_conflict` when the id belongs to another request, `business_key_taken`, or
+ * `redone_already`.
  */
 export async function acceptTransaction(services: ApiServices, request: StartRequest): Promise<Accepted> {
   const prepared = await prepare(services, request)
   if (!(prepared instanceof ApiProblem)) {
-    const inserted = await insertTransaction(services.pool, prepared)
-    if (inserted !== undefined) {
-      await dispatch(services, prepared)
-      return { created: true, ...prepared, ...inserted, status: "pending" }
+    const { row } = prepared
+    const stored = await store(services, prepared)
+    if (stored.kind === "inserted") {
+      await dispatch(services, row)
+      return { created: true, ...row, status: "pending", created_at: stored.created_at }
     }
+    if (stored.kind === "duplicate") return answerDuplicate(services, stored, prepared)
   }
   // Taken, or not acceptable now: what was accepted before is answered whatever became of the flow since.
   const { tenant } = request.identity
@@ -77,8 +84,40 @@ export async function acceptTransaction(services: ApiServices, request: StartReq
   return { created: false, ...existing }
 }
 
+async function store({ pool }: ApiServices, { row, onDuplicate }: Prepared): Promise<InsertedOnce> {
+  const once: Once[] = []
+  if (onDuplicate !== undefined) once.push("business_key")
+  if (row.redo_of !== null) once.push("redo_of")
+  if (once.length > 0) return insertOnce(pool, row, once)
+  const inserted = await insertTransaction(pool, row)
+  return inserted === undefined ? { kind: "taken" } : { kind: "inserted", ...inserted }
+}
+
+/** The other one is answered, or named, whatever this request's own id and params are. */
+async function answerDuplicate(
+  { pool }: ApiServices,
+  duplicate: Extract<InsertedOnce, { kind: "duplicate" }>,
+  { row, onDuplicate }: Prepared,
+): Promise<Accepted> {
+  const { instance_id } = duplicate
+  const existing = await findTransaction(pool, { tenant: row.tenant, instance_id })
+  const other = `the transaction ${JSON.stringify(instance_id)}, which is ${existing?.status ?? "gone"}`
+  if (duplicate.in === "redo_of")
+    throw new ApiProblem("redone_already", { detail: `It is done again already, as ${other}.` })
+  if (onDuplicate === "return_existing" && existing !== undefined) return { created: false, ...existing }
+  throw new ApiProblem("business_key_taken", {
+    detail: `The business key ${JSON.stringify(row.business_key)} belongs to ${other}.`,
+  })
+}
+
+interface Prepared {
+  row: NewTransaction
+  /** Where its flow wants every business key once. */
+  onDuplicate: Plan["on_duplicate"]
+}
+
 /** The row to be stored, or why there can be none. */
-async function prepare(services: ApiServices, request: StartRequest): Promise<NewTransaction | ApiProblem> {
+async function prepare(services: ApiServices, request: StartRequest): Promise<Prepared | ApiProblem> {
   const { tenant, actor } = request.identity
   const flow = await findActiveVersion(services.pool, { tenant, flow: request.flow_id })
   if (flow === undefined) return new ApiProblem("flow_not_found")
@@ -91,7 +130,7 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
   if (businessKey instanceof ApiProblem) return businessKey
   const labels = makeLabels(version, request.params)
   if (labels instanceof ApiProblem) return labels
-  return {
+  const row = {
     tenant,
     instance_id: request.instance_id,
     workflow_id: toWorkflowId(tenant, request.instance_id),
@@ -101,7 +140,9 @@ async function prepare(services: ApiServices, request: StartRequest): Promise<Ne
     business_key: businessKey,
     labels,
     actor,
+    redo_of: request.redo_of ?? null,
   }
+  return { row, onDuplicate: businessKey === null ? undefined : version.plan.on_duplicate }
 }
 
 function toFlowColumns(flow: ActiveVersionRow) {

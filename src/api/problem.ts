@@ -27,10 +27,13 @@ const WORDS = {
   task_definition_built_in: [409, "A built-in task definition cannot be changed."],
   flow_inactive: [409, "The flow is not active."],
   instance_id_conflict: [409, "The instance_id belongs to another request."],
+  business_key_taken: [409, "Another transaction of the flow has this business key."],
   connection_exists: [409, "There is a connection of this name."],
   connection_default_taken: [409, "Another connection is the default of this kind of task."],
   given_by_file: [409, "The file that Holdfast was started with gives this: change it there."],
   idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
+  not_redoable: [409, "Only a transaction that ended without success is done again."],
+  redone_already: [409, "Another transaction, open or successful, does it again."],
   nothing_to_retry: [409, "The transaction has nothing to retry."],
   orchestrator_lost: [
     409,

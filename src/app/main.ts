@@ -7,6 +7,7 @@ import { addExceptionsCommands } from "../cli/exceptions.ts"
 import { addFlowCommands } from "../cli/flows.ts"
 import { addGetCommand } from "../cli/get.ts"
 import { addListCommand } from "../cli/list.ts"
+import { addRedoCommand } from "../cli/redo.ts"
 import { addRunCommand } from "../cli/run.ts"
 import { addWatchCommand } from "../cli/watch.ts"
 import { readEnvironment } from "../config/env.ts"
@@ -65,6 +66,7 @@ function createProgram(context: AppContext): Command {
   addStartCommand(program, context)
   addDemoCommand(program, context)
   addRunCommand(program, context.terminal)
+  addRedoCommand(program, context.terminal)
   addWatchCommand(program, context.terminal)
   addGetCommand(program, context.terminal)
   addListCommand(program, context.terminal)

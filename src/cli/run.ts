@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto"
-import { readFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Command } from "commander"
-import { toError } from "../contract/errors.ts"
 import type { HoldfastClient, StartRequest } from "../sdk/client.ts"
 import { ApiError, Unreachable } from "../sdk/errors.ts"
-import type { Transaction } from "../sdk/shapes.ts"
+import type { StartedTransaction, Transaction } from "../sdk/shapes.ts"
 import { UsageError } from "./exit-codes.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
+import { readParams } from "./read-value.ts"
 import { hasSettled, judge } from "./settled.ts"
 import { showTransaction } from "./show-transaction.ts"
 import type { Terminal } from "./terminal.ts"
@@ -34,9 +33,11 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
       const params = await readParams(flags.params)
       const seconds = flags.wait === undefined ? 0 : readSeconds(flags.wait)
       const client = await terminal.client()
-      await start(client, { instance_id: instanceId, flow_id: flow, params }, terminal)
-      const transaction = await settle(client, instanceId, seconds).catch((thrown: unknown) => {
-        terminal.say(`${instanceId} has started: holdfast get ${instanceId}`)
+      const request = { instance_id: instanceId, flow_id: flow, params }
+      // Another's, where the flow answers a taken business key with the transaction that has it.
+      const { instance_id } = await start(client, request, terminal)
+      const transaction = await settle(client, instance_id, seconds).catch((thrown: unknown) => {
+        terminal.say(`${instance_id} has started: holdfast get ${instance_id}`)
         throw thrown
       })
       printResult(terminal, flags, { value: transaction, show: showTransaction })
@@ -44,9 +45,13 @@ export function addRunCommand(program: Command, terminal: Terminal): void {
     })
 }
 
-async function start(client: HoldfastClient, request: StartRequest, terminal: Terminal): Promise<void> {
+async function start(
+  client: HoldfastClient,
+  request: StartRequest,
+  terminal: Terminal,
+): Promise<StartedTransaction> {
   try {
-    await client.startTransaction(request)
+    return await client.startTransaction(request)
   } catch (thrown) {
     const { instance_id } = request
     if (mayHaveStarted(thrown))
@@ -77,17 +82,4 @@ function readSeconds(wait: string | true): number {
   const seconds = wait === true ? 60 : Number(wait)
   if (!(seconds > 0)) throw new UsageError(`--wait takes a number of seconds, not "${String(wait)}"`)
   return seconds
-}
-
-async function readParams(text: string): Promise<Record<string, unknown>> {
-  let params: unknown
-  try {
-    params = JSON.parse(text.startsWith("@") ? await readFile(text.slice(1), "utf8") : text)
-  } catch (thrown) {
-    throw new UsageError(`--params takes a JSON object or @file: ${toError(thrown).message}`)
-  }
-  if (typeof params !== "object" || params === null || Array.isArray(params))
-    throw new UsageError('--params takes a JSON object, such as {"order_id": "1"}')
-  // The line above leaves only plain objects, whose keys are strings.
-  return params as Record<string, unknown>
 }

@@ -17,5 +17,8 @@ export const LOCK_EVENTS = 5
 /** "HOLR": the second number is a hash of a workflow id, whose failed run is being resumed. */
 export const LOCK_CLASS_RESUME = 0x484f4c52
 
+/** "HOLK": the second number is a hash of what no two transactions of a flow may have in common. */
+export const LOCK_CLASS_ONCE = 0x484f4c4b
+
 /** "HOLW": the second number is the id of a `mirror_writer` row, whose process lives as long as the lock. */
 export const LOCK_CLASS_WRITER = 0x484f4c57

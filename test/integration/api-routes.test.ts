@@ -180,6 +180,12 @@ const CASES: Record<string, Case> = {
     unknown: ["/transactions/nowhere/retry"],
     foreign: ["/transactions/t1/retry"],
   },
+  "redo-transaction": {
+    good: ["/transactions/over/redo"],
+    invalid: ["/transactions/over/redo", { body: { params: [] } }],
+    unknown: ["/transactions/nowhere/redo"],
+    foreign: ["/transactions/over/redo"],
+  },
   "cancel-transaction": {
     good: ["/transactions/decided/cancel", { headers: { "idempotency-key": "replayed-cancel" } }],
     invalid: ["/transactions/t1/cancel", { body: { reason: "" } }],
@@ -323,7 +329,7 @@ beforeAll(async () => {
     await ask("POST", "/flows", { body: { definition: definition(name) } })
   for (const name of ["known", "deletable"])
     await ask("POST", "/task-definitions", { body: { name, type: "http" } })
-  for (const instance_id of ["t1", "decided"]) {
+  for (const instance_id of ["t1", "decided", "over"]) {
     await ask("POST", "/transactions", { body: { instance_id, flow_id: "ours" } })
   }
   await plant()
@@ -486,6 +492,7 @@ function expectContract({ contract }: ApiRoute, answer: Answer) {
 
 /** Decisions that were taken, so that their routes answer without a worker; an exception; a key. */
 async function plant() {
+  await rig.pool.query("update txn set status = 'compensated' where instance_id = 'over'")
   await insertStoredTransaction(rig.pool, { tenant: "ours", instanceId: "ended" })
   await rig.pool.query(
     "update txn set status = 'success', confirmed_at = now() where tenant_id = 'ours' and instance_id = 'ended'",

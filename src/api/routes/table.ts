@@ -52,6 +52,7 @@ import { listLogRoute } from "./transactions/list-log.ts"
 import { listTasksRoute } from "./transactions/list-tasks.ts"
 import { listTransactionsRoute } from "./transactions/list.ts"
 import { pauseTransactionRoute } from "./transactions/pause.ts"
+import { redoTransactionRoute } from "./transactions/redo.ts"
 import { resumeTransactionRoute } from "./transactions/resume.ts"
 import { retryTransactionRoute } from "./transactions/retry.ts"
 import { startTransactionRoute } from "./transactions/start.ts"
@@ -92,6 +93,7 @@ export const ROUTES: readonly ApiRoute[] = [
   getTimelineRoute,
   followEventsRoute,
   retryTransactionRoute,
+  redoTransactionRoute,
   cancelTransactionRoute,
   pauseTransactionRoute,
   resumeTransactionRoute,

@@ -15,6 +15,8 @@ export interface NewTransaction {
   business_key: string | null
   labels: Record<string, string>
   actor: string
+  /** The transaction that this one does again. */
+  redo_of: string | null
 }
 
 const Row = z.object({ created_at: timestamp })
@@ -25,8 +27,8 @@ export async function insertTransaction(db: Queryable, transaction: NewTransacti
     name: "insert_transaction",
     text: `
       insert into txn (tenant_id, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash,
-                       params, request_hash, business_key, actor, labels)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                       params, request_hash, business_key, actor, labels, redo_of)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
       on conflict (tenant_id, instance_id) do nothing
       returning created_at`,
     values: [
@@ -42,6 +44,7 @@ export async function insertTransaction(db: Queryable, transaction: NewTransacti
       transaction.business_key,
       transaction.actor,
       JSON.stringify(transaction.labels),
+      transaction.redo_of,
     ],
   })
   return rows[0] === undefined ? undefined : Row.parse(rows[0])

@@ -11,6 +11,7 @@ export const TransactionRow = z.object({
   flow_version: z.int(),
   plan_hash: z.string(),
   business_key: z.string().nullable(),
+  redo_of: z.string().nullable(),
   actor: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
   version: bigint,
@@ -31,7 +32,7 @@ export const TransactionRow = z.object({
 export type TransactionRow = z.output<typeof TransactionRow>
 
 export const transactionColumns = `
-  t.instance_id, t.workflow_id, t.flow_id, t.flow_name, t.flow_version, t.plan_hash, t.business_key, t.actor,
+  t.instance_id, t.workflow_id, t.flow_id, t.flow_name, t.flow_version, t.plan_hash, t.business_key, t.redo_of, t.actor,
   t.status, t.version, t.overridden, t.paused, t.overdue, t.pivot_passed, t.deadline_at, t.labels, t.open_exceptions, t.ignored_messages,
   t.created_at, t.updated_at, t.started_at, t.ended_at,
   (extract(epoch from t.created_at) * 1000000)::bigint::text as created_us`

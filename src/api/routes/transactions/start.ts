@@ -41,7 +41,8 @@ function readDurationMs(written: string): number | undefined {
   }
 }
 
-const Started = z.object({
+/** What a transaction is answered with that was just accepted, or was before. */
+export const Started = z.object({
   instance_id: z.string(),
   flow_id: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
@@ -58,7 +59,7 @@ export const startTransactionRoute = defineRoute({
     tags: ["transactions"],
     summary: "Start a transaction",
     description:
-      "One `instance_id`, one transaction: a repeat of the same request answers 200 with what is there. Accepted even while Temporal is away: it runs when Temporal is back. With `wait` the answer comes when the transaction has ended, or the time is over, and is the transaction as `GET` answers it: `status` says which it was.",
+      "One `instance_id`, one transaction: a repeat of the same request answers 200 with what is there. Where the flow wants every `business_key` once (`on_duplicate`), one that is taken answers 409 `business_key_taken`, or 200 with the transaction that has it. Accepted even while Temporal is away: it runs when Temporal is back. With `wait` the answer comes when the transaction has ended, or the time is over, and is the transaction as `GET` answers it: `status` says which it was.",
     request: {
       query: z.strictObject({ wait: Wait.optional() }),
       body: { required: true, content: { "application/json": { schema: StartBody } } },
@@ -82,11 +83,9 @@ export const startTransactionRoute = defineRoute({
   finish: (services) => async (c, answer) => {
     const waitMs = Wait.optional().parse(c.req.query("wait"))
     if (waitMs === undefined) return answer
-    const key = {
-      tenant: c.get("identity").tenant,
-      // The contract's validator has read this body.
-      instance_id: (c.get("body") as z.output<typeof StartBody>).instance_id,
-    }
+    // Of the transaction that holds the business key, where that is another one. Every answer of this route has it.
+    const { data } = (await answer.clone().json()) as { data: z.output<typeof Started> }
+    const key = { tenant: c.get("identity").tenant, instance_id: data.instance_id }
     await waitForEnd(services, { ...key, waitMs, signal: c.req.raw.signal })
     const transaction = await viewTransaction(services, { ...key, source: "mirror" })
     return new Response(JSON.stringify(success(transaction)), answer)

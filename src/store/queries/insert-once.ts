@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto"
+import type { Pool, PoolClient } from "pg"
+import { z } from "zod"
+import { LOCK_CLASS_ONCE } from "../advisory-locks.ts"
+import { insertTransaction, type NewTransaction } from "./insert-transaction.ts"
+
+/** What no two transactions may have in common that are open or successful. */
+export type Once = "business_key" | "redo_of"
+
+export type InsertedOnce =
+  | { kind: "inserted"; created_at: string }
+  /** The tenant has a transaction of this `instance_id`. */
+  | { kind: "taken" }
+  /** Another one has what this one may not have as well. */
+  | { kind: "duplicate"; instance_id: string; in: Once }
+
+/**
+ * Stores a transaction unless another one is in its way. Requests that come at once take turns. One that ended
+ * otherwise than with success, as the mirror has it, is in nobody's way.
+ */
+export async function insertOnce(
+  pool: Pool,
+  transaction: NewTransaction,
+  once: readonly Once[],
+): Promise<InsertedOnce> {
+  const client = await pool.connect()
+  try {
+    await client.query("begin")
+    const answer = await insertUnlessTaken(client, transaction, once)
+    await client.query("commit")
+    client.release()
+    return answer
+  } catch (error) {
+    // A connection in an unknown state is not used again.
+    client.release(true)
+    throw error
+  }
+}
+
+async function insertUnlessTaken(
+  client: PoolClient,
+  transaction: NewTransaction,
+  once: readonly Once[],
+): Promise<InsertedOnce> {
+  const { tenant, flow_id, instance_id } = transaction
+  // In one order, or two requests would wait for each other.
+  for (const column of once.toSorted()) {
+    const value = transaction[column]
+    const lock = createHash("sha256").update(JSON.stringify([tenant, flow_id, column, value]))
+    await client.query("select pg_advisory_xact_lock($1, $2)", [LOCK_CLASS_ONCE, lock.digest().readInt32BE()])
+    const { rows } = await client.query(FIND_HOLDER[column], [tenant, flow_id, value, instance_id])
+    if (rows[0] !== undefined) return { kind: "duplicate", in: column, ...Row.parse(rows[0]) }
+  }
+  const inserted = await insertTransaction(client, transaction)
+  return inserted === undefined ? { kind: "taken" } : { kind: "inserted", ...inserted }
+}
+
+const findHolder = (column: Once) => `
+  select instance_id from txn
+  where tenant_id = $1 and flow_id = $2 and ${column} = $3 and instance_id <> $4
+    and status not in ('failed', 'compensated', 'cancelled', 'closed')
+  order by created_at
+  limit 1`
+const FIND_HOLDER: Record<Once, string> = {
+  business_key: findHolder("business_key"),
+  redo_of: findHolder("redo_of"),
+}
+
+const Row = z.object({ instance_id: z.string() })
