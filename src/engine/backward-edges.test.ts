@@ -174,4 +174,47 @@ describe("a person who lets a task of the pivot fail", () => {
     run.fail("send", failures.refused)
     expect(run.machine.refuse({ ...fail, attest: "executed" })).toBe("pivot_passed")
   })
+
+  test("what a pivot held up that was then refused goes on as its flow says", () => {
+    const run = drive(
+      planOf(
+        [
+          { id: "order", compensate: "undo" },
+          { id: "send", deps: ["order"], irreversible: true, on_error: "compensate" },
+          { id: "pay", deps: ["order"], compensate: "undo", on_error: "compensate" },
+          { id: "mail", deps: ["order"], compensate: "none", on_error: "fail" },
+        ],
+        { backward },
+      ),
+    )
+    run.apply(started)
+    run.done("order")
+    run.fail("mail", failures.refused)
+    run.fail("pay", failures.refused)
+    expect(run.statuses()).toMatchObject({ pay: "parked", mail: "parked" })
+    expect(run.view().exceptions).toMatchObject([{ kind: "pivot_passed" }, { kind: "pivot_passed" }])
+    run.fail("send", failures.notExecuted)
+    expect(run.view()).toMatchObject({ transaction: { status: "compensating" } })
+    expect(run.statuses()).toMatchObject({ send: "failed", order: "success" })
+    run.done("order:undo")
+    expect(run.view().transaction).toMatchObject({ status: "compensated", open_exceptions: 0 })
+  })
+
+  test("without anything else that turns it back, what was held up does", () => {
+    const run = drive(
+      planOf(
+        [
+          { id: "send", irreversible: true, on_error: "continue" },
+          { id: "pay", compensate: "undo", on_error: "compensate" },
+        ],
+        { backward },
+      ),
+    )
+    run.apply(started)
+    run.fail("pay", failures.refused)
+    expect(run.statuses()).toMatchObject({ pay: "parked" })
+    run.fail("send", failures.refused)
+    expect(run.statuses()).toMatchObject({ pay: "failed", send: "failed" })
+    expect(run.view().transaction.status).toBe("compensated")
+  })
 })

@@ -60,6 +60,7 @@ export function createState({
     undoing: 0,
     unfinished: 0,
     passed: 0,
+    pivotLifted: false,
     rules,
     deadlineAt: plan.timeout_ms === undefined ? null : at + plan.timeout_ms,
     fatal: 0,

@@ -16,6 +16,7 @@ import {
   statusOf,
   touchTransaction,
 } from "./state.ts"
+import { releaseHeld } from "./task-end.ts"
 import { startUndo } from "./undo.ts"
 
 /** Workflow results have the limit of any payload. */
@@ -39,6 +40,14 @@ function settleForward(state: MachineState, meter: Meter): void {
     stopOverdue(state)
     settleBackward(state, meter)
     return
+  }
+  if (state.pivotLifted) {
+    state.pivotLifted = false
+    releaseHeld(state)
+    if (state.mode !== "forward") {
+      settle(state, meter)
+      return
+    }
   }
   const { thresholds, historyEvents, historyBytes } = state
   const isLong = historyEvents >= thresholds.quiet_events || historyBytes >= thresholds.quiet_bytes

@@ -134,6 +134,8 @@ export interface MachineState {
   unfinished: number
   /** Irreversible tasks whose effect may be there. */
   passed: number
+  /** The last of them turned out not to have happened: what it held up is looked at again. */
+  pivotLifted: boolean
   readonly rules: Rules
   /** Failed tasks that fail the transaction: all but those whose flow says `continue`. */
   fatal: number
@@ -234,6 +236,7 @@ export function setOutcome(state: MachineState, task: number, outcome: Outcome):
     const before = state.passed
     state.passed += Number(mayHaveHappened(outcome)) - Number(mayHaveHappened(outcomeOf(state, task)))
     if ((before === 0) !== (state.passed === 0)) touchTransaction(state)
+    if (before > 0 && state.passed === 0) state.pivotLifted = true
   }
   state.tasks.outcome[task] = OUTCOME_CODES[outcome]
   touch(state, task)

@@ -14,7 +14,7 @@ import { type Judgement, parks } from "./outcome.ts"
 import { isPivotPassed } from "./pivot.ts"
 import { fitCode, fitMessage, liveRoom } from "./room.ts"
 import { jsonSize } from "./size.ts"
-import { type MachineState, planTask, setOutcome, setStatus, stampEnd } from "./state.ts"
+import { type MachineState, outcomeOf, planTask, setOutcome, setStatus, stampEnd, statusOf } from "./state.ts"
 import { stopAll } from "./stop.ts"
 
 /** Gives a task its output; false when all live outputs together would be too large. */
@@ -94,6 +94,17 @@ export function endProbed(state: MachineState, task: number, found: Judgement): 
   record(state, task, judgement)
   if (state.mode === "forward") conclude(state, task, judgement, amendTaskException)
   else endStopped(state, task, judgement, amendTaskException)
+}
+
+/** Nothing irreversible has happened after all: what parked for it fails now as its flow says. */
+export function releaseHeld(state: MachineState): void {
+  if (isPivotPassed(state)) return
+  for (const [task, { kind }] of state.exceptions) {
+    const error = state.tasks.error[task]
+    const isHeld = kind === "pivot_passed" && task >= 0 && statusOf(state, task) === "parked"
+    if (isHeld && error && state.mode === "forward")
+      conclude(state, task, { ...error, outcome: outcomeOf(state, task) }, amendTaskException)
+  }
 }
 
 /** The next thing that the task does is to ask. */
