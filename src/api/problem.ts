@@ -31,6 +31,7 @@ const WORDS = {
   connection_default_taken: [409, "Another connection is the default of this kind of task."],
   given_by_file: [409, "The file that Holdfast was started with gives this: change it there."],
   idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
+  exception_not_open: [409, "The exception is not open any more."],
   nothing_to_retry: [409, "The transaction has nothing to retry."],
   orchestrator_lost: [
     409,
