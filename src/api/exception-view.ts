@@ -1,13 +1,13 @@
 /** An exception as it is answered: what happened and what may be done about it, with S1's names beside ours. */
 import { z } from "@hono/zod-openapi"
-import { EXCEPTION_KINDS, EXCEPTION_STATES, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
+import { EXCEPTION_KINDS, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
 import type { ExceptionRow } from "../store/queries/exception-row.ts"
-import { listParams } from "../store/queries/list-params.ts"
 import { findException } from "../store/queries/find-exception.ts"
+import { SHOWN_STATES } from "../store/queries/shown-state.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { withPrivacy } from "./exception-privacy.ts"
 import type { FlowVersion } from "./flow-versions.ts"
-import { createPrivacy } from "./private-params.ts"
 import { ApiProblem } from "./problem.ts"
 import { toTaskId, toTaskName } from "./task-view.ts"
 
@@ -18,6 +18,10 @@ export const Exception = z
     flow_id: z.string(),
     flow_name: z.string(),
     group_id: z.string().openapi({ description: "The instance_id." }),
+    group: z.string().openapi({
+      description: "What failed in the same way has the same one (`GET /exceptions/groups`).",
+      example: "8c1f0e62d7a94b35",
+    }),
     task: z.string().nullable().openapi({ description: "The task's id; null for the transaction itself." }),
     task_id: z.string().nullable().openapi({ example: "order_001_pay" }),
     task_name: z.string().nullable(),
@@ -25,7 +29,10 @@ export const Exception = z
     generation: z.int(),
     kind: z.enum(EXCEPTION_KINDS),
     severity: z.enum(SEVERITIES),
-    state: z.enum(EXCEPTION_STATES),
+    state: z.enum(SHOWN_STATES).openapi({
+      description:
+        "`open`, `reopened`, `resolved`, `auto_resolved` and `superseded` are what the transaction says of it. `acknowledged`, `assigned` and `snoozed` are what people said of one that is open, or open again; of these the strongest is shown, a snooze before an assignment before an acknowledgement.",
+    }),
     outcome: z.enum(OUTCOMES),
     occurrence: z.int().openapi({ description: "How often this record was opened." }),
     error_type: z.string().openapi({ description: "The kind." }),
@@ -52,6 +59,11 @@ export const Exception = z
     handled_by: z.string().nullable(),
     handled_at: z.iso.datetime().nullable(),
     handled_remark: z.string().nullable(),
+    acknowledged_by: z.string().nullable(),
+    acknowledged_at: z.iso.datetime().nullable(),
+    owner: z.string().nullable(),
+    team: z.string().nullable(),
+    snoozed_until: z.iso.datetime().nullable().openapi({ description: "Null once it is over." }),
     occurred_at: z.iso.datetime(),
     resolved_at: z.iso.datetime().nullable(),
     resolved_by: z.string().nullable().openapi({ description: "The decision that resolved it." }),
@@ -85,30 +97,13 @@ export async function viewExceptions(
 ): Promise<Exception[]> {
   const instanceIds = [...new Set(rows.map((row) => row.instance_id))]
   const counts = await countAttempts(services.pool, { tenant, instance_ids: instanceIds })
-  const versions = await Promise.all(rows.map((row) => versionOf(services, tenant, row)))
-  const masked = rows.filter((_, at) => versions[at]?.plan.mask !== undefined)
-  const params = await listParams(services.pool, {
-    tenant,
-    instance_ids: [...new Set(masked.map(({ instance_id }) => instance_id))],
-  })
   const attempts = new Map(
     counts.map((count) => [JSON.stringify([count.instance_id, count.path]), count.attempts]),
   )
-  return rows.flatMap((row, at) => {
-    const version = versions[at]
-    if (version === undefined) return []
-    const { hide } = createPrivacy(version.plan, params.get(row.instance_id))
+  return (await withPrivacy(services, { tenant, rows })).map(({ row, version, hide }) => {
     const count = attempts.get(JSON.stringify([row.instance_id, row.path])) ?? 0
-    return [toException({ ...row, message: hide(row.message) }, version, count)]
+    return toException({ ...row, message: hide(row.message) }, version, count)
   })
-}
-
-function versionOf(
-  { flowVersions }: ApiServices,
-  tenant: string,
-  { flow_id, flow_version }: ExceptionRow,
-): Promise<FlowVersion> {
-  return flowVersions.get({ tenant, flow_id, version: flow_version })
 }
 
 export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {
@@ -138,13 +133,14 @@ function isForgotten({ retry_safe_until: until }: ExceptionRow): boolean {
 }
 
 function toException(row: ExceptionRow, version: FlowVersion, attempts: number): Exception {
-  const { path, occurred_us: _position, flow_version: _version, code, message, ...rest } = row
+  const { path, occurred_us: _position, flow_version: _version, code, message, shown_state, ...rest } = row
   const { transaction_status: _status, task_status: _task, failed_task: _failed, ...facts } = rest
   const task = path === "" ? null : path
   const retry = version.plan.tasks.find(({ id }) => id === path)?.retry
   return {
     ...facts,
     ...(isForgotten(row) ? { retry_safe: false, retry_safe_reason: FORGOTTEN } : {}),
+    state: shown_state,
     suggested_actions: toSuggestedActions(row),
     group_id: row.instance_id,
     task,

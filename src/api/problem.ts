@@ -34,6 +34,7 @@ const WORDS = {
   idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
   not_redoable: [409, "Only a transaction that ended without success is done again."],
   redone_already: [409, "Another transaction, open or successful, does it again."],
+  exception_not_open: [409, "The exception is not open any more."],
   nothing_to_retry: [409, "The transaction has nothing to retry."],
   orchestrator_lost: [
     409,

@@ -5,7 +5,14 @@ import path from "node:path"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { parse } from "yaml"
 import type { TransactionStatus } from "../contract/statuses.ts"
-import type { Decided, DecisionRequest, Transaction } from "../sdk/shapes.ts"
+import type {
+  Decided,
+  DecisionRequest,
+  Exception,
+  ExceptionComment,
+  ExceptionGroup,
+  Transaction,
+} from "../sdk/shapes.ts"
 import { runCommand } from "./commands.testsuite.ts"
 import { addConnectionCommands } from "./connections.ts"
 import { addDecisionCommands } from "./decisions.ts"
@@ -213,6 +220,50 @@ describe("decisions", () => {
   })
 })
 
+const GROUP: ExceptionGroup = {
+  group: "8c1f0e62d7a94b35",
+  flow_id: "f",
+  flow_name: "order",
+  task: "pay",
+  operation: "do",
+  kind: "retries_exhausted",
+  code: "HTTP_503",
+  severity: "critical",
+  message: "订单 <n> 被拒绝",
+  count: 12,
+  retry_safe_count: 3,
+  oldest_at: "2026-11-20T08:00:00.000Z",
+  newest_at: "2026-11-21T08:00:00.000Z",
+  example_id: 7,
+}
+
+const EXCEPTION: Exception = {
+  id: 7,
+  instance_id: "t",
+  task: "pay",
+  error_type: "rejected",
+  error_code: "HTTP_422",
+  error_message: "no stock",
+  outcome: "rejected",
+  state: "assigned",
+  group: GROUP.group,
+  retry_safe: true,
+  handled: false,
+  acknowledged_by: null,
+  acknowledged_at: null,
+  owner: "安",
+  team: "payments",
+  snoozed_until: null,
+}
+
+const COMMENT: ExceptionComment = {
+  id: 1,
+  exception_id: 7,
+  actor: "安",
+  text: "银行说没有收到",
+  at: "2026-11-21T08:00:00.000Z",
+}
+
 describe("holdfast exceptions", () => {
   test("asks for what nobody has handled, unless all are wanted", async () => {
     const filters: unknown[] = []
@@ -225,9 +276,118 @@ describe("holdfast exceptions", () => {
     expect(filters).toMatchObject([{ handled: false }, { handled: undefined }])
   })
 
-  test("takes an exception's number only", async () => {
-    const { thrown } = await runCommand(addExceptionsCommands, ["exceptions", "retry", "1e1"], {})
+  test.each(["retry", "ack", "comments"])("takes an exception's number only: %s", async (command) => {
+    const { thrown } = await runCommand(addExceptionsCommands, ["exceptions", command, "1e1"], {})
     expect(thrown).toMatchObject({ name: "UsageError" })
+  })
+
+  test("narrows lists and groups by what people said", async () => {
+    const filters: unknown[] = []
+    const keep = (filter: unknown) => {
+      filters.push(filter)
+      return Promise.resolve([])
+    }
+    const flags = ["--owner", "安", "--team", "payments", "--state", "assigned", "--awake"]
+    const client = { listExceptions: keep, listExceptionGroups: keep }
+    await runCommand(addExceptionsCommands, ["exceptions", "list", "--group", "0f", ...flags], client)
+    await runCommand(addExceptionsCommands, ["exceptions", "groups", ...flags], client)
+    const said = { owner: "安", team: "payments", state: "assigned", snoozed: false, handled: false }
+    expect(filters).toMatchObject([{ ...said, group: "0f" }, said])
+  })
+
+  test("lines groups up, also with Chinese text", async () => {
+    const listExceptionGroups = () =>
+      Promise.resolve([
+        { ...GROUP, flow_name: "订单" },
+        { ...GROUP, flow_name: "order", task: null },
+      ])
+    const { printed } = await runCommand(addExceptionsCommands, ["exceptions", "groups"], {
+      listExceptionGroups,
+    })
+    expect(printed.join("\n").split("\n")).toEqual([
+      "GROUP             COUNT  RETRY SAFE  FLOW   TASK  CODE      SEVERITY  NEWEST                    EXAMPLE  WHY",
+      "8c1f0e62d7a94b35  12     3 of 12     订单   pay   HTTP_503  critical  2026-11-21T08:00:00.000Z  7        订单 <n> 被拒绝",
+      "8c1f0e62d7a94b35  12     3 of 12     order        HTTP_503  critical  2026-11-21T08:00:00.000Z  7        订单 <n> 被拒绝",
+    ])
+  })
+
+  const note = async (...args: string[]) => {
+    const sent: unknown[] = []
+    const keep =
+      (what: string) =>
+      (...given: unknown[]) => {
+        sent.push([what, ...given])
+        return Promise.resolve(EXCEPTION)
+      }
+    const seen = await runCommand(addExceptionsCommands, ["exceptions", ...args], {
+      acknowledgeException: keep("ack"),
+      assignException: keep("assign"),
+      snoozeException: keep("snooze"),
+      commentException: (...given) => {
+        sent.push(["comment", ...given])
+        return Promise.resolve(COMMENT)
+      },
+      listExceptionComments: () => Promise.resolve([COMMENT]),
+    })
+    return { seen, sent }
+  }
+
+  test.each([
+    [
+      ["ack", "7"],
+      ["ack", 7],
+    ],
+    [
+      ["assign", "7", "安"],
+      ["assign", 7, { owner: "安", team: null }],
+    ],
+    [
+      ["assign", "7", "--team", "payments"],
+      ["assign", 7, { owner: null, team: "payments" }],
+    ],
+    [
+      ["assign", "7", "--nobody"],
+      ["assign", 7, { owner: null, team: null }],
+    ],
+    [
+      ["snooze", "7", "--for", "2h"],
+      ["snooze", 7, { for: "2h" }],
+    ],
+    [
+      ["snooze", "7", "--until", "2026-12-24T08:00:00Z"],
+      ["snooze", 7, { until: "2026-12-24T08:00:00Z" }],
+    ],
+    [
+      ["snooze", "7", "--wake"],
+      ["snooze", 7, { until: null }],
+    ],
+    [
+      ["comment", "7", "银行说没有收到"],
+      ["comment", 7, "银行说没有收到"],
+    ],
+  ])("sends what %j says", async (args, expected) => {
+    const { seen, sent } = await note(...args)
+    expect(seen.thrown).toBeUndefined()
+    expect(sent).toEqual([expected])
+  })
+
+  test("shows the exception as it is then, or its comments", async () => {
+    const { seen } = await note("assign", "7", "安", "--team", "payments")
+    expect(seen.printed[0]).toContain("assigned  安, payments  no stock")
+    expect((await note("ack", "7", "-o", "json")).seen.printed).toEqual([JSON.stringify(EXCEPTION)])
+    expect((await note("comments", "7", "-o", "yaml")).seen.printed[0]).toContain("text: 银行说没有收到")
+    expect((await note("comment", "7", "x")).seen.printed[0]).toContain("安  银行说没有收到")
+  })
+
+  test.each([
+    [["assign", "7"], "say who has it now"],
+    [["assign", "7", "ann", "--nobody"], "say who has it now"],
+    [["snooze", "7"], "say one of"],
+    [["snooze", "7", "--for", "2h", "--wake"], "say one of"],
+  ])("sends nothing for %j", async (args, reason) => {
+    const { seen, sent } = await note(...args)
+    expect(sent).toEqual([])
+    expect(String(seen.thrown)).toContain(reason)
   })
 })
 

@@ -1,32 +1,26 @@
 import type { Command } from "commander"
-import type { Exception } from "../sdk/shapes.ts"
+import { addExceptionNoteCommands } from "./exception-notes.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { readId } from "./read-value.ts"
-import { formatTable } from "./table.ts"
+import { showExceptionGroups, showExceptions } from "./show-exceptions.ts"
 import type { Terminal } from "./terminal.ts"
 
 interface ListFlags {
   transaction?: string
   flow?: string
+  state?: string
+  owner?: string
+  team?: string
+  group?: string
+  awake?: true
   all?: true
   output: OutputFormat
 }
 
 export function addExceptionsCommands(program: Command, terminal: Terminal): void {
   const exceptions = program.command("exceptions").description("what needs a person")
-  exceptions
-    .command("list")
-    .description("those that nobody has handled, newest first, at most 200")
-    .option("--transaction <instance-id>", "only of this transaction")
-    .option("--flow <flow>", "only of this flow, by name or id")
-    .option("--all", "the handled ones too")
-    .addOption(outputOption())
-    .addHelpText("after", "\nExample:\n  holdfast exceptions list --flow order\n")
-    .action(async ({ transaction, flow, all, output }: ListFlags) => {
-      const filter = { instance_id: transaction, flow_id: flow, handled: all === true ? undefined : false }
-      const client = await terminal.client()
-      printResult(terminal, { output }, { value: await client.listExceptions(filter), show })
-    })
+  addListCommands(exceptions, terminal)
+  addExceptionNoteCommands(exceptions, terminal)
   exceptions
     .command("handle")
     .description("record that somebody took care; the transaction does not move")
@@ -51,16 +45,45 @@ export function addExceptionsCommands(program: Command, terminal: Terminal): voi
     })
 }
 
-function show(list: Exception[]): string {
-  const rows = list.map((one) => [
-    String(one.id),
-    one.instance_id,
-    one.task ?? "",
-    one.error_code,
-    one.outcome,
-    one.retry_safe ? "yes" : "no",
-    one.state,
-    one.error_message,
-  ])
-  return formatTable(["ID", "TRANSACTION", "TASK", "CODE", "OUTCOME", "RETRY SAFE", "STATE", "WHY"], rows)
+function addListCommands(exceptions: Command, terminal: Terminal): void {
+  addFilters(exceptions.command("groups"))
+    .description("what failed in the same way, open and not handled, newest activity first, at most 200")
+    .addHelpText("after", "\nExample:\n  holdfast exceptions groups --flow order\n")
+    .action(async (flags: ListFlags) => {
+      const value = await (await terminal.client()).listExceptionGroups(toFilter(flags))
+      printResult(terminal, flags, { value, show: showExceptionGroups })
+    })
+  addFilters(exceptions.command("list"))
+    .description("those that nobody has handled, newest first, at most 200")
+    .option("--group <group>", "only of this group")
+    .option("--transaction <instance-id>", "only of this transaction")
+    .addHelpText("after", "\nExample:\n  holdfast exceptions list --flow order\n")
+    .action(async (flags: ListFlags) => {
+      const value = await (await terminal.client()).listExceptions(toFilter(flags))
+      printResult(terminal, flags, { value, show: showExceptions })
+    })
+}
+
+function addFilters(command: Command): Command {
+  return command
+    .option("--flow <flow>", "only of this flow, by name or id")
+    .option("--state <state>", "only in this state, as it is shown")
+    .option("--owner <name>", "only what this person has")
+    .option("--team <name>", "only what this team has")
+    .option("--awake", "without those that sleep")
+    .option("--all", "the handled ones too")
+    .addOption(outputOption())
+}
+
+function toFilter({ transaction, flow, state, owner, team, group, awake, all }: ListFlags) {
+  return {
+    instance_id: transaction,
+    flow_id: flow,
+    state,
+    owner,
+    team,
+    group,
+    snoozed: awake === true ? false : undefined,
+    handled: all === true ? undefined : false,
+  }
 }

@@ -3,15 +3,19 @@ import { parseAnswer } from "./answer.ts"
 import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
 import type {
+  Assignment,
   ConnectionTest,
   ConnectionView,
   Decided,
   DecisionRequest,
   Exception,
+  ExceptionComment,
   ExceptionFilter,
+  ExceptionGroup,
   Flow,
   KeyView,
   SecretView,
+  Snooze,
   StartedTransaction,
   Transaction,
   TransactionEvent,
@@ -72,6 +76,15 @@ export interface HoldfastClient {
   decide: (instanceId: string, decision: DecisionRequest) => Promise<Decided>
   /** Newest first, at most 200. */
   listExceptions: (filter: ExceptionFilter) => Promise<Exception[]>
+  /** What failed in the same way, newest activity first, at most 200. Open ones only, unless a state is asked for. */
+  listExceptionGroups: (filter: ExceptionFilter) => Promise<ExceptionGroup[]>
+  /** Says that somebody saw it. */
+  acknowledgeException: (id: number) => Promise<Exception>
+  assignException: (id: number, assignment: Assignment) => Promise<Exception>
+  snoozeException: (id: number, snooze: Snooze) => Promise<Exception>
+  commentException: (id: number, text: string) => Promise<ExceptionComment>
+  /** Oldest first, at most 200. */
+  listExceptionComments: (id: number) => Promise<ExceptionComment[]>
   /** Records that somebody took care, and nothing else. */
   handleException: (id: number, remark?: string) => Promise<void>
   /** Runs the task again that the exception stopped. */
@@ -126,6 +139,12 @@ export function createClient(options: ClientOptions): HoldfastClient {
       call("POST", path("transactions", instanceId, action), toReason(reason)),
     decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),
     listExceptions: (filter) => list(path("exceptions"), { page_size: 200, ...filter }),
+    listExceptionGroups: (filter) => list(path("exceptions", "groups"), filter),
+    acknowledgeException: (id) => call("POST", path("exceptions", id, "acknowledge")),
+    assignException: (id, assignment) => call("POST", path("exceptions", id, "assign"), assignment),
+    snoozeException: (id, snooze) => call("POST", path("exceptions", id, "snooze"), snooze),
+    commentException: (id, text) => call("POST", path("exceptions", id, "comment"), { text }),
+    listExceptionComments: (id) => list(path("exceptions", id, "comments"), { page_size: 200 }),
     handleException: async (id, remark) => {
       await call("POST", path("exceptions", id, "handle"), remark === undefined ? undefined : { remark })
     },

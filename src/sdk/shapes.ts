@@ -4,6 +4,7 @@ import type {
   DecisionAction,
   ExceptionKind,
   Outcome,
+  Severity,
   TaskStatus,
   TransactionStatus,
 } from "../contract/statuses.ts"
@@ -70,9 +71,61 @@ export interface Exception {
   error_code: string
   error_message: string
   outcome: Outcome
+  /** What the transaction says of it, or what people said of an open one: `acknowledged`, `assigned`, `snoozed`. */
   state: string
+  /** What failed in the same way has the same one. */
+  group: string
   retry_safe: boolean
   handled: boolean
+  acknowledged_by: string | null
+  acknowledged_at: string | null
+  owner: string | null
+  team: string | null
+  /** Null once it is over. */
+  snoozed_until: string | null
+}
+
+/** What failed in the same way. */
+export interface ExceptionGroup {
+  group: string
+  flow_id: string
+  flow_name: string
+  /** Null for the transaction itself. */
+  task: string | null
+  operation: string
+  kind: ExceptionKind
+  code: string
+  /** The worst of its exceptions. */
+  severity: Severity
+  /** What the messages have in common. */
+  message: string
+  count: number
+  retry_safe_count: number
+  oldest_at: string
+  newest_at: string
+  example_id: number
+}
+
+export interface ExceptionComment {
+  id: number
+  exception_id: number
+  actor: string
+  text: string
+  at: string
+}
+
+export interface Assignment {
+  owner: string | null
+  /** Unsaid: as it is. */
+  team?: string | null | undefined
+}
+
+/** One of them; null wakes. */
+export interface Snooze {
+  /** RFC 3339. */
+  until?: string | null | undefined
+  /** Such as `2h`. */
+  for?: string | null | undefined
 }
 
 export interface Verdict {
@@ -106,6 +159,12 @@ export interface ExceptionFilter {
   instance_id?: string | undefined
   flow_id?: string | undefined
   handled?: boolean | undefined
+  /** As it is shown. */
+  state?: string | undefined
+  owner?: string | undefined
+  team?: string | undefined
+  group?: string | undefined
+  snoozed?: boolean | undefined
 }
 
 export interface DecisionRequest {

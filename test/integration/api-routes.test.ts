@@ -220,6 +220,41 @@ const CASES: Record<string, Case> = {
     unknown: ["/exceptions/999"],
     foreign: ["/exceptions/1"],
   },
+  "list-exception-groups": {
+    good: ["/exceptions/groups"],
+    invalid: ["/exceptions/groups?group=all"],
+    sees: (answer) => expect(answer.data).toEqual({ list: [] }),
+  },
+  "acknowledge-exception": {
+    good: ["/exceptions/1/acknowledge"],
+    invalid: ["/exceptions/0/acknowledge"],
+    unknown: ["/exceptions/999/acknowledge"],
+    foreign: ["/exceptions/1/acknowledge"],
+  },
+  "assign-exception": {
+    good: ["/exceptions/1/assign", { body: { owner: "ann", team: null } }],
+    invalid: ["/exceptions/1/assign", { body: { team: "payments" } }],
+    unknown: ["/exceptions/999/assign", { body: { owner: "ann" } }],
+    foreign: ["/exceptions/1/assign", { body: { owner: "ann" } }],
+  },
+  "snooze-exception": {
+    good: ["/exceptions/1/snooze", { body: { for: "2h" } }],
+    invalid: ["/exceptions/1/snooze", { body: { for: "91d" } }],
+    unknown: ["/exceptions/999/snooze", { body: { for: "2h" } }],
+    foreign: ["/exceptions/1/snooze", { body: { for: "2h" } }],
+  },
+  "comment-exception": {
+    good: ["/exceptions/1/comment", { body: { text: "seen" } }],
+    invalid: ["/exceptions/1/comment", { body: { text: " " } }],
+    unknown: ["/exceptions/999/comment", { body: { text: "seen" } }],
+    foreign: ["/exceptions/1/comment", { body: { text: "seen" } }],
+  },
+  "list-exception-comments": {
+    good: ["/exceptions/1/comments"],
+    invalid: ["/exceptions/1/comments?page=0"],
+    unknown: ["/exceptions/999/comments"],
+    foreign: ["/exceptions/1/comments"],
+  },
   "handle-exception": {
     good: ["/exceptions/1/handle", { body: { remark: "seen" } }],
     invalid: ["/exceptions/1/handle", { body: { remark: {} } }],

@@ -210,6 +210,8 @@ describe("the commands about flows and decisions", () => {
     const [open] = JSON.parse(
       (await cli("exceptions", "list", "--transaction", "cli-park", "-o", "json")).stdout,
     ) as { id: number }[]
+    expect((await cli("exceptions", "groups")).stdout).toContain("cli_parks")
+    expect((await cli("exceptions", "assign", String(open?.id), "安")).stdout).toContain("assigned")
     expect(await cli("exceptions", "handle", String(open?.id), "--remark", "seen")).toMatchObject({ code: 0 })
     expect((await cli("exceptions", "list", "--transaction", "cli-park")).stdout).not.toContain("cli-park")
     expect(await cli("skip", "cli-park", "absent", "--reason", "r")).toMatchObject({ code: 1, stdout: "" })

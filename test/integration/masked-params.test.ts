@@ -79,6 +79,7 @@ test("a masked value is in no answer, and the target got it", async () => {
       "/transactions/m1/timeline",
       "/transactions",
       "/exceptions",
+      "/exceptions/groups",
       "/exceptions/1",
     ].map(async (path) => {
       const response = await fetch(`${node.url}/api/v1${path}`)

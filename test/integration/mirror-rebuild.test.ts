@@ -228,7 +228,7 @@ describe("rebuildMirror()", () => {
 
   test("brings back every engine column, whatever end a transaction came to", async () => {
     const before = await dumpEngine()
-    await rig.pool.query("truncate txn_task, exception, decision, txn_reset")
+    await rig.pool.query("truncate txn_task, exception, exception_comment, decision, txn_reset")
     await rig.pool.query(
       `update txn set status = 'pending', version = 0, overridden = false, paused = false, overdue = false,
          open_exceptions = 0, ignored_messages = 0, output = null, error = null, started_at = null, ended_at = null,
@@ -243,7 +243,7 @@ describe("rebuildMirror()", () => {
   test("makes rows that are gone from what the history holds, without a worker", async () => {
     const before = await dumpEngine()
     await rig.stopWorker()
-    await rig.pool.query("truncate txn, txn_task, exception, decision, txn_reset")
+    await rig.pool.query("truncate txn, txn_task, exception, exception_comment, decision, txn_reset")
     expect(await rebuild()).toEqual({ rebuilt: 9, unchanged: 0, expired: 0, failed: [] })
     const after = await dumpEngine()
     // What the API alone knew.
@@ -255,22 +255,36 @@ describe("rebuildMirror()", () => {
   })
 
   test("of one transaction puts right what was altered, and leaves alone what people and the API said", async () => {
+    const { rows: grouped } = await rig.pool.query<Record<string, unknown>>(
+      "select message_shape, group_hash from exception where instance_id = 'parked'",
+    )
     await rig.pool.query(
-      `update exception set state = 'resolved', code = 'X', handled = true, handled_by = 'bob', handled_remark = 'called them'
+      `update exception set state = 'resolved', code = 'X', message_shape = 'Y', group_hash = 'Z', handled = true,
+         handled_by = 'bob', handled_remark = 'called them', acknowledged_by = 'ann', acknowledged_at = now(),
+         owner = 'bob', team = 'payments', snoozed_until = now() + interval '1 hour'
        where instance_id = 'parked'`,
+    )
+    await rig.pool.query(
+      `insert into exception_comment (tenant_id, exception_id, actor, text)
+       select tenant_id, id, 'ann', 'they call back' from exception where instance_id = 'parked'`,
     )
     await rig.pool.query(
       "update txn set status = 'success', actor = 'carol' where instance_id in ('parked', 'paused')",
     )
     const read = () =>
       rig.pool.query<{ id: number; state: string }>(
-        `select e.id, e.state, e.code, e.handled, e.handled_by, e.handled_remark, t.actor, t.status
-         from exception e join txn t using (tenant_id, instance_id) where instance_id = 'parked'`,
+        `select e.id, e.state, e.code, e.handled, e.handled_by, e.handled_remark, e.acknowledged_by, e.acknowledged_at,
+           e.owner, e.team, e.snoozed_until, e.message_shape, e.group_hash, c.text, t.actor, t.status
+         from exception e join txn t using (tenant_id, instance_id) join exception_comment c on c.exception_id = e.id
+         where instance_id = 'parked'`,
       )
     const { rows: altered } = await read()
     expect(await rebuild("parked")).toEqual({ rebuilt: 1, unchanged: 0, expired: 0, failed: [] })
     const { rows } = await read()
-    expect(rows).toEqual([{ ...altered[0], state: "open", code: "HTTP_422", status: "blocked" }])
+    expect(rows).toEqual([
+      { ...altered[0], ...grouped[0], state: "open", code: "HTTP_422", status: "blocked" },
+    ])
+    expect(rows[0]).toMatchObject({ owner: "bob", team: "payments", text: "they call back" })
     expect((await rig.mirror("paused")).transaction.row.status).toBe("success")
     expect(await rebuild()).toMatchObject({ rebuilt: 1, unchanged: 8 })
     await expectNoDifference()

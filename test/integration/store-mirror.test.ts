@@ -148,6 +148,68 @@ describe("createMirrorWriter()", () => {
     ])
   })
 
+  test("keeps owner and team of a record that is opened again, and takes acknowledgement and snooze away", async () => {
+    await write({ exceptions: [exceptionRow()] })
+    await pool.query(
+      `update exception set acknowledged_by = 'ann', acknowledged_at = now(), owner = 'bob', team = 'payments',
+         snoozed_until = now() + interval '1 hour'`,
+    )
+    const read = async () => {
+      const { rows } = await pool.query<Record<string, unknown>>(
+        "select acknowledged_by, acknowledged_at, owner, team, snoozed_until from exception",
+      )
+      return rows
+    }
+    const said = await read()
+    // What a worker writes once more, and what somebody has decided, are no news.
+    await write({ history_length: 5, exceptions: [exceptionRow()] })
+    await write({ history_length: 9, exceptions: [exceptionRow({ state: "resolved" })] })
+    expect(await read()).toEqual(said)
+    await write({ history_length: 12, exceptions: [exceptionRow({ occurrence: 2, state: "reopened" })] })
+    const renewed = { acknowledged_by: null, acknowledged_at: null, snoozed_until: null }
+    expect(await read()).toEqual([{ ...renewed, owner: "bob", team: "payments" }])
+  })
+
+  test("puts what failed in the same way into one group, also where only the data differ", async () => {
+    await insertStoredTransaction(pool, { instanceId: "order_2" })
+    await write(
+      { exceptions: [exceptionRow({ message: "order 17 was refused" })] },
+      { transaction_id: "order_2", exceptions: [exceptionRow({ message: "order 4 was refused" })] },
+    )
+    const [one, other] = await column("select group_hash as value from exception order by id")
+    expect(one).toMatch(/^[0-9a-f]{16}$/)
+    expect(other).toBe(one)
+    expect(await column("select message_shape as value from exception")).toEqual(
+      Array.from({ length: 2 }, () => "order <n> was refused"),
+    )
+    for (const change of [
+      { code: "HTTP_500" },
+      { kind: "rejected" as const },
+      { operation: "undo" as const },
+      { task: "ship" },
+      { message: "order 17 was blocked" },
+    ]) {
+      const row = exceptionRow({ message: "order 17 was refused", generation: 2, ...change })
+      await write({ history_length: 9, exceptions: [row] })
+      expect(await column("select group_hash as value from exception where generation = 2")).not.toContain(
+        one,
+      )
+      await pool.query("delete from exception where generation = 2")
+    }
+    await pool.query("update txn set flow_id = 'flow-2' where instance_id = 'order_2'")
+    await write({
+      transaction_id: "order_2",
+      history_length: 9,
+      exceptions: [exceptionRow({ message: "order 4 was refused" })],
+    })
+    expect(new Set(await column("select group_hash as value from exception")).size).toBe(2)
+  })
+
+  test("leaves the group open where the transaction's row, and so its flow, is missing", async () => {
+    await write({ transaction_id: "early", exceptions: [exceptionRow()] })
+    expect(await column("select group_hash as value from exception")).toEqual([null])
+  })
+
   test("records a decision once, as it was first told", async () => {
     await write({ decisions: [decisionRow({ reason: "first" })] })
     await write({ history_length: 9, decisions: [decisionRow({ reason: "second" })] })

@@ -9,10 +9,16 @@ import { testConnectionRoute } from "./connections/test.ts"
 import { getOpenApi } from "./docs/openapi.ts"
 import { getDocsPage } from "./docs/page.ts"
 import { getDocsScript } from "./docs/script.ts"
+import { acknowledgeExceptionRoute } from "./exceptions/acknowledge.ts"
+import { assignExceptionRoute } from "./exceptions/assign.ts"
+import { commentExceptionRoute } from "./exceptions/comment.ts"
 import { getExceptionRoute } from "./exceptions/get.ts"
 import { handleExceptionRoute } from "./exceptions/handle.ts"
+import { listExceptionCommentsRoute } from "./exceptions/list-comments.ts"
+import { listExceptionGroupsRoute } from "./exceptions/list-groups.ts"
 import { listExceptionsRoute } from "./exceptions/list.ts"
 import { retryExceptionRoute } from "./exceptions/retry.ts"
+import { snoozeExceptionRoute } from "./exceptions/snooze.ts"
 import { flowActivityRoutes } from "./flows/activate.ts"
 import { createFlowRoute } from "./flows/create.ts"
 import { deleteFlowRoute } from "./flows/delete.ts"
@@ -100,7 +106,14 @@ export const ROUTES: readonly ApiRoute[] = [
   decideTransactionRoute,
 
   listExceptionsRoute,
+  // Before the one whose {id} would match it as well.
+  listExceptionGroupsRoute,
   getExceptionRoute,
+  acknowledgeExceptionRoute,
+  assignExceptionRoute,
+  snoozeExceptionRoute,
+  commentExceptionRoute,
+  listExceptionCommentsRoute,
   handleExceptionRoute,
   retryExceptionRoute,
 

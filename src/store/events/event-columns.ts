@@ -38,9 +38,9 @@ export function exceptionEvent(row: string): string {
   return `${columns(row, type)} ${exceptionData(row)}`
 }
 
-/** A person took note of it. */
-export function handledEvent(row: string): string {
-  return `${columns(row, "'exception.handled'")} ${exceptionData(row)}`
+/** A person took note of it. `word` is an SQL expression, such as `'handled'`. */
+export function noteEvent(row: string, word: string): string {
+  return `${columns(row, `'exception.' || ${word}`)} ${exceptionData(row)}`
 }
 
 export function decisionEvent(row: string): string {

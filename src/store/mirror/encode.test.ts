@@ -49,6 +49,14 @@ describe("encodeChanges()", () => {
     expect(rowsOf(exceptions)[0]).not.toHaveProperty("task")
   })
 
+  test("adds what an exception's message has in common with others", () => {
+    const { exceptions } = encode({ exceptions: [exceptionRow({ message: "订单 17 被拒绝" })] })
+    expect(rowsOf(exceptions)[0]).toMatchObject({
+      message: "订单 17 被拒绝",
+      message_shape: "订单 <n> 被拒绝",
+    })
+  })
+
   test("sanitizes text and leaves the values of users as they are", () => {
     const { tasks } = encode({ tasks: [taskRow({ reason: "a\0b", output: { "k\0": "\uD800" } })] })
     const [row] = rowsOf(tasks)

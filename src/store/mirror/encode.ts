@@ -4,6 +4,7 @@
  */
 import type { AttemptRow, DecisionRow, ExceptionRow, TaskRow } from "../../contract/rows.ts"
 import type { MirroredTransaction, Stamped } from "./merge.ts"
+import { toMessageShape } from "./message-shape.ts"
 import type { Order } from "./order.ts"
 import type { PendingTransaction } from "./pending.ts"
 import { UnstorableValue } from "./write-error.ts"
@@ -162,6 +163,7 @@ function exceptionRecord(entry: PendingTransaction, resets: number, stamped: Sta
     state: row.state,
     code: row.code,
     message: row.message,
+    message_shape: toMessageShape(row.message),
     outcome: row.outcome,
     occurrence: row.occurrence,
     retry_safe: row.retry_safe,

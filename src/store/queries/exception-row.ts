@@ -9,6 +9,8 @@ import {
   TRANSACTION_STATUSES,
 } from "../../contract/statuses.ts"
 import { bigint, position, timestamp } from "./columns.ts"
+import { computedGroup } from "./exception-filter.ts"
+import { SHOWN_STATES, shownState } from "./shown-state.ts"
 
 export const ExceptionRow = z.object({
   id: bigint,
@@ -22,7 +24,10 @@ export const ExceptionRow = z.object({
   generation: z.int(),
   kind: z.enum(EXCEPTION_KINDS),
   severity: z.enum(SEVERITIES),
+  /** The engine's word. */
   state: z.enum(EXCEPTION_STATES),
+  shown_state: z.enum(SHOWN_STATES),
+  group: z.string(),
   code: z.string(),
   message: z.string(),
   outcome: z.enum(OUTCOMES),
@@ -38,6 +43,12 @@ export const ExceptionRow = z.object({
   handled_by: z.string().nullable(),
   handled_at: timestamp.nullable(),
   handled_remark: z.string().nullable(),
+  acknowledged_by: z.string().nullable(),
+  acknowledged_at: timestamp.nullable(),
+  owner: z.string().nullable(),
+  team: z.string().nullable(),
+  /** Null once it is over. */
+  snoozed_until: timestamp.nullable(),
   occurred_us: position,
   transaction_status: z.enum(TRANSACTION_STATUSES),
   /** Null for the transaction itself. */
@@ -49,9 +60,11 @@ export type ExceptionRow = z.output<typeof ExceptionRow>
 
 export const exceptionColumns = `
   e.id, e.instance_id, t.flow_id, t.flow_name, t.flow_version, e.path, e.operation, e.generation,
-  e.kind, e.severity, e.state, e.code, e.message, e.outcome, e.occurrence,
+  e.kind, e.severity, e.state, ${shownState} as shown_state,
+  coalesce(e.group_hash, ${computedGroup}) as "group", e.code, e.message, e.outcome, e.occurrence,
   e.retry_safe, e.retry_safe_until, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
-  e.handled, e.handled_by, e.handled_at, e.handled_remark,
+  e.handled, e.handled_by, e.handled_at, e.handled_remark, e.acknowledged_by, e.acknowledged_at, e.owner, e.team,
+  case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
   (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us,
   t.status as transaction_status, t.error ->> 'task' as failed_task,
   (select k.status from txn_task k

@@ -1,4 +1,4 @@
-import { handledEvent } from "../events/event-columns.ts"
+import { noteEvent } from "../events/event-columns.ts"
 import { INSERT_EVENTS } from "../events/insert-events.ts"
 import type { Queryable } from "./queryable.ts"
 
@@ -16,7 +16,7 @@ export async function handleException(db: Queryable, { tenant, id, by, remark }:
        update exception
        set handled = true, handled_by = $3, handled_at = now(), handled_remark = coalesce($4, handled_remark)
        where tenant_id = $1 and id = $2
-       returning ${handledEvent("exception")}
+       returning ${noteEvent("exception", "'handled'")}
      ), told as (select 1 as place, * from handled),
      ${INSERT_EVENTS}
      select (select count(*) from rung) from handled`,

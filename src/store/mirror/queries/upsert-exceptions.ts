@@ -1,13 +1,15 @@
 import { exceptionEvent } from "../../events/event-columns.ts"
 
 /**
- * Part of `write-changes.ts`, parameter $3. The columns from `handled` on belong to people and stay as they are.
+ * Part of `write-changes.ts`, parameter $3. The columns from `handled` on belong to people and stay as they are; but
+ * nobody has acknowledged a record that is opened once more, nor said that it may sleep.
  * An open record that comes after a complete change which no longer had it is over (`close-abandoned.ts`).
  */
 export const UPSERT_EXCEPTIONS = `
   insert into exception as stored (
     tenant_id, instance_id, path, operation, generation, kind, severity, state, code, message, outcome, occurrence,
-    retry_safe, retry_safe_until, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by, resets, chain, seq
+    retry_safe, retry_safe_until, retry_safe_reason, suggested_actions, occurred_at, resolved_at, resolved_by, resets, chain, seq,
+    message_shape, group_hash
   )
   select
     r.tenant_id, r.instance_id, r.path, r.operation, r.generation, r.kind, r.severity,
@@ -16,10 +18,11 @@ export const UPSERT_EXCEPTIONS = `
     to_timestamp(r.retry_safe_until / 1000.0), r.retry_safe_reason, r.suggested_actions,
     to_timestamp(r.occurred_at / 1000.0),
     case when is_over then now() else to_timestamp(r.resolved_at / 1000.0) end,
-    r.resolved_by, r.resets, r.chain, r.seq
+    r.resolved_by, r.resets, r.chain, r.seq, r.message_shape,
+    exception_group(txn.flow_id, r.path, r.operation, r.kind, r.code, r.message_shape)
   from json_to_recordset($3) as r (
     tenant_id text, instance_id text, path text, operation text, generation integer, kind text, severity text,
-    state text, code text, message text, outcome text, occurrence integer, retry_safe boolean,
+    state text, code text, message text, message_shape text, outcome text, occurrence integer, retry_safe boolean,
     retry_safe_until float8,
     retry_safe_reason text, suggested_actions text[], occurred_at float8, resolved_at float8, resolved_by text,
     resets integer, chain integer, seq bigint
@@ -36,6 +39,8 @@ export const UPSERT_EXCEPTIONS = `
     state = excluded.state,
     code = excluded.code,
     message = excluded.message,
+    message_shape = excluded.message_shape,
+    group_hash = excluded.group_hash,
     outcome = excluded.outcome,
     occurrence = excluded.occurrence,
     retry_safe = excluded.retry_safe,
@@ -48,6 +53,9 @@ export const UPSERT_EXCEPTIONS = `
     resets = excluded.resets,
     chain = excluded.chain,
     seq = excluded.seq,
-    updated_at = now()
+    updated_at = now(),
+    acknowledged_by = case when excluded.occurrence > stored.occurrence then null else stored.acknowledged_by end,
+    acknowledged_at = case when excluded.occurrence > stored.occurrence then null else stored.acknowledged_at end,
+    snoozed_until = case when excluded.occurrence > stored.occurrence then null else stored.snoozed_until end
   where (excluded.resets, excluded.chain, excluded.seq) >= (stored.resets, stored.chain, stored.seq)
   returning ${exceptionEvent("stored")}`

@@ -1,0 +1,54 @@
+/** Which exceptions a list, a count or groups are about. */
+import { shownState } from "./shown-state.ts"
+
+export interface ExceptionFilter {
+  tenant: string
+  handled: boolean | null
+  kind: string | null
+  severity: string | null
+  /** As it is shown. */
+  state: string | null
+  /** Id or name. */
+  flow: string | null
+  instance_id: string | null
+  owner: string | null
+  team: string | null
+  group: string | null
+  /** Open, and asleep at this moment. */
+  snoozed: boolean | null
+}
+
+/** For rows whose group was not stored. Of the rows `e` of `exception` and `t` of `txn`. */
+export const computedGroup = `
+  exception_group(t.flow_id, e.path, e.operation, e.kind, e.code, coalesce(e.message_shape, e.message))`
+
+/** Of the rows `e` of `exception` and `t` of `txn`, parameters $1 to $11. */
+export const exceptionFilter = `
+  e.tenant_id = $1
+  and ($2::boolean is null or e.handled = $2)
+  and ($3::text is null or e.kind = $3)
+  and ($4::text is null or e.severity = $4)
+  and ($5::text is null or ${shownState} = $5)
+  and ($6::text is null or t.flow_id = $6 or t.flow_name = $6)
+  and ($7::text is null or e.instance_id = $7)
+  and ($8::text is null or e.owner = $8)
+  and ($9::text is null or e.team = $9)
+  and ($10::text is null or e.group_hash = $10 or (e.group_hash is null and ${computedGroup} = $10))
+  and ($11::boolean is null or (${shownState} = 'snoozed') = $11)`
+
+/** The parameters $1 to $11. */
+export function filterValues(filter: ExceptionFilter): unknown[] {
+  return [
+    filter.tenant,
+    filter.handled,
+    filter.kind,
+    filter.severity,
+    filter.state,
+    filter.flow,
+    filter.instance_id,
+    filter.owner,
+    filter.team,
+    filter.group,
+    filter.snoozed,
+  ]
+}
