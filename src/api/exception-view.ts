@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi"
 import { EXCEPTION_KINDS, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
+import { suggestedActions } from "../contract/suggested-actions.ts"
 import type { ExceptionRow } from "../store/queries/exception-row.ts"
 import { findException } from "../store/queries/find-exception.ts"
 import { SHOWN_STATES } from "../store/queries/shown-state.ts"
@@ -31,7 +32,7 @@ export const Exception = z
     severity: z.enum(SEVERITIES),
     state: z.enum(SHOWN_STATES).openapi({
       description:
-        "`open`, `reopened`, `resolved`, `auto_resolved` and `superseded` are what the transaction says of it. `acknowledged`, `assigned` and `snoozed` are what people said of one that is open, or open again; of these the strongest is shown, a snooze before an assignment before an acknowledgement.",
+        "`open`, `reopened`, `resolved`, `auto_resolved`, `superseded` and `accepted` are what the transaction says of it. `acknowledged`, `assigned` and `snoozed` are what people said of one that is open, or open again; of these the strongest is shown, a snooze before an assignment before an acknowledgement.",
     }),
     outcome: z.enum(OUTCOMES),
     occurrence: z.int().openapi({ description: "How often this record was opened." }),
@@ -113,18 +114,17 @@ export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {
 const FORGOTTEN = "The target may have forgotten the key: a repeat could do it again."
 
 /** The engine suggests when a task stops; its transaction may have ended since, or be about to. */
-function toSuggestedActions(row: ExceptionRow): string[] {
-  const { transaction_status: status, task_status, failed_task, suggested_actions } = row
+function toSuggestedActions(row: ExceptionRow, canBeAsked: boolean): string[] {
+  const { transaction_status: status, task_status, failed_task } = row
+  const suggested_actions = isForgotten(row)
+    ? suggestedActions({ safe: false }, row.outcome, canBeAsked)
+    : row.suggested_actions
   if (!isOpen(row)) return []
   const waits = task_status === "parked" || row.operation === "undo"
-  if (!isEndStatus(status)) return waits ? suggested_actions.filter((action) => isSafe(row, action)) : []
+  if (!isEndStatus(status)) return waits ? suggested_actions : []
   return status === "failed" && failed_task !== null
     ? suggested_actions.filter((action) => action === "retry")
     : []
-}
-
-function isSafe(row: ExceptionRow, action: string): boolean {
-  return action !== "retry" || !isForgotten(row)
 }
 
 /** The target's memory of the key is over. */
@@ -136,12 +136,13 @@ function toException(row: ExceptionRow, version: FlowVersion, attempts: number):
   const { path, occurred_us: _position, flow_version: _version, code, message, shown_state, ...rest } = row
   const { transaction_status: _status, task_status: _task, failed_task: _failed, ...facts } = rest
   const task = path === "" ? null : path
-  const retry = version.plan.tasks.find(({ id }) => id === path)?.retry
+  const planned = version.plan.tasks.find(({ id }) => id === path)
+  const retry = planned?.retry
   return {
     ...facts,
     ...(isForgotten(row) ? { retry_safe: false, retry_safe_reason: FORGOTTEN } : {}),
     state: shown_state,
-    suggested_actions: toSuggestedActions(row),
+    suggested_actions: toSuggestedActions(row, planned?.probe !== undefined),
     group_id: row.instance_id,
     task,
     task_id: task === null ? null : toTaskId(row.instance_id, task),

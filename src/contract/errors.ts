@@ -15,7 +15,7 @@ export const REFUSALS = {
   unknown_needs_attestation:
     "It is not known whether the effect happened and a repeat is not safe: say attest executed or not_executed.",
   outside_dedup_window:
-    "It is not known whether the effect happened, and the target may have forgotten the key since: say attest executed or not_executed once that is known, complete the task, or let the transaction turn back.",
+    "It is not known whether the effect happened, and the target may have forgotten the key since: ask it (probe) where the flow says how, say attest executed or not_executed once that is known, complete the task, or let the transaction turn back.",
   retry_is_safe: "A plain retry is safe here: nothing has to be attested for it.",
   no_probe: "The flow does not say how the target of this task can be asked.",
   outcome_known: "What became of the call is known: there is nothing to ask.",

@@ -4,14 +4,8 @@
  */
 import type { ExceptionRow } from "../contract/rows.ts"
 import type { ExceptionKind } from "../contract/statuses.ts"
-import {
-  exceptionKindOf,
-  type Judgement,
-  type KeyMemory,
-  retrySafety,
-  severityOf,
-  suggestedActions,
-} from "./outcome.ts"
+import { suggestedActions } from "../contract/suggested-actions.ts"
+import { exceptionKindOf, type Judgement, type KeyMemory, retrySafety, severityOf } from "./outcome.ts"
 import { type MachineState, outcomeOf, planTask, touchTransaction, undoOutcomeOf } from "./state.ts"
 
 /** Position under which the transaction's own exception is kept. */

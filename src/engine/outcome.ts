@@ -142,15 +142,3 @@ function safetyOfKey(effect: Effect, at: number, memory: KeyMemory | undefined):
         reason: `The target remembers a key for ${hours}, and this one only until ${end}: a repeat could do it again.`,
       }
 }
-
-/** @param canBeAsked the flow says how its target is asked what became of a call. */
-export function suggestedActions(safety: RetrySafety, outcome: Outcome, canBeAsked: boolean): string[] {
-  if (safety.safe) return ["retry", "complete", "skip"]
-  if (outcome === "executed") return ["complete"]
-  return [
-    ...(canBeAsked && outcome === "unknown" ? ["probe"] : []),
-    "complete with attest executed",
-    "retry with attest not_executed",
-    "skip with attest",
-  ]
-}
