@@ -1,13 +1,13 @@
 /** An exception as it is answered: what happened and what may be done about it, with S1's names beside ours. */
 import { z } from "@hono/zod-openapi"
 import { EXCEPTION_KINDS, EXCEPTION_STATES, isEndStatus, OUTCOMES, SEVERITIES } from "../contract/statuses.ts"
+import { createPrivacy } from "../masking/private-params.ts"
 import { countAttempts } from "../store/queries/count-attempts.ts"
 import type { ExceptionRow } from "../store/queries/exception-row.ts"
 import { listParams } from "../store/queries/list-params.ts"
 import { findException } from "../store/queries/find-exception.ts"
 import type { ApiServices } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
-import { createPrivacy } from "./private-params.ts"
 import { ApiProblem } from "./problem.ts"
 import { toTaskId, toTaskName } from "./task-view.ts"
 
