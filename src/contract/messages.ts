@@ -75,6 +75,11 @@ export interface StartInput {
    * this the mirror would take its rows for those of the run that the reset abandoned.
    */
   reset_run?: string
+  /**
+   * Only in a replay that derives rows: the run before any reset, which such a replay does not know. The ids of
+   * decisions by signal are made from it.
+   */
+  original_run?: string
 }
 
 /** Longest JSON of a plan that travels inside the start input. */
