@@ -32,6 +32,8 @@ export interface Decision {
   /** Task path. `retry` without it takes all parked ones; what is about the whole transaction has none. */
   task?: string
   actor: string
+  /** Of the actor, for the record. */
+  roles?: readonly string[]
   reason?: string
   output?: unknown
   /** With `retry_with_input`: takes the place of the task's own input. */
