@@ -3,6 +3,8 @@ import { parseAnswer } from "./answer.ts"
 import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
 import type {
+  AuditEntry,
+  AuditFilter,
   ConnectionTest,
   ConnectionView,
   Decided,
@@ -86,6 +88,8 @@ export interface HoldfastClient {
   /** Newest first, at most 200. */
   listKeys: () => Promise<KeyView[]>
   revokeKey: (id: string) => Promise<void>
+  /** Newest first, at most 200. */
+  listAudit: (filter: AuditFilter) => Promise<AuditEntry[]>
 }
 
 /** Every method throws `ApiError` for an answer that is an error, and `Unreachable` when there is no answer. */
@@ -148,6 +152,7 @@ export function createClient(options: ClientOptions): HoldfastClient {
     revokeKey: async (id) => {
       await call("DELETE", path("keys", id))
     },
+    listAudit: (filter) => list(path("audit"), { limit: 200, ...filter }),
   }
 }
 
