@@ -22,7 +22,7 @@ module.exports = {
     floor("engine", ["expression"]),
     floor("masking", []),
     floor("connection", []),
-    floor("store", []),
+    floor("store", ["masking"]),
     floor("local", []),
     floor("config", ["connection"]),
     floor("workflows", ["engine"]),

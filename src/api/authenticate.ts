@@ -18,7 +18,7 @@ export type Authenticate = (authorization: string | undefined, scope: Scope) => 
 /** How long a key that was found is taken for valid: a revocation reaches every process within it. */
 const CACHE_MS = 2_000
 const CACHE_SIZE = 1_000
-const LOCAL: Identity = { tenant: DEFAULT_TENANT, actor: "local", scopes: new Set(SCOPES) }
+const LOCAL: Identity = { tenant: DEFAULT_TENANT, actor: "local", roles: ["admin"], scopes: new Set(SCOPES) }
 
 export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Authenticate {
   if (auth.mode === "off") return () => Promise.resolve(LOCAL)
@@ -44,7 +44,8 @@ export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Aut
         detail: `This needs the scope ${scope}, which the API key${key.role === null ? "" : ` of role ${key.role}`} does not have.`,
       })
     }
-    return { tenant: key.tenant_id, actor: key.name, scopes }
+    const roles = key.role === null ? [] : [key.role]
+    return { tenant: key.tenant_id, actor: key.name, roles, scopes }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Pool } from "pg"
 import type { AddressPolicy } from "../contract/addresses.ts"
 import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
+import type { Mask } from "../masking/mask.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { EventWatch } from "../store/events/event-watch.ts"
 import type { Logger } from "../store/logger.ts"
@@ -29,6 +30,8 @@ export interface ApiDependencies {
   fileSecrets?: readonly string[]
   /** Absent: secrets can be neither stored nor read. */
   masterKeys?: MasterKeys | undefined
+  /** Knows the secrets that this process has read: they are kept out of the audit trail. */
+  mask?: Pick<Mask, "text" | "values"> | undefined
   /** Tries a connection from where the calls are made. Absent where no worker is. */
   testConnection?: (tenant: string, name: string) => Promise<ConnectionTest>
   /** For tasks that do not say; the flow language's own unless given. */
@@ -58,6 +61,8 @@ export interface Identity {
   tenant: string
   /** Recorded as the actor of what this request does: the key's name, or `local`. */
   actor: string
+  /** The key's role; none for a key with scopes of its own. */
+  roles: readonly string[]
   scopes: ReadonlySet<Scope>
 }
 

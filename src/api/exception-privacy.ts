@@ -2,7 +2,7 @@
 import { listParams } from "../store/queries/list-params.ts"
 import type { ApiServices } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
-import { createPrivacy, type Privacy } from "./private-params.ts"
+import { createPrivacy, type Privacy } from "../masking/private-params.ts"
 
 interface Origin {
   instance_id: string

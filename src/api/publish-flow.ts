@@ -6,7 +6,9 @@ import { insertFlow, type NewFlowVersion } from "../store/queries/insert-flow.ts
 import { updateFlow } from "../store/queries/update-flow.ts"
 import type { CompiledFlow } from "./compile-flow.ts"
 import { compileForTenant } from "./compile-for-tenant.ts"
-import type { ApiServices, Identity } from "./dependencies.ts"
+import type { ApiServices } from "./dependencies.ts"
+import { type Change, recordChange } from "./record-change.ts"
+import type { AuditedBy } from "../store/queries/insert-audit-row.ts"
 import { toEtag } from "./flow-view.ts"
 import { createFlowId } from "./flow-id.ts"
 import { ApiProblem } from "./problem.ts"
@@ -14,7 +16,7 @@ import { assertMatch } from "./if-match.ts"
 import { type PublishBody, readDefinition } from "./read-definition.ts"
 
 interface CreateRequest {
-  identity: Identity
+  author: AuditedBy
   body: PublishBody
   /** Judge it, store nothing. */
   dryRun: boolean
@@ -29,10 +31,10 @@ export type Published =
  */
 export async function createFlow(
   services: ApiServices,
-  { identity, body, dryRun }: CreateRequest,
+  { author, body, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
-  const { tenant, actor } = identity
+  const { tenant, actor } = author
   const compiled = await compileForTenant(services, tenant, definition)
   const name = compiled.plan.flow
   if (dryRun) {
@@ -40,7 +42,7 @@ export async function createFlow(
     if (existing !== undefined) assertSame(existing, compiled.version)
     return { outcome: "valid", compiled }
   }
-  const created = await insertFlow(services.pool, {
+  const fresh = {
     tenant,
     id: createFlowId(),
     name,
@@ -49,6 +51,10 @@ export async function createFlow(
     user: definition.user ?? actor,
     actor,
     version: compiled.version,
+  }
+  const created = await recordChange(services, author, {
+    work: (db) => insertFlow(db, fresh),
+    toChange: (row) => row && toPublished(undefined, row),
   })
   if (created !== undefined) return { outcome: "created", flow: created }
   const flow = await getFlow(services, { tenant, flow: name })
@@ -57,7 +63,7 @@ export async function createFlow(
 }
 
 interface ReplaceRequest {
-  identity: Identity
+  author: AuditedBy
   /** Id or name. */
   flow: string
   body: PublishBody
@@ -73,14 +79,15 @@ const RACES = 5
  * @throws {ApiProblem} `flow_not_found`, `precondition_failed`, `flow_invalid`, `name_mismatch`.
  */
 export async function replaceFlow(services: ApiServices, request: ReplaceRequest): Promise<FlowRow> {
-  const { tenant, actor } = request.identity
+  const { tenant, actor } = request.author
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
   const compiled = await compileForTenant(services, tenant, definition)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
-    const stored = await updateFlow(services.pool, {
+    const before = flow
+    const update = {
       tenant,
       id: flow.id,
       updated_us: flow.updated_us,
@@ -89,6 +96,10 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
       user: definition.user ?? actor,
       actor,
       version: isSame(flow, compiled.version) ? null : compiled.version,
+    }
+    const stored = await recordChange(services, request.author, {
+      work: (db) => updateFlow(db, update),
+      toChange: (row) => row && toPublished(before, row),
     })
     if (stored !== undefined) return stored
     flow = await getFlow(services, { tenant, flow: flow.id })
@@ -105,6 +116,23 @@ export async function getFlow(
   const flow = await findFlow(services.pool, key)
   if (flow === undefined) throw new ApiProblem("flow_not_found")
   return flow
+}
+
+function toPublished(before: FlowRow | undefined, after: FlowRow): Change {
+  const told = ({ id, version, plan_hash, is_active, description, flow_type }: FlowRow) => ({
+    id,
+    version,
+    plan_hash,
+    is_active,
+    description,
+    flow_type,
+  })
+  return {
+    action: "flow.publish",
+    subject: after.name,
+    before: before === undefined ? null : told(before),
+    after: told(after),
+  }
 }
 
 /** The plan says what runs, the schema what it may be started with. */

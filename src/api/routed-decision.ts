@@ -28,6 +28,7 @@ export function toDecision({ action, identity, key, reason, route, task }: Route
     id: key ?? randomUUID(),
     action,
     actor: identity.actor,
+    roles: identity.roles,
     reason: reason ?? route,
     ...(task === undefined ? {} : { task }),
   }

@@ -3,9 +3,10 @@ import { isGuardedLiteral } from "../contract/addresses.ts"
 import { type Connection, CONNECTION_KINDS_OF_TASK } from "../contract/connections.ts"
 import type { ConnectionRow } from "../store/queries/connection-row.ts"
 import { findConnection } from "../store/queries/find-connection.ts"
-import { findCredentials } from "./connection-view.ts"
+import { findCredentials, toConnectionView } from "./connection-view.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
+import type { Change } from "./record-change.ts"
 import { listFileConnections, listTenantConnections } from "./tenant-connections.ts"
 
 /** @throws {ApiProblem} `given_by_file`, `address_guarded`, `secret_in_clear`, `connection_default_taken`. */
@@ -68,6 +69,18 @@ export async function withOneDefault<T>(connection: Connection, write: () => Pro
       throw defaultTaken(defaultOf(connection) ?? "", "another one")
     throw thrown
   }
+}
+
+/** For the audit trail: settings as the API shows them. One of both is there. */
+export function toConnectionChange(
+  action: Change["action"],
+  { before, after }: { before?: ConnectionRow; after?: ConnectionRow },
+): Change {
+  const told = (row: ConnectionRow | undefined) =>
+    row === undefined
+      ? null
+      : { version: row.version, settings: toConnectionView({ source: "api", ...row }).settings }
+  return { action, subject: (after ?? before)?.name ?? "", before: told(before), after: told(after) }
 }
 
 /** The kind of task whose default a connection is. */

@@ -13,6 +13,7 @@ export const SCOPES = [
   "secrets:read",
   "secrets:write",
   "keys:admin",
+  "audit:read",
 ] as const
 export type Scope = (typeof SCOPES)[number]
 

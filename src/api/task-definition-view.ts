@@ -4,11 +4,13 @@ import { FIELD_TYPES } from "../contract/input-fields.ts"
 import { EFFECTS, TASK_KINDS } from "../contract/statuses.ts"
 import { BUILT_IN_DEFINITIONS } from "../flow/built-in-definitions.ts"
 import { readTaskDefinition, type TaskDefinition as Definition } from "../flow/task-definition.ts"
+import { createMask } from "../masking/mask.ts"
 import type { NewTaskDefinition } from "../store/queries/insert-task-definition.ts"
 import type { TaskDefinitionRow } from "../store/queries/task-definition-row.ts"
 import { toProblemItem } from "./compile-flow.ts"
 import type { Identity } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
+import type { Change } from "./record-change.ts"
 import { text } from "./texts.ts"
 
 const Field = z.object({
@@ -98,6 +100,19 @@ export function toTaskDefinition({
   ...row
 }: TaskDefinitionRow): z.output<typeof TaskDefinition> {
   return { ...row, built_in: false }
+}
+
+/** For the audit trail, without members that are named like secrets. One of both is there. */
+export function toDefinitionChange(
+  action: Change["action"],
+  { before, after }: { before?: TaskDefinitionRow; after?: TaskDefinitionRow },
+): Change {
+  const told = (row: TaskDefinitionRow | undefined) => {
+    if (row === undefined) return null
+    const { type, description, config, input_fields, retry, timeout, effect } = row
+    return createMask().valuesAndNames({ type, description, config, input_fields, retry, timeout, effect })
+  }
+  return { action, subject: (after ?? before)?.name ?? "", before: told(before), after: told(after) }
 }
 
 function toBuiltIn(definition: Definition): z.output<typeof TaskDefinition> {

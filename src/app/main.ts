@@ -15,6 +15,7 @@ import { ApiError, Unreachable } from "../sdk/errors.ts"
 import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
+import { addAuditCommand } from "./commands/audit.ts"
 import { addDemoCommand } from "./commands/demo.ts"
 import { addDoctorCommand } from "./commands/doctor.ts"
 import { addKeyCommand } from "./commands/key.ts"
@@ -76,6 +77,7 @@ function createProgram(context: AppContext): Command {
   addConnectionCommands(program, context.terminal)
   addSecretCommands(program, context.terminal)
   addKeyCommand(program, context)
+  addAuditCommand(program, context)
   addMirrorCommand(program, context)
   addDoctorCommand(program, context)
   return program

@@ -91,7 +91,7 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
       blame(`Temporal at ${options.temporal.connection.address}`),
     )
     stops.add("the connection to Temporal", () => connection.close())
-    const mirror = createMirrorWriter({ pool, logger })
+    const mirror = createMirrorWriter({ pool, logger, mask: options.mask })
     stops.add("the mirror writer", () => mirror.close())
     stops.add(
       "the watch on the mirror's lag",
@@ -174,6 +174,7 @@ function serveHttp(
     connections,
     fileSecrets: Object.keys(options.secrets),
     masterKeys: options.masterKeys,
+    mask: options.mask,
     ...(testConnection === undefined ? {} : { testConnection }),
     ...(retryDefaults === undefined ? {} : { retryDefaults }),
     auth,

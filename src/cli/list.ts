@@ -2,7 +2,7 @@ import { type Command, Option } from "commander"
 import { TRANSACTION_STATUSES } from "../contract/statuses.ts"
 import type { TransactionStatus } from "../contract/statuses.ts"
 import type { TransactionSummary } from "../sdk/shapes.ts"
-import { UsageError } from "./exit-codes.ts"
+import { limitOption, readLimit } from "./limit-option.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { formatTable } from "./table.ts"
 import type { Terminal } from "./terminal.ts"
@@ -22,7 +22,7 @@ export function addListCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option("--status <status>", "only of this status").choices(TRANSACTION_STATUSES))
     .option("--flow <flow>", "only of this flow, by name or id")
     .option("--business-key <key>", "only with this business key")
-    .option("--limit <number>", "at most so many, 1 to 200", "20")
+    .addOption(limitOption())
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  holdfast list --status blocked --flow order\n")
     .action(async (flags: ListFlags) => {
@@ -47,10 +47,4 @@ function show(transactions: TransactionSummary[]): string {
     one.created_at,
   ])
   return formatTable(["TRANSACTION", "FLOW", "STATUS", "OPEN", "BUSINESS KEY", "CREATED"], rows)
-}
-
-function readLimit(text: string): number {
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= 200) return limit
-  throw new UsageError(`--limit takes 1 to 200, not "${text}"`)
 }

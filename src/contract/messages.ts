@@ -32,6 +32,8 @@ export interface Decision {
   /** Task path. `retry` without it takes all parked ones; what is about the whole transaction has none. */
   task?: string
   actor: string
+  /** Of the actor, for the record. */
+  roles?: readonly string[]
   reason?: string
   output?: unknown
   /** With `retry_with_input`: takes the place of the task's own input. */
@@ -75,6 +77,11 @@ export interface StartInput {
    * this the mirror would take its rows for those of the run that the reset abandoned.
    */
   reset_run?: string
+  /**
+   * Only in a replay that derives rows: the run before any reset, which such a replay does not know. The ids of
+   * decisions by signal are made from it.
+   */
+  original_run?: string
 }
 
 /** Longest JSON of a plan that travels inside the start input. */

@@ -109,6 +109,8 @@ export interface DecisionRow {
   action: DecisionAction
   task: string | null
   actor: string
+  /** Of the actor, as the API knew them; absent where a decision did not come from there. */
+  roles?: readonly string[] | undefined
   reason: string | null
   attest: Attestation | null
   executed_externally: boolean | null

@@ -1,6 +1,6 @@
 /** What stays of a decision: the row with what it changed, and the answer that its id gets from now on. */
 import type { Decision } from "../contract/messages.ts"
-import type { DecisionState } from "../contract/rows.ts"
+import type { DecisionRow, DecisionState } from "../contract/rows.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 /** A decision about all parked tasks may be about thousands; their own rows say the rest. */
@@ -31,6 +31,7 @@ export function recordDecision(
     action: decision.action,
     task: decision.task ?? null,
     actor: decision.actor,
+    ...rolesOf(decision),
     reason: decision.reason ?? null,
     attest: decision.attest ?? null,
     executed_externally: decision.executed_externally ?? null,
@@ -44,6 +45,12 @@ export function recordDecision(
     ...after,
     tasks: after.tasks.map(({ path, status }) => ({ path, status })),
   })
+}
+
+/** For the record alone: what is no list of texts is left out, and no reason to refuse. */
+function rolesOf({ roles }: { roles?: unknown }): Pick<DecisionRow, "roles"> {
+  if (!Array.isArray(roles)) return {}
+  return { roles: roles.filter((role) => typeof role === "string") }
 }
 
 function moreThan(tasks: readonly number[]): Pick<DecisionState, "more_tasks"> {

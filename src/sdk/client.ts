@@ -4,6 +4,8 @@ import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
 import type {
   Assignment,
+  AuditEntry,
+  AuditFilter,
   ConnectionTest,
   ConnectionView,
   Decided,
@@ -104,6 +106,8 @@ export interface HoldfastClient {
   /** Newest first, at most 200. */
   listKeys: () => Promise<KeyView[]>
   revokeKey: (id: string) => Promise<void>
+  /** Newest first, at most 200. */
+  listAudit: (filter: AuditFilter) => Promise<AuditEntry[]>
 }
 
 /** Every method throws `ApiError` for an answer that is an error, and `Unreachable` when there is no answer. */
@@ -173,6 +177,7 @@ export function createClient(options: ClientOptions): HoldfastClient {
     revokeKey: async (id) => {
       await call("DELETE", path("keys", id))
     },
+    listAudit: (filter) => list(path("audit"), { limit: 200, ...filter }),
   }
 }
 

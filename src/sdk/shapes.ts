@@ -1,4 +1,5 @@
 /** What the API answers, as far as the client's users need it; the whole is in `/openapi.json`. */
+import type { AuditAction } from "../contract/audit.ts"
 import type {
   Attestation,
   DecisionAction,
@@ -217,4 +218,36 @@ export interface KeyView {
   expires_at: string
   last_used_at: string | null
   revoked_at: string | null
+}
+
+export interface AuditFilter {
+  transaction?: string | undefined
+  actor?: string | undefined
+  action?: AuditAction | undefined
+  /** Inclusive, RFC 3339. */
+  since?: string | undefined
+  /** Exclusive, RFC 3339. */
+  until?: string | undefined
+  limit?: number | undefined
+}
+
+export interface AuditEntry {
+  seq: number
+  at: string
+  actor: string
+  roles: string[]
+  action: AuditAction
+  instance_id: string | null
+  /** The task, or the name or id of what was changed. */
+  subject: string | null
+  reason: string | null
+  attest: Attestation | null
+  executed_externally: boolean | null
+  evidence: unknown
+  before: unknown
+  after: unknown
+  update_id: string | null
+  approvals: unknown[]
+  prev_hash: string
+  hash: string
 }

@@ -1,16 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
-import { TASK_QUEUE } from "../contract/messages.ts"
 import type { Logger } from "../store/logger.ts"
 import { createMirrorWriter } from "../store/mirror/writer.ts"
-import { listByWorkflow } from "../store/queries/list-by-workflow.ts"
 import type { TransactionKey } from "../store/queries/list-orphans.ts"
-import { listTransactionKeys } from "../store/queries/list-transaction-keys.ts"
-import { listRuns } from "../store/temporal/list-runs.ts"
-import { findIdentity, readStart } from "../store/temporal/read-start.ts"
 import { type RebuildContext, rebuildTransaction, type Rebuilt } from "./rebuild/rebuild-transaction.ts"
 import { createReplayer } from "./rebuild/replayer.ts"
+import { pagesOfRowless, pagesOfStored } from "./rebuild/transaction-pages.ts"
 import { inParallel } from "./sweeper/in-parallel.ts"
 
 export interface MirrorRebuildOptions {
@@ -33,7 +29,6 @@ export interface MirrorRebuild {
   failed: (TransactionKey & { reason: string })[]
 }
 
-const PAGE = 200
 /** Histories that are fetched and written while one is replayed. */
 const WIDTH = 4
 /** One that moves is compared anew; after so many looks it is given up. */
@@ -91,37 +86,5 @@ async function rebuildPatiently(context: RebuildContext, key: TransactionKey): P
     const rebuilt = await rebuildTransaction(context, key)
     if (rebuilt.kind !== "moved" || look === LOOKS) return rebuilt
     await sleep(BETWEEN_LOOKS_MS)
-  }
-}
-
-async function* pagesOfStored(pool: Pool, tenant: string | undefined): AsyncGenerator<TransactionKey[]> {
-  let after: TransactionKey = { tenant: "", transaction_id: "" }
-  for (;;) {
-    const keys = await listTransactionKeys(pool, { tenant: tenant ?? null, after, limit: PAGE })
-    yield keys
-    const last = keys.at(-1)
-    if (!last || keys.length < PAGE) return
-    after = last
-  }
-}
-
-/** Transactions that Temporal has and Postgres has no row of. */
-async function* pagesOfRowless(
-  context: RebuildContext,
-  tenant: string | undefined,
-): AsyncGenerator<TransactionKey[]> {
-  const query = `TaskQueue = "${TASK_QUEUE}"`
-  for await (const page of listRuns(context.client, { query, pageSize: PAGE })) {
-    const runs = new Map(page.map(({ workflowId, runId }) => [workflowId, runId]))
-    const known = await listByWorkflow(context.pool, [...runs.keys()])
-    const keys: TransactionKey[] = []
-    for (const [workflowId, runId] of runs) {
-      const identity = known.has(workflowId)
-        ? undefined
-        : findIdentity(await readStart(context.client, { workflowId, runId }))
-      if (identity && (tenant === undefined || tenant === identity.tenant))
-        keys.push({ tenant: identity.tenant, transaction_id: identity.transaction })
-    }
-    yield keys
   }
 }

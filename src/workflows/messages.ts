@@ -120,7 +120,8 @@ function toSignalDecision(name: string, payload: unknown, position: number): Dec
 function toSignalId(sent: unknown, position: number): string {
   const { runId, originalExecutionRunId } = workflowInfo()
   const digest = bytesToHex(sha256(utf8ToBytes(JSON.stringify(sent)))).slice(0, 8)
-  return `signal:${originalExecutionRunId ?? runId}:${position}:${digest}`
+  const origin = stage.start?.original_run ?? originalExecutionRunId ?? runId
+  return `signal:${origin}:${position}:${digest}`
 }
 
 function isAction(name: string): name is DecisionAction {

@@ -90,7 +90,8 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
       tasks: [{ path: "pay", status: "running" }],
     })
     const seen = await fresh(id)
-    expect(seen.data.output).toEqual({ ...body, reason: "the bank says no", id: "key-1", actor: "local" })
+    const by = { actor: "local", roles: ["admin"] }
+    expect(seen.data.output).toEqual({ ...body, reason: "the bank says no", id: "key-1", ...by })
   })
 
   test("answers a refusal with 409 and its word, and forgets the key", async () => {

@@ -1,4 +1,4 @@
-import type { Pool } from "pg"
+import type { Pool, PoolClient } from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createApp } from "../../src/api/app.ts"
 import { type ApiRig, startApiRig } from "../helpers/api-rig.ts"
@@ -349,20 +349,30 @@ describe("PUT /api/v1/flows/{id}", () => {
 })
 
 describe("a flow that another changes right after it was stored", () => {
-  /** The app over a pool that answers `statement` late: after another caller's PUT. */
+  /** The app over a pool that answers the commit of `statement` late: after another caller's PUT. */
   function slowApp(statement: RegExp, name: string) {
     let overtaken = false
-    const query = async (text: string, values: unknown[]) => {
-      const result = await rig.pool.query(text, values)
-      if (!overtaken && statement.test(text)) {
-        overtaken = true
-        const other = { body: { definition: flowNamed(name, "/theirs") } }
-        expect((await rig.call("PUT", `/api/v1/flows/${name}`, other)).status).toBe(200)
+    const connect = async () => {
+      const client = await rig.pool.connect()
+      let isStored = false
+      const query = async (text: string, values?: unknown[]) => {
+        const result = await client.query(text, values)
+        isStored ||= statement.test(text)
+        if (!overtaken && isStored && text === "commit") {
+          overtaken = true
+          const other = { body: { definition: flowNamed(name, "/theirs") } }
+          expect((await rig.call("PUT", `/api/v1/flows/${name}`, other)).status).toBe(200)
+        }
+        return result
       }
-      return result
+      // Everything but `query` is the client's own.
+      return Object.assign(Object.create(client) as PoolClient, { query })
     }
-    // Everything but `query` is the pool's own.
-    const pool = Object.assign(Object.create(rig.pool) as Pool, { query })
+    // Everything but `connect` is the pool's own, and its `query` does not go by this `connect`.
+    const pool = Object.assign(Object.create(rig.pool) as Pool, {
+      connect,
+      query: rig.pool.query.bind(rig.pool),
+    })
     return createApp({ ...rig.dependencies, pool })
   }
 

@@ -14,6 +14,7 @@ import { createListeningLogger } from "../helpers/listening-logger.ts"
 import { insertStoredTransaction } from "../helpers/stored-transaction.ts"
 import { until } from "../helpers/until.ts"
 
+const ANN = { tenant: "default", actor: "ann", roles: [], update_id: null }
 const KEY = { tenant: "default", instance_id: "order_1" }
 
 let database: TestDatabase
@@ -101,9 +102,9 @@ describe("events", () => {
     const closed = { workflow_id: "default/order_1", run_id: "run-2", statuses: ["failed"], least_seq: 0 }
     expect(await confirmEnds(pool, [closed])).toEqual(new Set(["run-2"]))
     const { rows } = await pool.query<{ id: number }>("select id from exception")
-    const handling = { tenant: "default", id: rows[0]!.id, by: "ann", remark: null }
-    expect(await handleException(pool, handling)).toBe(true)
-    expect(await handleException(pool, { ...handling, id: 0 })).toBe(false)
+    const handling = { id: rows[0]!.id, remark: null, reason: null }
+    expect(await handleException(pool, handling, ANN)).toBe(true)
+    expect(await handleException(pool, { ...handling, id: 0 }, ANN)).toBe(false)
     expect((await eventsAfter(0)).map(({ type, data }) => [type, data["status"] ?? data["state"]])).toEqual([
       ["exception.opened", "open"],
       ["transaction.updated", "failed"],

@@ -1,5 +1,6 @@
 /** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
+import { listAuditRoute } from "./audit/list.ts"
 import { createConnectionRoute } from "./connections/create.ts"
 import { deleteConnectionRoute } from "./connections/delete.ts"
 import { getConnectionRoute } from "./connections/get.ts"
@@ -134,4 +135,6 @@ export const ROUTES: readonly ApiRoute[] = [
   createKeyRoute,
   listKeysRoute,
   revokeKeyRoute,
+
+  listAuditRoute,
 ]

@@ -6,7 +6,9 @@ import { DEFAULT_TENANT } from "../../contract/messages.ts"
 import { ROLES } from "../../api/roles.ts"
 import { SCOPES } from "../../api/scopes.ts"
 import type { AppContext } from "../app-context.ts"
-import { createApiKey, MAX_API_KEY_DAYS } from "../../store/queries/create-api-key.ts"
+import { inTransaction } from "../../store/in-transaction.ts"
+import { issueApiKey } from "../../store/issue-api-key.ts"
+import { MAX_API_KEY_DAYS } from "../../store/queries/create-api-key.ts"
 
 interface KeyFlags {
   name: string
@@ -15,6 +17,9 @@ interface KeyFlags {
   days: string
   output: OutputFormat
 }
+
+/** Who can do this has the database itself. */
+const BY_COMMAND = { actor: "holdfast key create", roles: [], update_id: null }
 
 export function addKeyCommand(program: Command, context: AppContext): void {
   const group = program.command("key").description("API keys")
@@ -40,7 +45,9 @@ export function addKeyCommand(program: Command, context: AppContext): void {
         days: readDays(flags.days),
       }
       const { withDatabase } = await import("../with-database.ts")
-      const created = await withDatabase(context, (pool) => createApiKey(pool, key))
+      const created = await withDatabase(context, (pool) =>
+        inTransaction(pool, (db) => issueApiKey(db, key, BY_COMMAND)),
+      )
       context.terminal.say(`"${created.name}" until ${created.expires_at}; keep it, it is not shown again:`)
       printResult(context.terminal, flags, { value: created, show: ({ key }) => key })
     })

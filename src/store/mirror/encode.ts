@@ -187,6 +187,7 @@ function decisionRecord(entry: PendingTransaction, row: DecisionRow) {
     action: row.action,
     path: row.task,
     actor: row.actor,
+    roles: row.roles ?? [],
     reason: row.reason,
     attest: row.attest,
     executed_externally: row.executed_externally,

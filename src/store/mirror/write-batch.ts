@@ -1,6 +1,7 @@
 import type { Client } from "pg"
 import { toError } from "../../contract/errors.ts"
 import { encodeChanges, type NumberedTransaction } from "./encode.ts"
+import { maskDecisions, type SecretMask } from "./mask-decisions.ts"
 import { emptyNewest } from "./merge.ts"
 import { type PendingTransaction, size } from "./pending.ts"
 import { closeAbandoned } from "./queries/close-abandoned.ts"
@@ -17,6 +18,12 @@ export interface Culprit {
   error: Error
 }
 
+interface BatchOptions {
+  onCulprit: (culprit: Culprit) => void
+  /** Secrets to keep out of decisions. */
+  secrets: SecretMask | undefined
+}
+
 const TRIES_AFTER_LOST_RACES = 5
 
 /**
@@ -28,10 +35,13 @@ const TRIES_AFTER_LOST_RACES = 5
 export async function writeBatch(
   client: Client,
   batch: PendingTransaction[],
-  onCulprit: (culprit: Culprit) => void,
+  { onCulprit, secrets }: BatchOptions,
 ): Promise<void> {
   const numbered: NumberedTransaction[] = []
-  for (const entry of batch) numbered.push({ entry, resets: await findResets(client, entry) })
+  for (const waiting of batch) {
+    const entry = await maskDecisions(client, waiting, secrets)
+    numbered.push({ entry, resets: await findResets(client, entry) })
+  }
   await writePart(client, numbered, onCulprit)
 }
 

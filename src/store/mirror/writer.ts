@@ -16,6 +16,7 @@ import type { Pool } from "pg"
 import { toError } from "../../contract/errors.ts"
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
 import type { Logger } from "../logger.ts"
+import type { SecretMask } from "./mask-decisions.ts"
 import { Pending, type PendingTransaction, size } from "./pending.ts"
 import { reportLoss } from "./queries/register-writer.ts"
 import { type MirrorSession, openSession } from "./session.ts"
@@ -25,6 +26,8 @@ import { judgeWriteError } from "./write-error.ts"
 export interface MirrorWriterOptions {
   pool: Pool
   logger: Logger
+  /** Knows the secrets that this process has read: they are kept out of what people wrote in decisions. */
+  mask?: SecretMask | undefined
   /** Milliseconds that a change waits for company; 5 unless said, and up to eight times that after another flush. */
   flushMs?: number
   /** Rows of one flush; 500 unless said. A transaction's rows stay together, so it may be somewhat more. */
@@ -80,6 +83,7 @@ const NETWORK_DEADLINE_MS = 30_000
 class BatchingWriter implements MirrorWriter {
   readonly #pool: Pool
   readonly #logger: Logger
+  readonly #secrets: SecretMask | undefined
   readonly #flushMs: number
   readonly #maxRows: number
   readonly #closeMs: number
@@ -105,6 +109,7 @@ class BatchingWriter implements MirrorWriter {
   constructor(options: MirrorWriterOptions) {
     this.#pool = options.pool
     this.#logger = options.logger
+    this.#secrets = options.mask
     this.#flushMs = options.flushMs ?? 5
     this.#maxRows = options.maxRows ?? 500
     this.#closeMs = options.closeMs ?? 5_000
@@ -221,10 +226,13 @@ class BatchingWriter implements MirrorWriter {
     if (this.#session?.isLost()) await this.#dropSession()
     this.#session ??= await openSession(this.#pool)
     const { client } = this.#session
-    await writeBatch(client, this.#onWire, ({ tenant, transaction_id, row, error }) => {
-      this.#dropped++
-      const fields = { tenant, transaction: transaction_id, row, error: error.message }
-      this.#logger.error(fields, "a mirror row cannot be stored and is left out")
+    await writeBatch(client, this.#onWire, {
+      secrets: this.#secrets,
+      onCulprit: ({ tenant, transaction_id, row, error }) => {
+        this.#dropped++
+        const fields = { tenant, transaction: transaction_id, row, error: error.message }
+        this.#logger.error(fields, "a mirror row cannot be stored and is left out")
+      },
     })
     const refused = this.#pending.refused()
     if (refused === this.#reportedRefused) return

@@ -2,7 +2,7 @@ import { z } from "zod"
 import { timestamp } from "./columns.ts"
 import type { Queryable } from "./queryable.ts"
 
-const Row = z.object({ id: z.string(), name: z.string(), deleted_at: timestamp })
+const Row = z.object({ id: z.string(), name: z.string(), version: z.int(), deleted_at: timestamp })
 export type DeletedFlow = z.output<typeof Row>
 
 /**
@@ -16,7 +16,7 @@ export async function deleteFlow(
   const { rows } = await db.query(
     `update flow set deleted_at = now(), is_active = false, updated_user = $3, updated_at = clock_timestamp()
      where tenant_id = $1 and (id = $2 or name = $2) and deleted_at is null
-     returning id, name, deleted_at`,
+     returning id, name, active_version as version, deleted_at`,
     [tenant, flow, user],
   )
   return rows[0] === undefined ? undefined : Row.parse(rows[0])

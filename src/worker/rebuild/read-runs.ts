@@ -55,7 +55,8 @@ async function readRun(client: Client, workflowId: string, runId: string): Promi
   if (events.at(-1)?.workflowTaskStartedEventAttributes) events.pop()
   const start = await toRunStart(client, { workflowId, runId }, events[0])
   const reset_run = findResetRun(start, runId)
-  if (start.original_run_id !== runId) passAsReset(client, runId, history)
+  if (start.original_run_id !== runId)
+    passAsReset(client, { runId, original: start.original_run_id }, history)
   return {
     run_id: runId,
     reset_run,
@@ -70,15 +71,20 @@ async function readRun(client: Client, workflowId: string, runId: string): Promi
  * of the run that the reset abandoned, and the engine would know of unsafe calls what only that run knew. So it is
  * told in its start input, as its descendants are.
  */
-function passAsReset(client: Client, runId: string, { events }: History): void {
+function passAsReset(
+  client: Client,
+  { runId, original }: { runId: string; original: string },
+  { events }: History,
+): void {
   const started = events?.[0]?.workflowExecutionStartedEventAttributes
   const [first, ...rest] = started?.input?.payloads ?? []
   if (!started || !first) return
   const { payloadConverter } = client.options.loadedDataConverter
   // Checked when it was read as a start input; a run of somebody else replays to nothing.
   const input = payloadConverter.fromPayload<StartInput>(first)
+  const told: StartInput = { ...input, reset_run: runId, original_run: original }
   started.originalExecutionRunId = runId
-  started.input = { payloads: [payloadConverter.toPayload({ ...input, reset_run: runId }), ...rest] }
+  started.input = { payloads: [payloadConverter.toPayload(told), ...rest] }
 }
 
 /** As text of a visibility query. */

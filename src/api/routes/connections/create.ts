@@ -8,8 +8,9 @@ import {
 } from "../../connection-view.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
-import { assertAcceptable, defaultOf, withOneDefault } from "../../save-connection.ts"
+import { assertAcceptable, defaultOf, toConnectionChange, withOneDefault } from "../../save-connection.ts"
 
 export const createConnectionRoute = defineRoute({
   scope: "connections:write",
@@ -33,7 +34,12 @@ export const createConnectionRoute = defineRoute({
     const connection = c.req.valid("json")
     await assertAcceptable(services, tenant, connection)
     const stored = { tenant, connection, defaultOf: defaultOf(connection), actor }
-    const row = await withOneDefault(connection, () => insertConnection(services.pool, stored))
+    const row = await withOneDefault(connection, () =>
+      recordChange(services, authorOf(c), {
+        work: (db) => insertConnection(db, stored),
+        toChange: (after) => after && toConnectionChange("connection.create", { after }),
+      }),
+    )
     if (row === undefined) {
       throw new ApiProblem("connection_exists", {
         detail: `There is a connection named ${connection.name}: use PUT /api/v1/connections/${connection.name} to change it.`,

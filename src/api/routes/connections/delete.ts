@@ -4,8 +4,9 @@ import { toConnectionEtag } from "../../connection-view.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { assertMatch, ifMatchHeaders } from "../../if-match.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
-import { getStoredConnection } from "../../save-connection.ts"
+import { getStoredConnection, toConnectionChange } from "../../save-connection.ts"
 import { SettingName } from "../../setting-name.ts"
 
 const Deleted = z.object({ name: z.string(), deleted: z.literal(true) })
@@ -25,9 +26,12 @@ export const deleteConnectionRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const key = { tenant: c.get("identity").tenant, name: c.req.valid("param").name }
-    const { version } = await getStoredConnection(services, key)
-    assertMatch(toConnectionEtag(version), c.req.valid("header")["if-match"])
-    const done = await deleteConnection(services.pool, { ...key, version })
+    const before = await getStoredConnection(services, key)
+    assertMatch(toConnectionEtag(before.version), c.req.valid("header")["if-match"])
+    const done = await recordChange(services, authorOf(c), {
+      work: (db) => deleteConnection(db, { ...key, version: before.version }),
+      toChange: (isGone) => (isGone ? toConnectionChange("connection.delete", { before }) : undefined),
+    })
     if (!done) throw new ApiProblem("precondition_failed")
     return c.json(success({ name: key.name, deleted: true as const }), 200)
   },

@@ -9,8 +9,15 @@ import {
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { assertMatch, ifMatchHeaders } from "../../if-match.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
-import { assertAcceptable, defaultOf, getStoredConnection, withOneDefault } from "../../save-connection.ts"
+import {
+  assertAcceptable,
+  defaultOf,
+  getStoredConnection,
+  toConnectionChange,
+  withOneDefault,
+} from "../../save-connection.ts"
 import { SettingName } from "../../setting-name.ts"
 
 export const replaceConnectionRoute = defineRoute({
@@ -45,7 +52,12 @@ export const replaceConnectionRoute = defineRoute({
     await assertAcceptable(services, tenant, connection)
     const { version } = before
     const change = { tenant, connection, defaultOf: defaultOf(connection), actor, version }
-    const row = await withOneDefault(connection, () => updateConnection(services.pool, change))
+    const row = await withOneDefault(connection, () =>
+      recordChange(services, authorOf(c), {
+        work: (db) => updateConnection(db, change),
+        toChange: (after) => after && toConnectionChange("connection.replace", { before, after }),
+      }),
+    )
     if (row === undefined) throw new ApiProblem("precondition_failed")
     return c.json(success(toConnectionView({ source: "api", ...row })), 200, {
       etag: toConnectionEtag(row.version),

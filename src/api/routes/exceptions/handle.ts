@@ -1,9 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi"
 import { handleException } from "../../../store/queries/handle-exception.ts"
+import { getException } from "../../exception-view.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { ExceptionId, text } from "../../texts.ts"
+import { getTransactionPrivacy } from "../../transaction-view.ts"
 
 const HandleBody = z.looseObject({ remark: text(1_000).optional() }).openapi("HandleException")
 const Handled = z.object({ exception_id: z.int(), handled: z.literal(true) })
@@ -26,10 +29,14 @@ export const handleExceptionRoute = defineRoute({
     responses: { 200: successOf("Recorded.", Handled), ...problemsOf(404, 409, 422) },
   }),
   handler: (services) => async (c) => {
-    const { tenant, actor } = c.get("identity")
+    const { tenant } = c.get("identity")
     const { id } = c.req.valid("param")
     const remark = c.req.valid("json").remark ?? null
-    const found = await handleException(services.pool, { tenant, id, by: actor, remark })
+    const { instance_id } = await getException(services, { tenant, id })
+    const { hide } = await getTransactionPrivacy(services, { tenant, instance_id })
+    const hidden = hide(remark)
+    const reason = hidden === null ? null : (services.mask?.text(hidden) ?? hidden)
+    const found = await handleException(services.pool, { id, remark, reason }, authorOf(c))
     if (!found) throw new ApiProblem("exception_not_found")
     return c.json(success({ exception_id: id, handled: true as const }), 200)
   },

@@ -3,6 +3,7 @@ import { setFlowActive } from "../../../store/queries/set-flow-active.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Flow, toEtag, toFlow } from "../../flow-view.ts"
 import { getFlow } from "../../publish-flow.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { FlowReference } from "../../texts.ts"
 
@@ -33,7 +34,16 @@ export const flowActivityRoutes = VERBS.map(({ verb, active, summary }) =>
     handler: (services) => async (c) => {
       const { tenant, actor } = c.get("identity")
       const flow = c.req.valid("param").id
-      await setFlowActive(services.pool, { tenant, flow, active, user: actor })
+      await recordChange(services, authorOf(c), {
+        work: (db) => setFlowActive(db, { tenant, flow, active, user: actor }),
+        toChange: (changed) =>
+          changed && {
+            action: `flow.${verb}`,
+            subject: changed.name,
+            before: { id: changed.id, is_active: !active },
+            after: { id: changed.id, is_active: active },
+          },
+      })
       const row = await getFlow(services, { tenant, flow })
       return c.json(success(toFlow(row)), 200, { etag: toEtag(row) })
     },

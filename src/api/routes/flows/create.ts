@@ -4,6 +4,7 @@ import { Flow, toEtag, toFlow } from "../../flow-view.ts"
 import { REPLAYED } from "../../idempotency.ts"
 import { createFlow } from "../../publish-flow.ts"
 import { asSent, PublishBody } from "../../read-definition.ts"
+import { authorOf } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { flag } from "../../texts.ts"
 import { toVerdict, Verdict } from "./validate.ts"
@@ -35,7 +36,7 @@ export const createFlowRoute = defineRoute({
   handler: (services) => async (c) => {
     const dryRun = c.req.valid("query").dry_run === true
     const published = await createFlow(services, {
-      identity: c.get("identity"),
+      author: authorOf(c),
       body: asSent(c.get("body")),
       dryRun,
     })

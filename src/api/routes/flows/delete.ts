@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { deleteFlow } from "../../../store/queries/delete-flow.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { FlowReference } from "../../texts.ts"
 
@@ -22,8 +23,19 @@ export const deleteFlowRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const { tenant, actor } = c.get("identity")
-    const deleted = await deleteFlow(services.pool, { tenant, flow: c.req.valid("param").id, user: actor })
+    const flow = c.req.valid("param").id
+    const deleted = await recordChange(services, authorOf(c), {
+      work: (db) => deleteFlow(db, { tenant, flow, user: actor }),
+      toChange: (row) =>
+        row && {
+          action: "flow.delete",
+          subject: row.name,
+          before: { id: row.id, version: row.version },
+          after: null,
+        },
+    })
     if (deleted === undefined) throw new ApiProblem("flow_not_found")
-    return c.json(success(deleted), 200)
+    const { version: _last, ...answer } = deleted
+    return c.json(success(answer), 200)
   },
 })

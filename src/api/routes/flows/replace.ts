@@ -4,6 +4,7 @@ import { Flow, toEtag, toFlow } from "../../flow-view.ts"
 import { ifMatchHeaders } from "../../if-match.ts"
 import { replaceFlow } from "../../publish-flow.ts"
 import { asSent, PublishBody } from "../../read-definition.ts"
+import { authorOf } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { FlowReference } from "../../texts.ts"
 
@@ -25,7 +26,7 @@ export const replaceFlowRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const row = await replaceFlow(services, {
-      identity: c.get("identity"),
+      author: authorOf(c),
       flow: c.req.valid("param").id,
       body: asSent(c.get("body")),
       expectedEtag: c.req.valid("header")["if-match"],

@@ -1,8 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi"
-import { createApiKey, MAX_API_KEY_DAYS } from "../../../store/queries/create-api-key.ts"
+import { inTransaction } from "../../../store/in-transaction.ts"
+import { issueApiKey } from "../../../store/issue-api-key.ts"
+import { MAX_API_KEY_DAYS } from "../../../store/queries/create-api-key.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
 import { defineRoute } from "../../route.ts"
+import { authorOf } from "../../record-change.ts"
 import { ROLES, SCOPES_OF_ROLE } from "../../roles.ts"
 import { SCOPES } from "../../scopes.ts"
 import { sentence } from "../../texts.ts"
@@ -60,7 +63,9 @@ export const createKeyRoute = defineRoute({
         detail: `A key can hand on only what it has; it lacks ${missing.join(", ")}.`,
       })
     }
-    const created = await createApiKey(services.pool, { tenant, name, scopes, role, days })
+    const created = await inTransaction(services.pool, (db) =>
+      issueApiKey(db, { tenant, name, scopes, role, days }, authorOf(c)),
+    )
     return c.json(success(created), 201, { location: `/api/v1/keys/${created.id}` })
   },
 })

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { revokeApiKey } from "../../../store/queries/revoke-api-key.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { text } from "../../texts.ts"
 
@@ -21,8 +22,20 @@ export const revokeKeyRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const key = { tenant: c.get("identity").tenant, id: c.req.valid("param").id }
-    const revoked = await revokeApiKey(services.pool, key)
+    const revoked = await recordChange(services, authorOf(c), {
+      work: (db) => revokeApiKey(db, key),
+      toChange: (row) =>
+        row?.revoked_now === true
+          ? {
+              action: "key.revoke",
+              subject: row.id,
+              before: { name: row.name },
+              after: { name: row.name, revoked: true },
+            }
+          : undefined,
+    })
     if (revoked === undefined) throw new ApiProblem("key_not_found")
-    return c.json(success(revoked), 200)
+    const { id, revoked_at } = revoked
+    return c.json(success({ id, revoked_at }), 200)
   },
 })

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { deleteSecret } from "../../../store/queries/delete-secret.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { SettingName } from "../../setting-name.ts"
 
@@ -21,7 +22,13 @@ export const deleteSecretRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const { name } = c.req.valid("param")
-    const done = await deleteSecret(services.pool, c.get("identity").tenant, name)
+    const done = await recordChange(services, authorOf(c), {
+      work: (db) => deleteSecret(db, c.get("identity").tenant, name),
+      toChange: (isGone) =>
+        isGone
+          ? { action: "secret.delete", subject: name, before: { stored: true }, after: null }
+          : undefined,
+    })
     if (!done) throw new ApiProblem("secret_not_found")
     return c.json(success({ name, deleted: true as const }), 200)
   },

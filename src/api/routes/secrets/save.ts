@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { saveSecret } from "../../../store/queries/save-secret.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import { listFileSecrets, SecretView } from "../../secret-view.ts"
 import { SettingName } from "../../setting-name.ts"
@@ -39,6 +40,7 @@ export const saveSecretRoute = defineRoute({
     },
   }),
   handler: (services) => async (c) => {
+    const { masterKeys } = services
     const { tenant, actor } = c.get("identity")
     const { name, value } = c.req.valid("json")
     if (listFileSecrets(services, tenant).includes(name)) {
@@ -46,17 +48,21 @@ export const saveSecretRoute = defineRoute({
         detail: `The secret ${name} comes from the file that Holdfast was started with: change it there.`,
       })
     }
-    if (services.masterKeys === undefined) {
+    if (masterKeys === undefined) {
       throw new ApiProblem("master_key_missing", {
         detail:
           "Start Holdfast with HOLDFAST_MASTER_KEY or HOLDFAST_MASTER_KEY_FILE: 32 random bytes in base64.",
       })
     }
-    const { created, ...row } = await saveSecret(services.pool, services.masterKeys, {
-      tenant,
-      name,
-      value,
-      actor,
+    const { created, ...row } = await recordChange(services, authorOf(c), {
+      work: (db) => saveSecret(db, masterKeys, { tenant, name, value, actor }),
+      // Which value it was before nobody knows: what is encrypted is never opened for this.
+      toChange: ({ version, key_id, ...saved }) => ({
+        action: "secret.save",
+        subject: name,
+        before: saved.created ? null : { stored: true },
+        after: { version, key_id },
+      }),
     })
     return c.json(success({ ...row, source: "api" as const }), created ? 201 : 200)
   },

@@ -2,11 +2,13 @@ import { createRoute } from "@hono/zod-openapi"
 import { insertTaskDefinition } from "../../../store/queries/insert-task-definition.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import {
   readDefinitionBody,
   TaskDefinition,
   TaskDefinitionBody,
+  toDefinitionChange,
   toTaskDefinition,
 } from "../../task-definition-view.ts"
 
@@ -26,7 +28,10 @@ export const createTaskDefinitionRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const definition = readDefinitionBody(c.req.valid("json"), c.get("identity"))
-    const row = await insertTaskDefinition(services.pool, definition)
+    const row = await recordChange(services, authorOf(c), {
+      work: (db) => insertTaskDefinition(db, definition),
+      toChange: (after) => after && toDefinitionChange("task_definition.create", { after }),
+    })
     if (row === undefined) throw new ApiProblem("task_definition_exists")
     const location = `/api/v1/task-definitions/${encodeURIComponent(row.name)}`
     return c.json(success(toTaskDefinition(row)), 201, { location })

@@ -1,13 +1,16 @@
 import { createRoute, z } from "@hono/zod-openapi"
+import { lockTaskDefinition } from "../../../store/queries/lock-task-definition.ts"
 import { updateTaskDefinition } from "../../../store/queries/update-task-definition.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
 import {
   findBuiltIn,
   readDefinitionBody,
   TaskDefinition,
   TaskDefinitionBody,
+  toDefinitionChange,
   toTaskDefinition,
 } from "../../task-definition-view.ts"
 import { text } from "../../texts.ts"
@@ -36,8 +39,15 @@ export const replaceTaskDefinitionRoute = defineRoute({
       const errors = [{ pointer: "/name", code: "name_mismatch", detail }]
       throw new ApiProblem("name_mismatch", { detail, errors })
     }
-    const row = await updateTaskDefinition(services.pool, definition)
-    if (row !== undefined) return c.json(success(toTaskDefinition(row)), 200)
+    const row = await recordChange(services, authorOf(c), {
+      work: async (db) => {
+        const before = await lockTaskDefinition(db, { tenant: definition.tenant, name })
+        const after = await updateTaskDefinition(db, definition)
+        return before && after && { before, after }
+      },
+      toChange: (replaced) => replaced && toDefinitionChange("task_definition.replace", replaced),
+    })
+    if (row !== undefined) return c.json(success(toTaskDefinition(row.after)), 200)
     if (findBuiltIn(name) === undefined) throw new ApiProblem("task_definition_not_found")
     throw new ApiProblem("task_definition_built_in", {
       detail: `${name} is built in: POST /api/v1/task-definitions makes one of your own, which goes before it.`,

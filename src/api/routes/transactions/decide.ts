@@ -83,7 +83,7 @@ export const decideTransactionRoute = defineRoute({
     responses: { 200: successOf("Accepted, with what it led to.", Decided), ...problemsOf(404, 409, 422) },
   }),
   handler: (services) => async (c) => {
-    const { tenant, actor, scopes } = c.get("identity")
+    const { tenant, actor, roles, scopes } = c.get("identity")
     const instance_id = c.req.valid("param").id
     const { extend_by, ...body } = c.req.valid("json")
     if (body.action === "force_close" && !scopes.has("transactions:force")) {
@@ -99,6 +99,7 @@ export const decideTransactionRoute = defineRoute({
         ...(extend_by === undefined ? {} : { extend_by_ms: extend_by }),
         id,
         actor,
+        roles,
       } as Decision,
     })
     return c.json(success({ instance_id, action: body.action, ...answer }), 200)

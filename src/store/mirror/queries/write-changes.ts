@@ -6,8 +6,10 @@
  * events' lock is taken, since who waits for somebody else's row must not hold it.
  */
 import type { Client } from "pg"
+import { decisionEvent } from "../../events/event-columns.ts"
 import { INSERT_EVENTS } from "../../events/insert-events.ts"
 import type { ChangeDocuments } from "../encode.ts"
+import { AUDIT_DECISIONS } from "./audit-decisions.ts"
 import { INSERT_ATTEMPTS } from "./insert-attempts.ts"
 import { INSERT_DECISIONS } from "./insert-decisions.ts"
 import { UPDATE_TRANSACTIONS } from "./update-transactions.ts"
@@ -21,13 +23,15 @@ with
   exceptions as (${UPSERT_EXCEPTIONS}),
   decisions as (${INSERT_DECISIONS}),
   attempts as (${INSERT_ATTEMPTS}),
+  audited as (${AUDIT_DECISIONS}),
   told as (
     select changed.* from (
       select 1 as place, * from tasks
       union all select 2, * from exceptions
-      union all select 3, * from decisions
+      union all select 3, ${decisionEvent("decisions")} from decisions
       union all select 4, * from transactions
     ) as changed cross join (select count(*) from attempts) as logged
+      cross join (select count(*) from audited) as audited
   ),
   ${INSERT_EVENTS}
 select

@@ -4,7 +4,7 @@
  */
 import type { Plan } from "../contract/plan.ts"
 import { REDACTED } from "../contract/secret-names.ts"
-import { createMask } from "../masking/mask.ts"
+import { createMask } from "./mask.ts"
 
 export interface Privacy {
   /** A copy of the transaction's own params without what its flow hides. */

@@ -1,0 +1,24 @@
+/** What a row of the audit trail is about: a person's decision about a transaction, or a change of anything else. */
+import { DECISION_ACTIONS } from "./statuses.ts"
+
+const CHANGES = [
+  "flow.publish",
+  "flow.activate",
+  "flow.deactivate",
+  "flow.delete",
+  "task_definition.create",
+  "task_definition.replace",
+  "task_definition.delete",
+  "connection.create",
+  "connection.replace",
+  "connection.delete",
+  "secret.save",
+  "secret.delete",
+  "key.create",
+  "key.revoke",
+  "exception.handle",
+] as const
+export type AuditedChange = (typeof CHANGES)[number]
+
+export const AUDIT_ACTIONS = [...DECISION_ACTIONS, ...CHANGES] as const
+export type AuditAction = (typeof AUDIT_ACTIONS)[number]
