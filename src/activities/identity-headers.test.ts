@@ -12,19 +12,22 @@ const identity = {
 
 describe("identityHeaders()", () => {
   test("percent-encodes what a header cannot hold, so that it can be read back", () => {
-    const headers = identityHeaders({ identity, key: "hf_X" })
+    const headers = identityHeaders({ identity, key: "hf_X", fingerprint: "f0" })
     expect(headers["x-holdfast-transaction"]).toBe("%E8%AE%A2%E5%8D%95 7%25%0A")
     expect(decodeURIComponent(headers["x-holdfast-transaction"] ?? "")).toBe(identity.transaction)
     expect(headers).toMatchObject({
       "idempotency-key": "hf_X",
+      "x-holdfast-tenant": "acme",
       "x-holdfast-task": "pay",
       "x-holdfast-operation": "do",
       "x-holdfast-generation": "2",
+      "x-holdfast-fingerprint": "f0",
     })
   })
 
   test("keeps the trace of a transaction and makes a new span for each attempt", () => {
-    const parts = () => identityHeaders({ identity, key: "k" })["traceparent"]?.split("-") ?? []
+    const parts = () =>
+      identityHeaders({ identity, key: "k", fingerprint: "f0" })["traceparent"]?.split("-") ?? []
     const [one, two] = [parts(), parts()]
     expect(one.join("-")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
     expect(one[1]).toBe(two[1])

@@ -1,22 +1,24 @@
 /** What every call says of itself: key, trace and identity, as HTTP headers and as gRPC metadata. */
 import { createHash, randomBytes } from "node:crypto"
-import { KEY_HEADER } from "../contract/names.ts"
+import { IDENTITY_HEADERS, KEY_HEADER } from "../contract/names.ts"
 import type { CallRequest } from "./call.ts"
 
-type Caller = Pick<CallRequest, "identity" | "key">
+type Caller = Pick<CallRequest, "identity" | "key" | "fingerprint">
 
 /**
  * Names in lower case, values in printable ASCII; other characters of an instance id or a path are
  * percent-encoded. The key is bare: only the profile `ietf-idempotency` wants it quoted.
  */
-export function identityHeaders({ identity, key }: Caller): Record<string, string> {
+export function identityHeaders({ identity, key, fingerprint }: Caller): Record<string, string> {
   return {
     [KEY_HEADER]: key,
     traceparent: createTraceparent(identity),
-    "x-holdfast-transaction": toHeaderText(identity.transaction),
-    "x-holdfast-task": toHeaderText(identity.task),
-    "x-holdfast-operation": identity.operation,
-    "x-holdfast-generation": String(identity.generation),
+    [IDENTITY_HEADERS.tenant]: toHeaderText(identity.tenant),
+    [IDENTITY_HEADERS.transaction]: toHeaderText(identity.transaction),
+    [IDENTITY_HEADERS.task]: toHeaderText(identity.task),
+    [IDENTITY_HEADERS.operation]: identity.operation,
+    [IDENTITY_HEADERS.generation]: String(identity.generation),
+    [IDENTITY_HEADERS.fingerprint]: fingerprint,
   }
 }
 
