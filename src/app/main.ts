@@ -14,6 +14,7 @@ import { ApiError, Unreachable } from "../sdk/errors.ts"
 import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
+import { addBarrierCommand } from "./commands/barrier.ts"
 import { addDemoCommand } from "./commands/demo.ts"
 import { addDoctorCommand } from "./commands/doctor.ts"
 import { addKeyCommand } from "./commands/key.ts"
@@ -74,6 +75,7 @@ function createProgram(context: AppContext): Command {
   addConnectionCommands(program, context.terminal)
   addSecretCommands(program, context.terminal)
   addKeyCommand(program, context)
+  addBarrierCommand(program, context)
   addMirrorCommand(program, context)
   addDoctorCommand(program, context)
   return program
