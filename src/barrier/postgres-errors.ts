@@ -1,7 +1,7 @@
 /** What a SQLSTATE tells the barrier. */
 
-/** Of another transaction: the whole of this one may run again. */
-export const POSTGRES_CONFLICTS = ["40001", "40P01"]
+/** Of another transaction, or over a prepared statement that is gone: the whole of this one may run again. */
+export const POSTGRES_CONFLICTS = ["40001", "40P01", "26000"]
 
 const INSUFFICIENT_PRIVILEGE = "42501"
 const UNDEFINED_TABLE = "42P01"
@@ -20,6 +20,10 @@ export function sqlStateOf(error: Error): string | undefined {
 
 export function isPrivilegeMissing(error: Error): boolean {
   return sqlStateOf(error) === INSUFFICIENT_PRIVILEGE
+}
+
+export function isStatementGone(error: Error): boolean {
+  return sqlStateOf(error) === "26000"
 }
 
 export function isTableMissing(error: Error): boolean {

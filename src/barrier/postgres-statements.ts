@@ -1,5 +1,5 @@
 import { BARRIER_TABLE } from "../contract/sql.ts"
-import type { BarrierStatement, BarrierStatements } from "./enter.ts"
+import type { BarrierStatements } from "./enter.ts"
 
 const SAME_KEY = "txn = $1 and task = $2 and generation = $3"
 
@@ -32,18 +32,4 @@ export const postgresStatements: BarrierStatements = {
     values: [txn, task, generation, result],
   }),
   isDuplicate: () => false,
-}
-
-/**
- * The statement with its values in its text, for a message of several statements, which takes no values.
- * @param escapeLiteral the driver's.
- */
-export function toPostgresText(
-  { text, values }: BarrierStatement,
-  escapeLiteral: (text: string) => string,
-): string {
-  return text.replaceAll(/\$(\d)/g, (_place, position: string) => {
-    const value = values[Number(position) - 1]
-    return typeof value === "string" ? escapeLiteral(value) : String(value)
-  })
 }

@@ -1,10 +1,17 @@
 import type { Pool, PoolClient, QueryResult } from "pg"
 import { toError } from "../contract/errors.ts"
 import { BarrierError } from "./barrier-error.ts"
-import type { BarrierRows, BarrierStatement } from "./enter.ts"
+import type { BarrierRows } from "./enter.ts"
 import { NotCommitted, type ParticipantDatabase, type ParticipantSession, toLockMs } from "./participant.ts"
-import { isTableMissing, leavesCommitOpen, POSTGRES_CONFLICTS, sqlStateOf } from "./postgres-errors.ts"
-import { postgresStatements, toPostgresText } from "./postgres-statements.ts"
+import {
+  isStatementGone,
+  isTableMissing,
+  leavesCommitOpen,
+  POSTGRES_CONFLICTS,
+  sqlStateOf,
+} from "./postgres-errors.ts"
+import { forgetPrepared, learnBackend, toMessagePart } from "./postgres-message.ts"
+import { postgresStatements } from "./postgres-statements.ts"
 
 /** The database of this pool. Callbacks get a client of it, within the barrier's transaction. */
 export function postgres(pool: Pool): ParticipantDatabase<PoolClient> {
@@ -28,12 +35,13 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
     client.release(error)
   }
   const runAll = async (statements: readonly string[]): Promise<QueryResult> => {
-    const results: unknown = await client.query(statements.join(";\n"))
+    const results: unknown = await client.query(statements.join(";\n")).catch((thrown: unknown) => {
+      if (isStatementGone(toError(thrown))) forgetPrepared(client)
+      throw thrown
+    })
     // Several statements come back as several results, one as its own, whatever the library's types say.
     return (Array.isArray(results) ? results.at(-1) : results) as QueryResult
   }
-  const toText = (statement: BarrierStatement) =>
-    toPostgresText(statement, (text) => client.escapeLiteral(text))
   return {
     tx: client,
     async begin(first, timeoutMs) {
@@ -42,14 +50,19 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
         `set local statement_timeout = ${timeoutMs}`,
         `set local lock_timeout = ${toLockMs(timeoutMs)}`,
         `set local idle_in_transaction_session_timeout = ${timeoutMs}`,
-        toText(first),
+        await toMessagePart(client, first),
       ])
+      const pid: unknown = opened.rows[0]?.pid
+      if (typeof pid === "number") learnBackend(client, pid)
       return toRows(opened)
     },
     run: async (text, values = []) => toRows(await client.query({ text, values: [...values] })),
     async commit(last) {
       assertOpen(client)
-      const { command } = await runAll([...(last === undefined ? [] : [toText(last)]), "commit"])
+      const { command } = await runAll([
+        ...(last === undefined ? [] : [await toMessagePart(client, last)]),
+        "commit",
+      ])
       if (command !== "COMMIT") throw new NotCommitted(ended(`the server answered COMMIT with ${command}`))
       release()
     },

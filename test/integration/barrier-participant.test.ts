@@ -125,6 +125,19 @@ describe("a participant on Postgres", () => {
     expect(await show()).toEqual([{ statement_timeout: "77s" }])
   })
 
+  test("prepares its statements on a connection, again when that forgot them", async () => {
+    const { barrier, pool } = open()
+    const prepared = async () =>
+      (await pool.query<{ statement: string }>("select statement from pg_prepared_statements")).rows.length
+    const effect = async () => ({ kept: "'\\" })
+    for (let turn = 0; turn < 3; turn++) expect(await barrier.do(callOf(), effect)).toEqual({ kept: "'\\" })
+    expect(await prepared()).toBe(2)
+    await pool.query("deallocate all")
+    const call = callOf()
+    for (let turn = 0; turn < 2; turn++) expect(await barrier.do(call, effect)).toEqual({ kept: "'\\" })
+    expect(await prepared()).toBe(2)
+  })
+
   test("runs the whole of it again after a conflict, and gives up in the end", async () => {
     const { barrier } = open()
     let runs = 0
