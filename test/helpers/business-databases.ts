@@ -80,6 +80,8 @@ const postgres: BusinessDialect = {
       async openSession() {
         const client = new pg.Client({ connectionString: database.url })
         await client.connect()
+        // Of a deadlock the other one looks first, and so is the one that loses.
+        await client.query("set deadlock_timeout = '1min'")
         return { query: (sql) => client.query(sql), close: () => client.end() }
       },
       async deadlocks() {
