@@ -113,7 +113,7 @@ function toTable(head: string[], rows: string[][]): string {
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")
 }
 
-function showSpread({ median, min, max }: Spread, digits?: number): string {
+export function showSpread({ median, min, max }: Spread, digits?: number): string {
   return min === max
     ? show(median, digits)
     : `${show(median, digits)} (${show(min, digits)} to ${show(max, digits)})`

@@ -1,6 +1,7 @@
 import { createPool } from "../../src/store/pool.ts"
 import type { Options, ScenarioName } from "../options.ts"
 import { openStage, startProduct } from "../stage.ts"
+import { barrierOverhead } from "./barrier.ts"
 import { inFlight } from "./in-flight.ts"
 import { largeFlow } from "./large-flow.ts"
 import { parked } from "./parked.ts"
@@ -10,21 +11,23 @@ const SCENARIOS: Record<ScenarioName, Scenario> = {
   "in-flight": inFlight,
   "large-flow": largeFlow,
   parked,
+  barrier: barrierOverhead,
 }
 
-/** On servers and a Holdfast process of its own. */
 export async function runScenario(
   name: ScenarioName,
   options: Options,
 ): Promise<{ title: string; findings: Finding[] }> {
-  const { title, run } = SCENARIOS[name]
+  const scenario = SCENARIOS[name]
+  const { title } = scenario
   console.error(`scenario: ${title}`)
+  if ("runAlone" in scenario) return { title, findings: await scenario.runAlone(options) }
   const stage = await openStage()
   try {
     const product = await startProduct(stage)
     const pool = createPool({ url: product.databaseUrl, max: 2, application_name: "bench" })
     stage.stops.add("the benchmark's own connections", () => pool.end())
-    return { title, findings: await run({ stage, product, apiUrl: product.apiUrl, pool, options }) }
+    return { title, findings: await scenario.run({ stage, product, apiUrl: product.apiUrl, pool, options }) }
   } finally {
     await stage.stops.stop()
   }

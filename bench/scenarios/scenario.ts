@@ -19,11 +19,19 @@ export interface World {
   options: Options
 }
 
-export interface Scenario {
+interface ProductScenario {
   title: string
-  /** @throws when what it is about did not happen. */
+  /** On servers and a Holdfast process of its own. @throws when what it is about did not happen. */
   run: (world: World) => Promise<Finding[]>
 }
+
+/** It brings what it needs. */
+interface LoneScenario {
+  title: string
+  runAlone: (options: Options) => Promise<Finding[]>
+}
+
+export type Scenario = ProductScenario | LoneScenario
 
 /** A page of people and programs that call at once. */
 const CALLERS = 50

@@ -10,7 +10,7 @@ const identity = {
   attempt: 4,
 } as const
 
-const caller = { identity, key: "hf_X" }
+const caller = { identity, key: "hf_X", fingerprint: "f0" }
 
 describe("identityHeaders()", () => {
   test("percent-encodes what a header cannot hold, so that it can be read back", () => {
@@ -19,9 +19,11 @@ describe("identityHeaders()", () => {
     expect(decodeURIComponent(headers["x-holdfast-transaction"] ?? "")).toBe(identity.transaction)
     expect(headers).toMatchObject({
       "idempotency-key": "hf_X",
+      "x-holdfast-tenant": "acme",
       "x-holdfast-task": "pay",
       "x-holdfast-operation": "do",
       "x-holdfast-generation": "2",
+      "x-holdfast-fingerprint": "f0",
     })
   })
 

@@ -1,21 +1,24 @@
 /** What every call says of itself: key, trace and identity, as HTTP headers and as gRPC metadata. */
 import { createHash, randomBytes } from "node:crypto"
-import { KEY_HEADER } from "../contract/names.ts"
+import { IDENTITY_HEADERS, KEY_HEADER } from "../contract/names.ts"
 import type { CallRequest } from "./call.ts"
-
-type Caller = Pick<CallRequest, "identity" | "key">
 
 /**
  * Names in lower case, values in printable ASCII; other characters of an instance id or a path are
  * percent-encoded.
  */
-export function identityHeaders({ identity }: Caller): Record<string, string> {
+export function identityHeaders({
+  identity,
+  fingerprint,
+}: Pick<CallRequest, "identity" | "fingerprint">): Record<string, string> {
   return {
     traceparent: createTraceparent(identity),
-    "x-holdfast-transaction": toHeaderText(identity.transaction),
-    "x-holdfast-task": toHeaderText(identity.task),
-    "x-holdfast-operation": identity.operation,
-    "x-holdfast-generation": String(identity.generation),
+    [IDENTITY_HEADERS.tenant]: toHeaderText(identity.tenant),
+    [IDENTITY_HEADERS.transaction]: toHeaderText(identity.transaction),
+    [IDENTITY_HEADERS.task]: toHeaderText(identity.task),
+    [IDENTITY_HEADERS.operation]: identity.operation,
+    [IDENTITY_HEADERS.generation]: String(identity.generation),
+    [IDENTITY_HEADERS.fingerprint]: fingerprint,
   }
 }
 
@@ -23,7 +26,10 @@ export function identityHeaders({ identity }: Caller): Record<string, string> {
  * The call's key, bare: only the profile `ietf-idempotency` wants it quoted. A probe has none: a target that keeps its
  * replies by key would answer every question as it answered the first.
  */
-export function keyHeaders({ identity, key }: Caller, profile?: string): Record<string, string> {
+export function keyHeaders(
+  { identity, key }: Pick<CallRequest, "identity" | "key">,
+  profile?: string,
+): Record<string, string> {
   if (identity.operation === "probe") return {}
   return { [KEY_HEADER]: profile === "ietf-idempotency" ? `"${key}"` : key }
 }

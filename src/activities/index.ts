@@ -22,7 +22,7 @@ import { testConnection } from "./test-connection.ts"
 import type { TenantTargets } from "./targets.ts"
 
 export type { ActivityLogger } from "./attempt.ts"
-export { installPostgresBarrier } from "./barrier/install-postgres.ts"
+export { installBarrierAt } from "./install-barrier.ts"
 export { createOutboundGuard, type OutboundGuard } from "./outbound/guard.ts"
 export { createTargets, type TenantTargets } from "./targets.ts"
 

@@ -16,6 +16,7 @@ import { describeError } from "./describe-error.ts"
 import { createAppContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
 import { addAuditCommand } from "./commands/audit.ts"
+import { addBarrierCommand } from "./commands/barrier.ts"
 import { addDemoCommand } from "./commands/demo.ts"
 import { addDoctorCommand } from "./commands/doctor.ts"
 import { addKeyCommand } from "./commands/key.ts"
@@ -78,6 +79,7 @@ function createProgram(context: AppContext): Command {
   addSecretCommands(program, context.terminal)
   addKeyCommand(program, context)
   addAuditCommand(program, context)
+  addBarrierCommand(program, context)
   addMirrorCommand(program, context)
   addDoctorCommand(program, context)
   return program

@@ -9,6 +9,15 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 export const MAX_ID_BYTES = 200
 /** The header, and gRPC metadata, that carries a call's idempotency key. Lower case. */
 export const KEY_HEADER = "idempotency-key"
+/** Those that say whose call it is. Values are percent-encoded. */
+export const IDENTITY_HEADERS = {
+  tenant: "x-holdfast-tenant",
+  transaction: "x-holdfast-transaction",
+  task: "x-holdfast-task",
+  operation: "x-holdfast-operation",
+  generation: "x-holdfast-generation",
+  fingerprint: "x-holdfast-fingerprint",
+} as const
 export type Operation = "do" | "undo" | "probe"
 
 export interface ActivityName {

@@ -13,6 +13,10 @@ export interface BusinessDatabase {
   backendsOf(text: string): Promise<number[]>
   /** Of the connector's connections that are at work, or of all. */
   kill(which: "working" | "all"): Promise<void>
+  /** Another connection, of an administrator; one statement at a time, without values. */
+  openSession(): Promise<{ query(sql: string): Promise<unknown>; close(): Promise<unknown> }>
+  /** That the server has met in its life. */
+  deadlocks(): Promise<number>
   drop(): Promise<void>
 }
 
@@ -73,6 +77,17 @@ const postgres: BusinessDialect = {
         const some = which === "all" ? "" : "and state <> 'idle' order by random() limit 1"
         await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours} ${some}`)
       },
+      async openSession() {
+        const client = new pg.Client({ connectionString: database.url })
+        await client.connect()
+        // Of a deadlock the other one looks first, and so is the one that loses.
+        await client.query("set deadlock_timeout = '1min'")
+        return { query: (sql) => client.query(sql), close: () => client.end() }
+      },
+      async deadlocks() {
+        const sql = "select deadlocks::integer as n from pg_stat_database where datname = current_database()"
+        return (await pool.query<{ n: number }>(sql)).rows[0]?.n ?? 0
+      },
       async drop() {
         await pool.end()
         await database.drop()
@@ -118,6 +133,14 @@ const mariaDb: BusinessDialect = {
         const rows = await query(`select id from information_schema.processlist where ${ours} ${some}`)
         // It may have ended by itself.
         for (const { id } of rows) await admin.query(`kill ${String(id)}`).catch(() => undefined)
+      },
+      async openSession() {
+        const session = await server.connect()
+        return { query: (sql) => session.query(sql), close: () => session.end() }
+      },
+      async deadlocks() {
+        const rows = await query("show global status like 'Innodb_deadlocks'")
+        return Number(rows[0]?.["Value"])
       },
       async drop() {
         await admin.end()

@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
 import path from "node:path"
 import { type Connection, createConnection } from "mysql2/promise"
-import { closedPort, until } from "../../src/activities/calls.testsuite.ts"
 import { startChild } from "../../src/local/children.ts"
+import { findFreePort } from "../../src/local/free-port.ts"
 import { findOptionalServer } from "./optional-server.ts"
+import { until } from "./until.ts"
 
 /** Where Debian's `mariadb-server` is installed; else its tests are skipped. */
 export const mariadb = findOptionalServer("mariadbd")
@@ -38,7 +39,7 @@ export async function startMariaDb(program: string, tls?: TlsFiles): Promise<Tes
     encoding: "utf8",
   })
   if (made.status !== 0) throw new Error(`mariadb-install-db: ${made.stdout}${made.stderr}`)
-  const port = await closedPort()
+  const port = await findFreePort()
   const server = await startChild({
     name: "mariadb",
     stateDir: at("state"),
@@ -73,7 +74,7 @@ export async function startMariaDb(program: string, tls?: TlsFiles): Promise<Tes
     }
   }
   try {
-    await until(isReady, 60_000)
+    await until(isReady, (ready) => ready, { timeoutMs: 60_000, everyMs: 20 })
     const setup = await connect()
     const { user, password, database } = USER
     await setup.query(

@@ -1,7 +1,5 @@
 /** What a db task promises on every database it can use, on real servers. */
 import { randomBytes } from "node:crypto"
-import { once } from "node:events"
-import { connect, createServer, type Socket } from "node:net"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { AttemptAborted, type CallRequest, type Connector } from "../../src/activities/call.ts"
 import {
@@ -18,6 +16,7 @@ import {
 import { createDbConnector } from "../../src/activities/db/connector.ts"
 import type { DbConnection } from "../../src/contract/connections.ts"
 import { type BusinessDatabase, businessDialects } from "../helpers/business-databases.ts"
+import { startCommitProxy } from "../helpers/commit-proxy.ts"
 
 describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const))(
   "a db task on %s",
@@ -298,50 +297,10 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       expect(await effects("deaf")).toBe(0)
     })
 
-    /** Between the worker and the server; drops what the server says from the COMMIT on. */
     async function startProxy() {
-      const sockets = new Set<Socket>()
-      const state = {
-        muteFromCommit: false,
-        dropCommit: false,
-        refuseAfterCommit: false,
-        refuse: false,
-        commits: 0,
-      }
-      const server = createServer((near) => {
-        if (state.refuse) return void near.destroy()
-        const far = connect(database.connection.port, "127.0.0.1")
-        let mute = false
-        for (const socket of [near, far]) {
-          sockets.add(socket)
-          socket.on("error", () => {})
-          socket.on("close", () => sockets.delete(socket))
-        }
-        near.on("data", (data: Buffer) => {
-          const isCommit = /commit\0?$/.test(data.toString("latin1"))
-          if (isCommit) state.commits++
-          if (isCommit && state.refuseAfterCommit) state.refuse = true
-          if (isCommit && state.dropCommit) return void near.destroy()
-          if (isCommit && state.muteFromCommit) mute = true
-          return void far.write(data)
-        })
-        far.on("data", (data: Buffer) => {
-          if (mute) near.destroy()
-          else near.write(data)
-        })
-        near.on("close", () => far.destroy())
-        far.on("close", () => near.destroy())
-        return undefined
-      })
-      server.listen(0, "127.0.0.1")
-      await once(server, "listening")
-      cleanups.push(() => {
-        for (const socket of sockets) socket.destroy()
-        server.close()
-      })
-      const address = server.address()
-      if (address === null || typeof address === "string") throw new Error("no port")
-      return Object.assign(state, { port: address.port })
+      const proxy = await startCommitProxy(database.connection.port)
+      cleanups.push(() => proxy.close())
+      return proxy
     }
 
     describe("a lost COMMIT", () => {

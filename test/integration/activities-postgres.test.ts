@@ -13,7 +13,7 @@ import {
   until,
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
-import { installPostgresBarrier } from "../../src/activities/index.ts"
+import { installBarrier } from "../../src/barrier/install.ts"
 import type { DbConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 
@@ -391,7 +391,15 @@ describe("stopping and breaking", () => {
     const connector = connectorTo({ user: role, database: otherUrl.pathname.slice(1) }, "apppassword")
     const request = call({ sql: charge, args: ["a", "b"] })
     expect(await connector.call(request)).toMatchObject({ class: "misconfigured", code: "barrier_missing" })
-    await Promise.all([installPostgresBarrier(owner), installPostgresBarrier(owner)])
+    const install = async () => {
+      const client = await owner.connect()
+      const run = async (text: string) => {
+        const { rows, rowCount } = await client.query<Record<string, unknown>>(text)
+        return { rows, count: rowCount ?? 0 }
+      }
+      return installBarrier("postgres", run).finally(() => client.release())
+    }
+    await Promise.all([install(), install()])
     await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
     expect((await connector.call(request)).class).toBe("done")
   })

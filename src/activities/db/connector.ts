@@ -1,4 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import {
+  type BarrierKey,
+  BarrierMoved,
+  type BarrierTransaction,
+  enterBarrier,
+  enterUndo,
+  type Entry,
+  type UndoEntry,
+} from "../../barrier/enter.ts"
 import { CONNECTION_KINDS_OF_TASK, type DbConnection } from "../../contract/connections.ts"
 import { toError } from "../../contract/errors.ts"
 import type { LateConfig } from "../../contract/activities.ts"
@@ -6,15 +15,6 @@ import { ExpressionError } from "../../expression/error.ts"
 import { createMeter } from "../../expression/meter.ts"
 import { render } from "../../expression/render.ts"
 import { abortable } from "../abortable.ts"
-import {
-  type BarrierKey,
-  barrierKeyOf,
-  BarrierMoved,
-  enterBarrier,
-  enterUndo,
-  type Entry,
-  type UndoEntry,
-} from "../barrier/enter.ts"
 import {
   type CallRequest,
   type Connector,
@@ -28,17 +28,20 @@ import { type ConnectionSource, getConnection } from "../connection-source.ts"
 import type { OutboundGuard } from "../outbound/guard.ts"
 import type { SecretStore } from "../secrets.ts"
 import { createDatabase } from "./create-database.ts"
-import type { Database, Queries, Run } from "./database.ts"
+import { barrierKeyOf } from "./barrier-key.ts"
+import type { Database } from "./database.ts"
 import { isConflict, toFailedVerdict } from "./failure.ts"
 import { runRead, runWrite, type StatementResult } from "./run-statement.ts"
 import { meetsExpectation, type Statement } from "./statement.ts"
-import { inTransaction, RolledBack, TransactionFailed } from "./transaction.ts"
+import { inTransaction, RolledBack, type Transaction, TransactionFailed, type Work } from "./transaction.ts"
 
 /** Of a conflict with other transactions (40001, 40P01), the first try included. */
 const MAX_TRIES = 5
 /** Of the result, as JSON, in the barrier row. */
 const MAX_RESULT_BYTES = 1024 * 1024
 const RESOLVE_MS = 500
+/** As `toStored` writes it: most statements change one row. */
+const LIKELY_RESULT = JSON.stringify({ rows: [], row_count: 1 } satisfies StatementResult)
 /** Codes of credentials that the server does not take. */
 const CREDENTIALS = /^(?:SQLSTATE_28|MYSQL_(?:1045|1698)$)/
 
@@ -86,7 +89,7 @@ export function createDbConnector({ connections, secrets, guard }: DbConnectorDe
         request,
         database,
         statement,
-        key: barrierKeyOf(request.identity, request.fingerprint, request.undoes !== undefined),
+        key: barrierKeyOf(request),
         deadline: Date.now() + request.budgetMs,
         evidence: { request: { database: database.name, sql: text, args: values } },
       }
@@ -113,10 +116,11 @@ async function read(trip: Trip): Promise<Verdict> {
   const options = { database, deadline, signal: request.signal, access: "read only" as const }
   return withoutConflicts(request.signal, async (mayRetry) => {
     try {
-      const result = await inTransaction(options, async (queries) => {
-        const rows = await runRead(queries, statement)
+      const result = await inTransaction(options, async (transaction) => {
+        await transaction.begin()
+        const rows = await runRead(transaction, statement)
         assertExpected(rows, trip)
-        return rows
+        return { value: rows }
       })
       return toDone(result, evidence)
     } catch (thrown) {
@@ -161,30 +165,31 @@ async function write(trip: Trip, half: Half): Promise<Verdict> {
 
 async function apply(trip: Trip): Promise<StatementResult> {
   const { database, statement, key } = trip
-  return behindBarrier(trip, async (queries) => {
-    const entry = await enterBarrier(database.barrier, queries.run, key)
+  return behindBarrier(trip, async (transaction) => {
+    const entry = await enterBarrier(database.barrier, transaction, { ...key, likelyResult: LIKELY_RESULT })
     if (entry.state !== "entered") throw new RolledBack(fromEntry(entry, trip))
-    const result = await runWrite(queries, statement)
+    const result = await runWrite(transaction, statement)
     assertExpected(result, trip)
-    await database.barrier.storeResult(queries.run, key, toStored(result, trip))
-    return result
+    const stored = toStored(result, trip)
+    return stored === LIKELY_RESULT
+      ? { value: result }
+      : { value: result, last: database.barrier.storeResult(key, stored) }
   })
 }
 
 /** Null where there was nothing to undo. */
 async function undo(trip: Trip): Promise<unknown> {
   const { database, key } = trip
-  return behindBarrier(trip, async (queries) => {
-    const entry = await enterUndo(database.barrier, queries.run, key)
+  return behindBarrier(trip, async (transaction) => {
+    const entry = await enterUndo(database.barrier, transaction, key)
     // Done by other means, as a person said: there is no row, and there is an effect.
     const isElsewhere = entry.state === "nothing" && trip.request.undoes === "executed"
-    if (entry.state === "nothing" && !isElsewhere) return null
+    if (entry.state === "nothing" && !isElsewhere) return { value: null }
     if (entry.state === "replay") throw new RolledBack(fromUndoEntry(entry, trip))
     const statement = toUndoStatement(trip, entry.state === "entered" ? entry.result : null)
-    const result = await runWrite(queries, statement)
+    const result = await runWrite(transaction, statement)
     assertExpected(result, { ...trip, statement })
-    await database.barrier.close(queries.run, key, toStored(result, trip))
-    return result
+    return { value: result, last: database.barrier.close(key, toStored(result, trip)) }
   })
 }
 
@@ -211,7 +216,10 @@ function renderLate(late: LateConfig, result: unknown): Record<string, unknown> 
   return config as Record<string, unknown>
 }
 
-async function behindBarrier<T>(trip: Trip, work: (queries: Queries) => Promise<T>): Promise<T> {
+async function behindBarrier<T>(
+  trip: Trip,
+  work: (transaction: Transaction) => Promise<Work<T>>,
+): Promise<T> {
   const { database, deadline, request } = trip
   const { signal } = request
   await abortable(database.ensureBarrier(), signal).catch((thrown: unknown) => {
@@ -266,13 +274,13 @@ async function resolveCommit(trip: Trip, half: Half, failure: TransactionFailed)
 
 async function lookUpDo(trip: Trip): Promise<Verdict | undefined> {
   const { database, key } = trip
-  const entry = await askBarrier(trip, (run) => enterBarrier(database.barrier, run, key))
+  const entry = await askBarrier(trip, (transaction) => enterBarrier(database.barrier, transaction, key))
   return entry.state === "entered" ? undefined : fromEntry(entry, trip)
 }
 
 async function lookUpUndo(trip: Trip): Promise<Verdict | undefined> {
   const { database, key } = trip
-  const entry = await askBarrier(trip, (run) => enterUndo(database.barrier, run, key))
+  const entry = await askBarrier(trip, (transaction) => enterUndo(database.barrier, transaction, key))
   return entry.state === "replay" ? fromUndoEntry(entry, trip) : undefined
 }
 
@@ -280,12 +288,15 @@ function fromUndoEntry({ result }: Extract<UndoEntry, { state: "replay" }>, trip
   return { ...toDone(result, trip.evidence), note: "replayed from the barrier" }
 }
 
-async function askBarrier<Found>({ database }: Trip, ask: (run: Run) => Promise<Found>): Promise<Found> {
+async function askBarrier<Found>(
+  { database }: Trip,
+  ask: (transaction: BarrierTransaction) => Promise<Found>,
+): Promise<Found> {
   const session = await database.openFresh(RESOLVE_MS)
+  const limits = { access: "read write", statementMs: RESOLVE_MS, lockMs: RESOLVE_MS } as const
   try {
-    await session.begin({ access: "read write", statementMs: RESOLVE_MS, lockMs: RESOLVE_MS })
+    const entering = ask({ begin: (first) => session.begin(limits, first), run: session.run })
     // Not every server can be told to bound a wait as short as this.
-    const entering = ask(session.run)
     const entry = await abortable(entering, AbortSignal.timeout(2 * RESOLVE_MS))
     await session.rollBack()
     return entry

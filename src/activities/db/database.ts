@@ -1,6 +1,7 @@
 /** What a db task needs of a database, whichever it is. Each kind of connection has a folder of its own. */
+import type { BarrierStatement, BarrierStatements } from "../../barrier/enter.ts"
+import type { Installed } from "../../barrier/install.ts"
 import type { FailureClass } from "../../contract/statuses.ts"
-import type { BarrierRows } from "../barrier/enter.ts"
 import type { Scalar, Statement } from "./statement.ts"
 
 export interface Database {
@@ -8,9 +9,9 @@ export interface Database {
   name: string
   /** Throws `Misconfigured`. */
   compile(config: Record<string, unknown>): Statement
-  barrier: BarrierRows
+  barrier: BarrierStatements
   /** Makes sure of the barrier table, once. Throws `Misconfigured` (`barrier_missing`) when the role may not. */
-  ensureBarrier(): Promise<void>
+  ensureBarrier(): Promise<Installed>
   /** From the pool. */
   open(): Promise<Session>
   /** Outside of the pool. */
@@ -25,10 +26,16 @@ export interface Database {
 
 /** One connection. */
 export interface Session extends Queries {
-  /** READ COMMITTED, with every wait bounded on the server as far as it can do that. */
-  begin(options: BeginOptions): Promise<void>
-  /** Throws `CommitRefused` where it is certain that nothing was kept. */
-  commit(): Promise<void>
+  /**
+   * READ COMMITTED, with every wait bounded on the server as far as it can do that. In the same message the barrier's
+   * first statement, whose rows it answers.
+   */
+  begin(options: BeginOptions, first?: BarrierStatement): Promise<RowSet>
+  /**
+   * In the same message the barrier's last statement; one that fails leaves the transaction open. Throws
+   * `CommitRefused` where it is certain that nothing was kept.
+   */
+  commit(last?: BarrierStatement): Promise<void>
   /** `incomplete`: something that was changed cannot be rolled back. */
   rollBack(): Promise<"complete" | "incomplete">
   /** Asks the server, over a connection of its own, to stop what runs here. Never rejects. */

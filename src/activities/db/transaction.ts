@@ -2,13 +2,22 @@
  * One database transaction within one attempt: READ COMMITTED, every wait bounded on the server, stopped on the
  * server when the attempt is, and settled when this returns. What it throws says in which phase it went wrong.
  *
- * T1 before COMMIT is sent, a lost connection is a rollback. T2 after that only the barrier can tell.
+ * T1 before COMMIT is sent, a lost connection is a rollback. T2 after that only the barrier can tell, unless the
+ * server says that the statement before it failed.
  * T3 a connection that had a transport error is never used again.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { toError } from "../../contract/errors.ts"
 import { abortable } from "../abortable.ts"
-import { type BeginOptions, CommitRefused, type Database, type Queries, type Session } from "./database.ts"
+import type { BarrierStatement } from "../../barrier/enter.ts"
+import {
+  type BeginOptions,
+  CommitRefused,
+  type Database,
+  type Queries,
+  type RowSet,
+  type Session,
+} from "./database.ts"
 
 /** What is kept of an attempt for the way back. */
 const MARGIN_MS = 50
@@ -50,21 +59,32 @@ export class RolledBack<T> extends Error {
   }
 }
 
+/** One that is about to begin. */
+export interface Transaction extends Queries {
+  /** Before anything else. */
+  begin: (first?: BarrierStatement) => Promise<RowSet>
+}
+
+export interface Work<T> {
+  value: T
+  /** Carried out in the message of COMMIT. */
+  last?: BarrierStatement
+}
+
 /** Throws `TransactionFailed`, or what `work` threw as `RolledBack`. */
 export async function inTransaction<T>(
   { database, access, deadline, signal }: TransactionOptions,
-  work: (queries: Queries) => Promise<T>,
+  work: (transaction: Transaction) => Promise<Work<T>>,
 ): Promise<T> {
   const session = await acquire(database, signal)
   const watch = watchSession(session, signal)
   try {
-    await session.begin({ access, ...limitsUntil(deadline) })
+    const begin = (first?: BarrierStatement) => session.begin({ access, ...limitsUntil(deadline) }, first)
+    const { value, last } = await work(untilAborted({ ...session, begin }, signal))
     signal.throwIfAborted()
-    const result = await work(untilAborted(session, signal))
-    signal.throwIfAborted()
-    await watch.commit()
+    await watch.commit(last)
     session.release()
-    return result
+    return value
   } catch (thrown) {
     const error = toError(thrown)
     if (watch.phase() === "commit" && isOpen(error, database)) {
@@ -102,21 +122,25 @@ function limitsUntil(deadline: number): Pick<BeginOptions, "statementMs" | "lock
   return { statementMs, lockMs: Math.max(Math.floor(statementMs * 0.8), 1) }
 }
 
-function untilAborted(session: Session, signal: AbortSignal): Queries {
+function untilAborted({ begin, run, read }: Transaction, signal: AbortSignal): Transaction {
   return {
+    begin(first) {
+      signal.throwIfAborted()
+      return begin(first)
+    },
     run(text, values) {
       signal.throwIfAborted()
-      return session.run(text, values)
+      return run(text, values)
     },
     read(text, values, limit) {
       signal.throwIfAborted()
-      return session.read(text, values, limit)
+      return read(text, values, limit)
     },
   }
 }
 
 interface SessionWatch {
-  commit(): Promise<void>
+  commit(last: BarrierStatement | undefined): Promise<void>
   phase(): "work" | "commit"
   stop(): void
 }
@@ -137,9 +161,9 @@ function watchSession(session: Session, signal: AbortSignal): SessionWatch {
   }
   signal.addEventListener("abort", onAbort, { once: true })
   return {
-    async commit() {
+    async commit(last) {
       phase = "commit"
-      await withPatience(session.commit(), signal)
+      await withPatience(session.commit(last), signal)
     },
     phase: () => phase,
     stop() {

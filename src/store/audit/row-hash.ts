@@ -1,6 +1,6 @@
 /**
  * The hash of a row of the audit trail, made here a second time: Postgres makes it when the row is written
- * (`audit_record` in `0009_audit.sql`), and who checks must not ask the database whether it is right.
+ * (`audit_record` in `0011_audit.sql`), and who checks must not ask the database whether it is right.
  */
 import { createHash } from "node:crypto"
 

@@ -3,6 +3,7 @@
  * transactions reference, 6.5. A number that is not in it is read by its SQLSTATE; the transaction is always rolled
  * back, so that what neither tells was not executed.
  */
+import { MYSQL_CONFLICTS, mysqlNumberOf } from "../../../barrier/mysql-errors.ts"
 import { isCertificateAlert } from "../../outbound/transport-error.ts"
 import type { SqlFinding } from "../database.ts"
 import { classifySqlState } from "../postgres/classify.ts"
@@ -24,8 +25,6 @@ const NOT_EXECUTED = [
   // Server or connection that is being shut down, or out of memory, disk or room.
   1053, 1927, 1037, 1038, 1041, 1021, 1114, 1637,
 ]
-/** Deadlock; a table or a row that changed under the transaction. */
-const CONFLICT = [1213, 1020, 1412, 1615]
 const REFUSED = [
   // Unique keys, foreign keys, CHECK in MySQL and in MariaDB.
   1062, 1586, 1451, 1452, 1216, 1217, 1557, 1761, 1762, 3819, 4025,
@@ -48,7 +47,7 @@ const BROKEN = [1034, 1035, 1194, 1195, 1712, 1877]
 
 const BY_NUMBER = new Map<number, NumberFinding>([
   ...of(NOT_EXECUTED, { class: "not_executed" }),
-  ...of(CONFLICT, { class: "not_executed", conflict: true }),
+  ...of(MYSQL_CONFLICTS, { class: "not_executed", conflict: true }),
   ...of(REFUSED, { class: "refused" }),
   ...of(MISCONFIGURED, { class: "misconfigured" }),
   ...of(BROKEN, { class: "misconfigured", left: "unknown" }),
@@ -67,11 +66,9 @@ export function readMysqlError(error: Error): SqlFinding | undefined {
   if ("code" in error && error.code === NO_TLS)
     return { class: "misconfigured", code: NO_TLS, leavesCommitOpen: false }
   if ("code" in error && error.code === TLS_FAILED) return readTlsError(error)
-  // Only what the server reports has a state; Node's errors have a number too.
-  if (!("errno" in error && "sqlState" in error)) return undefined
-  const { errno, sqlState } = error
-  if (typeof errno !== "number" || typeof sqlState !== "string") return undefined
-  const finding = classifyMysqlError(errno, sqlState)
+  const errno = mysqlNumberOf(error)
+  if (errno === undefined) return undefined
+  const finding = classifyMysqlError(errno, "sqlState" in error ? String(error.sqlState) : "")
   return {
     ...finding,
     code: `MYSQL_${errno}`,
@@ -101,12 +98,4 @@ function toCode(reason: unknown): string {
 
 function of(numbers: readonly number[], finding: NumberFinding): [number, NumberFinding][] {
   return numbers.map((number) => [number, finding])
-}
-
-export function isDuplicateKey(thrown: unknown): boolean {
-  return thrown instanceof Error && readMysqlError(thrown)?.duplicateKey === true
-}
-
-export function isAccessDenied(thrown: unknown): boolean {
-  return thrown instanceof Error && readMysqlError(thrown)?.code === "MYSQL_1142"
 }

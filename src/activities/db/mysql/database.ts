@@ -6,13 +6,13 @@ import {
   createPool,
   type PoolConnection,
 } from "mysql2"
+import { mysqlStatements } from "../../../barrier/mysql-statements.ts"
 import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
-import { installMysqlBarrier } from "../../barrier/install-mysql.ts"
-import { mysqlBarrier } from "../../barrier/mysql-rows.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
 import { readTlsMaterial, serverNameOf } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import type { Database } from "../database.ts"
+import { createBarrierInstall } from "../install-barrier.ts"
 import { compileStatement } from "../statement.ts"
 import { readMysqlError } from "./classify.ts"
 import { command, createMysqlSession, execute, type ServerFacts } from "./session.ts"
@@ -56,7 +56,6 @@ export function createMysql(connection: DbConnection, guard: OutboundGuard, secr
     idleTimeout: IDLE_TIMEOUT_MS,
   })
   const known = new WeakMap<Connection, ServerFacts>()
-  let barrier: Promise<void> | undefined
 
   const cancel = async (connectionId: number): Promise<void> => {
     try {
@@ -86,19 +85,10 @@ export function createMysql(connection: DbConnection, guard: OutboundGuard, secr
   return {
     name: connection.database,
     compile: (settings) => compileStatement(settings, "mysql"),
-    barrier: mysqlBarrier,
+    barrier: mysqlStatements,
     readError: readMysqlError,
     peer: () => peer,
-    ensureBarrier() {
-      barrier ??= (async () => {
-        const session = await open()
-        await installMysqlBarrier(session.run).finally(() => session.release())
-      })().catch((thrown: unknown) => {
-        barrier = undefined
-        throw thrown
-      })
-      return barrier
-    },
+    ensureBarrier: createBarrierInstall("mysql", open),
     open,
     async openFresh(withinMs) {
       const client = await connectFresh(config, withinMs)
@@ -148,6 +138,8 @@ function configOf(connection: DbConnection, secrets: SecretStore): ConnectionOpt
     jsonStrings: true,
     // The server could ask for a file of this machine.
     flags: ["-LOCAL_FILES"],
+    // Of ours, so that the barrier costs no messages of its own. What a task brings is prepared, which takes one only.
+    multipleStatements: true,
     disableEval: true,
     maxPreparedStatements: MAX_PREPARED_STATEMENTS,
   }

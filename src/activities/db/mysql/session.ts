@@ -1,4 +1,5 @@
 import mysql, { type Connection, type FieldPacket, type ResultSetHeader } from "mysql2"
+import type { BarrierStatement } from "../../../barrier/enter.ts"
 import { abortable } from "../../abortable.ts"
 import type { RowSet, Session } from "../database.ts"
 import type { Scalar } from "../statement.ts"
@@ -37,19 +38,22 @@ export function createMysqlSession(connection: Connection, server: ServerFacts, 
   const gone = new AbortController()
   const untilGone = <T>(work: Promise<T>): Promise<T> => abortable(work, gone.signal)
   const tell = (sql: string) => untilGone(command(connection, sql))
+  // Its own escaping holds, since the session's mode has backslashes (database.ts).
+  const toText = (statement: BarrierStatement | undefined): string[] =>
+    statement === undefined ? [] : [connection.format(statement.text, [...statement.values])]
   return {
     run: (text, values = []) => untilGone(execute(connection, { text, values, limit: MAX_ROWS_OF_WRITE })),
     read: (text, values, limit) => untilGone(execute(connection, { text, values, limit })),
-    async begin({ access, statementMs, lockMs }) {
+    async begin({ access, statementMs, lockMs }, first) {
       const lockWait = Math.max(Math.floor(lockMs / 1_000), MIN_LOCK_WAIT_S)
       const bound = server.isMariaDb
         ? `max_statement_time = ${statementMs / 1_000}, idle_transaction_timeout = ${Math.ceil(statementMs / 1_000)}`
         : `max_execution_time = ${statementMs}`
-      await tell(`set session innodb_lock_wait_timeout = ${lockWait}, ${bound}`)
-      await tell(`start transaction ${access}`)
+      const settings = `set session innodb_lock_wait_timeout = ${lockWait}, ${bound}`
+      return untilGone(tellAll(connection, [settings, `start transaction ${access}`, ...toText(first)]))
     },
-    async commit() {
-      await tell("commit")
+    async commit(last) {
+      await untilGone(tellAll(connection, [...toText(last), "commit"]))
     },
     async rollBack() {
       const { warningStatus } = await tell("rollback")
@@ -70,6 +74,19 @@ export function createMysqlSession(connection: Connection, server: ServerFacts, 
 export function command(connection: Connection, sql: string): Promise<ResultSetHeader> {
   return new Promise((resolve, reject) => {
     connection.query<ResultSetHeader>(sql, (error, header) => (error ? reject(error) : resolve(header)))
+  })
+}
+
+/** Several of ours in one message, of which one that fails is the last. Answers what the last one gave. */
+function tellAll(connection: Connection, statements: readonly string[]): Promise<RowSet> {
+  return new Promise((resolve, reject) => {
+    connection.query(statements.join(";\n"), (error: Error | null, results: unknown) => {
+      if (error) return reject(error)
+      const last = statements.length > 1 && Array.isArray(results) ? results.at(-1) : results
+      // Rows as objects, which the library makes of a select, or the header of what changed something.
+      if (Array.isArray(last)) return resolve({ rows: last as RowSet["rows"], count: last.length })
+      return resolve({ rows: [], count: (last as ResultSetHeader).affectedRows })
+    })
   })
 }
 

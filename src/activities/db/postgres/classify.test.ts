@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
-import { classifySqlState, leavesCommitOpen, sqlStateOf } from "./classify.ts"
+import { leavesCommitOpen, sqlStateOf } from "../../../barrier/postgres-errors.ts"
+import { classifySqlState } from "./classify.ts"
 
 describe("classifySqlState()", () => {
   test.each(["40001", "40P01"])("%s is a conflict: the whole transaction may run again", (state) => {

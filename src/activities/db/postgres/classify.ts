@@ -2,6 +2,7 @@
  * What a SQLSTATE says of a transaction that was not committed. Normative table: transactions reference, 6.5. A
  * server that reports an error before COMMIT has rolled back, so what is not in the table was not executed.
  */
+import { leavesCommitOpen, POSTGRES_CONFLICTS, sqlStateOf } from "../../../barrier/postgres-errors.ts"
 import type { SqlFinding } from "../database.ts"
 
 export type StateFinding = Pick<SqlFinding, "class" | "left" | "conflict">
@@ -13,8 +14,12 @@ const BIND = "exec_bind_message"
 const EXACT: Record<string, StateFinding> = {
   // Of another transaction that the statement committed elsewhere: ours has been rolled back.
   "08007": { class: "unknown" },
-  "40001": { class: "not_executed", conflict: true },
-  "40P01": { class: "not_executed", conflict: true },
+  ...Object.fromEntries(
+    POSTGRES_CONFLICTS.map((state): [string, StateFinding] => [
+      state,
+      { class: "not_executed", conflict: true },
+    ]),
+  ),
   "25006": { class: "not_executed" },
   "25P03": { class: "not_executed" },
   "55P03": { class: "not_executed" },
@@ -70,18 +75,6 @@ export function classifySqlState({ state, severity, routine }: SqlSignal): State
  */
 function readProtocolViolation({ severity, routine }: Omit<SqlSignal, "state">): StateFinding {
   return { class: severity === "ERROR" || routine === BIND ? "misconfigured" : "not_executed" }
-}
-
-/** Errors of a COMMIT that leave open whether it was carried out. Others say that it was not. */
-export function leavesCommitOpen(state: string): boolean {
-  return /^(?:08|57P0[123]|40003|XX)/.test(state)
-}
-
-/** Of an error that the server reported; `undefined` for one of the connection. */
-export function sqlStateOf(error: Error): string | undefined {
-  const isState = "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code)
-  // Node's own codes may have five letters too (EPIPE); only the server's errors have a severity.
-  return isState && "severity" in error ? (error.code as string) : undefined
 }
 
 /** `undefined` for an error of the connection. */

@@ -1,13 +1,13 @@
 /** A Postgres database: a pool over guarded sockets, and a way to stop a statement on the server. */
 import pg from "pg"
+import { postgresStatements } from "../../../barrier/postgres-statements.ts"
 import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
-import { installPostgresBarrier } from "../../barrier/install-postgres.ts"
-import { postgresBarrier } from "../../barrier/postgres-rows.ts"
 import { Misconfigured } from "../../call.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
 import { toTlsOptions } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
 import type { Database } from "../database.ts"
+import { createBarrierInstall } from "../install-barrier.ts"
 import { compileStatement } from "../statement.ts"
 import { readPostgresError } from "./classify.ts"
 import { columnTypes } from "./column-types.ts"
@@ -41,8 +41,6 @@ export function createPostgres(
   // A connection that dies is reported by the query that meets it; pg would throw what nobody listens to.
   pool.on("error", () => undefined)
   pool.on("connect", (client) => client.on("error", () => undefined))
-  let barrier: Promise<void> | undefined
-
   const connectFresh = async (withinMs: number): Promise<pg.Client> => {
     const client = new pg.Client({ ...config, connectionTimeoutMillis: withinMs })
     client.on("error", () => undefined)
@@ -58,24 +56,20 @@ export function createPostgres(
     }
   }
 
+  const open: Database["open"] = async () => {
+    const client = await pool.connect()
+    const discard = () => client.release(true)
+    return createPostgresSession(client, { release: () => client.release(), discard, cancel })
+  }
+
   return {
     name: connection.database,
     compile: (settings) => compileStatement(settings, "postgres"),
-    barrier: postgresBarrier,
+    barrier: postgresStatements,
     readError: readPostgresError,
     peer: () => peer,
-    ensureBarrier() {
-      barrier ??= installPostgresBarrier(pool).catch((thrown: unknown) => {
-        barrier = undefined
-        throw thrown
-      })
-      return barrier
-    },
-    async open() {
-      const client = await pool.connect()
-      const discard = () => client.release(true)
-      return createPostgresSession(client, { release: () => client.release(), discard, cancel })
-    },
+    ensureBarrier: createBarrierInstall("postgres", open),
+    open,
     async openFresh(withinMs) {
       const client = await connectFresh(withinMs)
       // Rejects only when it is closed already.

@@ -1,0 +1,72 @@
+/** A database of a business: private, fresh, with a thousand accounts, and without waiting for its disk. */
+import { fileURLToPath } from "node:url"
+import pg from "pg"
+import type { DbConnection } from "../src/contract/connections.ts"
+import { startPostgres } from "../src/local/postgres.ts"
+import { mariadb, startMariaDb } from "../test/helpers/mariadb.ts"
+
+export interface BusinessServer {
+  name: string
+  connection: Pick<DbConnection, "kind" | "host" | "port" | "database" | "user">
+  password: string
+  /** What a transaction does to an account: takes from it, and writes that down. */
+  statements: (account: number) => { text: string; values: number[] }[]
+  stop: () => Promise<void>
+}
+
+const TABLES = [
+  "create table account (id integer primary key, balance integer not null)",
+  "create table entry (account integer not null, amount integer not null)",
+]
+const accounts = Array.from({ length: 1_000 }, (_, id) => `(${id}, 0)`).join(", ")
+const FILL = `insert into account values ${accounts}`
+
+export async function openPostgres(): Promise<BusinessServer> {
+  const server = await startPostgres({
+    stateDir: fileURLToPath(new URL("../.holdfast", import.meta.url)),
+    environment: process.env,
+    say: (line) => console.error(line),
+    state: "throwaway",
+  })
+  const url = new URL(server.url)
+  const client = new pg.Client(server.url)
+  await client.connect()
+  for (const statement of [...TABLES, FILL]) await client.query(statement)
+  await client.end()
+  return {
+    name: server.description,
+    connection: {
+      kind: "postgres",
+      host: "127.0.0.1",
+      port: server.port,
+      database: url.pathname.slice(1),
+      user: url.username,
+    },
+    password: url.password,
+    statements: (account) => [
+      { text: "update account set balance = balance - $1 where id = $2", values: [1, account] },
+      { text: "insert into entry (account, amount) values ($1, $2)", values: [account, -1] },
+    ],
+    stop: server.stop,
+  }
+}
+
+/** `undefined` where there is none. */
+export async function openMariaDb(): Promise<BusinessServer | undefined> {
+  if (mariadb === undefined) return undefined
+  const server = await startMariaDb(mariadb)
+  const admin = await server.connect()
+  for (const statement of [...TABLES, FILL]) await admin.query(statement)
+  await admin.end()
+  const { port, database, user, password } = server
+  return {
+    name: "MariaDB",
+    connection: { kind: "mysql", host: "127.0.0.1", port, database, user },
+    password,
+    statements: (account) => [
+      { text: "update account set balance = balance - ? where id = ?", values: [1, account] },
+      { text: "insert into entry (account, amount) values (?, ?)", values: [account, -1] },
+    ],
+    stop: () => server.stop(),
+  }
+}

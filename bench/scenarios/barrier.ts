@@ -1,0 +1,213 @@
+/**
+ * What the barrier costs: the same transaction with it and without it, in short turns on the same
+ * connections, on servers that do not wait for their disks. There its share is largest: a disk would hide it.
+ */
+import mysqlDriver from "mysql2/promise"
+import pg from "pg"
+import { createDatabase } from "../../src/activities/db/create-database.ts"
+import { inTransaction } from "../../src/activities/db/transaction.ts"
+import { createOutboundGuard } from "../../src/activities/index.ts"
+import { createSecretStore } from "../../src/activities/secrets.ts"
+import { enterBarrier } from "../../src/barrier/enter.ts"
+import { createBarrier, mysql, postgres } from "../../src/barrier/index.ts"
+import { type BusinessServer, openMariaDb, openPostgres } from "../business-server.ts"
+import { runClosedLoop } from "../closed-loop.ts"
+import type { Options } from "../options.ts"
+import { showSpread } from "../report.ts"
+import { toSpread } from "../statistics.ts"
+import type { Finding, Scenario } from "./scenario.ts"
+
+const CALLERS = 8
+const ACCOUNTS = 1_000
+const WARM_UP_MS = 100
+/** Of the window that an option gives a cell: the machine drifts within seconds, and the two must meet the same. */
+const SLICES = 16
+const TURNS = 4
+
+/** One transaction of a business; a number of its own each. */
+type Once = (serial: number) => Promise<void>
+
+interface Pair {
+  what: string
+  without: Once
+  with: Once
+  close(): Promise<unknown>
+}
+
+export const barrierOverhead: Scenario = {
+  title: `a transaction behind the barrier, beside the same without it; ${CALLERS} callers`,
+  async runAlone(options) {
+    const findings: Finding[] = []
+    for (const open of [openPostgres, openMariaDb]) {
+      const server = await open()
+      if (server === undefined) continue
+      try {
+        for (const toPair of PAIRS) findings.push(await measure(server, toPair(server), options))
+      } finally {
+        await server.stop()
+      }
+    }
+    return findings
+  },
+}
+
+/** Of every statement that changes one row, and so the one that the connector stores with the barrier's row. */
+const ONE_ROW = JSON.stringify({ rows: [], row_count: 1 })
+const OTHER = JSON.stringify({ rows: [{ id: 7 }], row_count: 1 })
+
+const PAIRS = [
+  (server: BusinessServer) => taskPair(server, { what: "a db task", count: 1, result: ONE_ROW }),
+  (server: BusinessServer) =>
+    taskPair(server, { what: "a db task of two statements", count: 2, result: ONE_ROW }),
+  (server: BusinessServer) => taskPair(server, { what: "the same, answering rows", count: 2, result: OTHER }),
+  participantPair,
+]
+
+async function measure({ name }: BusinessServer, pair: Pair, options: Options): Promise<Finding> {
+  const slice = {
+    concurrency: CALLERS,
+    warmUpMs: WARM_UP_MS,
+    windowMs: options.windowMs / SLICES,
+    onEdge: () => {},
+  }
+  const perSecond = async (once: Once): Promise<number> => {
+    const { ended, windowMs } = await runClosedLoop({ ...slice, once: () => once(nextSerial++) })
+    return (ended * 1_000) / windowMs
+  }
+  let nextSerial = 0
+  const rates: { without: number[]; with: number[] } = { without: [], with: [] }
+  try {
+    for (const which of ["without", "with"] as const) await perSecond(pair[which])
+    for (let turn = 0; turn < options.rounds * options.turns * TURNS; turn++) {
+      // Whoever is first in a turn is second in the next.
+      const order = turn % 2 === 0 ? (["without", "with"] as const) : (["with", "without"] as const)
+      for (const which of order) rates[which].push(await perSecond(pair[which]))
+    }
+  } finally {
+    await pair.close()
+  }
+  const ratio = toSpread(rates.with.map((rate, turn) => rate / (rates.without[turn] ?? Number.NaN)))
+  return {
+    what: `${name}, ${pair.what}: without, with, ratio within a turn`,
+    measured: `${showSpread(toSpread(rates.without))} /s, ${showSpread(toSpread(rates.with))} /s, ${showSpread(ratio, 3)}`,
+  }
+}
+
+/** The db connector's own transaction. A task is one statement, or two where it is an upsert in two steps. */
+function taskPair(
+  { connection, password, statements }: BusinessServer,
+  { what, count, result }: { what: string; count: 1 | 2; result: string },
+): Pair {
+  const database = createDatabase(
+    { ...connection, name: "business", password_secret: "password", pool_size: CALLERS },
+    createOutboundGuard({ allowLoopback: true }),
+    createSecretStore(() => password),
+  )
+  const begin = () => ({
+    database,
+    access: "read write" as const,
+    deadline: Date.now() + 10_000,
+    signal: new AbortController().signal,
+  })
+  const effects = (serial: number) => statements(serial % ACCOUNTS).slice(0, count)
+  return {
+    what,
+    async without(serial) {
+      await inTransaction(begin(), async (transaction) => {
+        await transaction.begin()
+        for (const { text, values } of effects(serial)) await transaction.run(text, values)
+        return { value: undefined }
+      })
+    },
+    async with(serial) {
+      await database.ensureBarrier()
+      await inTransaction(begin(), async (transaction) => {
+        const key = {
+          txn: `acme/${what}-${serial}`,
+          task: "pay",
+          generation: 1,
+          fingerprint: FINGERPRINT,
+        }
+        const entry = await enterBarrier(database.barrier, transaction, { ...key, likelyResult: ONE_ROW })
+        if (entry.state !== "entered") throw new Error(`expected a new row, got ${entry.state}`)
+        for (const { text, values } of effects(serial)) await transaction.run(text, values)
+        const last = database.barrier.storeResult(key, result)
+        return result === ONE_ROW ? { value: undefined } : { value: undefined, last }
+      })
+    },
+    close: () => database.close(),
+  }
+}
+
+const FINGERPRINT = "0123456789abcdef".repeat(4)
+
+/** The library, beside BEGIN and COMMIT written by hand. */
+function participantPair(server: BusinessServer): Pair {
+  const toCall = (serial: number) => ({
+    transaction: `participant-${serial}`,
+    task: "pay",
+    generation: 1,
+    fingerprint: FINGERPRINT,
+  })
+  const what = "a participant with two statements"
+  return server.connection.kind === "postgres"
+    ? postgresPair(server, what, toCall)
+    : mysqlPair(server, what, toCall)
+}
+
+type ToCall = (serial: number) => {
+  transaction: string
+  task: string
+  generation: number
+  fingerprint: string
+}
+
+function postgresPair(
+  { connection, password, statements }: BusinessServer,
+  what: string,
+  toCall: ToCall,
+): Pair {
+  const { host, port, database, user } = connection
+  const pool = new pg.Pool({ host, port, database, user, password, max: CALLERS })
+  // Of the server's end, which may come before the pool's.
+  pool.on("error", () => {})
+  const barrier = createBarrier(postgres(pool))
+  const change = async (client: pg.PoolClient, serial: number) => {
+    for (const { text, values } of statements(serial % ACCOUNTS)) await client.query(text, values)
+    return { ok: true }
+  }
+  return {
+    what,
+    async without(serial) {
+      const client = await pool.connect()
+      await client.query("begin")
+      await change(client, serial)
+      await client.query("commit")
+      client.release()
+    },
+    with: async (serial) => void (await barrier.do(toCall(serial), (client) => change(client, serial))),
+    close: () => pool.end(),
+  }
+}
+
+function mysqlPair({ connection, password, statements }: BusinessServer, what: string, toCall: ToCall): Pair {
+  const { host, port, database, user } = connection
+  const pool = mysqlDriver.createPool({ host, port, database, user, password, connectionLimit: CALLERS })
+  const barrier = createBarrier(mysql(pool))
+  const change = async (client: mysqlDriver.PoolConnection, serial: number) => {
+    for (const { text, values } of statements(serial % ACCOUNTS)) await client.execute(text, values)
+    return { ok: true }
+  }
+  return {
+    what,
+    async without(serial) {
+      const client = await pool.getConnection()
+      await client.beginTransaction()
+      await change(client, serial)
+      await client.commit()
+      client.release()
+    },
+    with: async (serial) => void (await barrier.do(toCall(serial), (client) => change(client, serial))),
+    close: () => pool.end(),
+  }
+}

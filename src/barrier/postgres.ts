@@ -1,0 +1,100 @@
+import type { Pool, PoolClient, QueryResult } from "pg"
+import { toError } from "../contract/errors.ts"
+import { BarrierError } from "./barrier-error.ts"
+import type { BarrierRows } from "./enter.ts"
+import { NotCommitted, type ParticipantDatabase, type ParticipantSession, toLockMs } from "./participant.ts"
+import {
+  isStatementGone,
+  isTableMissing,
+  leavesCommitOpen,
+  POSTGRES_CONFLICTS,
+  sqlStateOf,
+} from "./postgres-errors.ts"
+import { forgetPrepared, learnBackend, toMessagePart } from "./postgres-message.ts"
+import { postgresStatements } from "./postgres-statements.ts"
+
+/** The database of this pool. Callbacks get a client of it, within the barrier's transaction. */
+export function postgres(pool: Pool): ParticipantDatabase<PoolClient> {
+  return {
+    statements: postgresStatements,
+    open: async () => createSession(await pool.connect()),
+    isConflict: (error) => POSTGRES_CONFLICTS.some((state) => state === sqlStateOf(error)),
+    leavesCommitOpen(error) {
+      const state = sqlStateOf(error)
+      return state === undefined || leavesCommitOpen(state)
+    },
+    isTableMissing,
+  }
+}
+
+function createSession(client: PoolClient): ParticipantSession<PoolClient> {
+  // The query that meets a connection's end tells of it; Node would throw what nobody listens to.
+  client.on("error", ignore)
+  const release = (error?: Error): void => {
+    client.off("error", ignore)
+    client.release(error)
+  }
+  const runAll = async (statements: readonly string[]): Promise<QueryResult> => {
+    const results: unknown = await client.query(statements.join(";\n")).catch((thrown: unknown) => {
+      if (isStatementGone(toError(thrown))) forgetPrepared(client)
+      throw thrown
+    })
+    // Several statements come back as several results, one as its own, whatever the library's types say.
+    return (Array.isArray(results) ? results.at(-1) : results) as QueryResult
+  }
+  return {
+    tx: client,
+    async begin(first, timeoutMs) {
+      const opened = await runAll([
+        "begin isolation level read committed read write",
+        `set local statement_timeout = ${timeoutMs}`,
+        `set local lock_timeout = ${toLockMs(timeoutMs)}`,
+        `set local idle_in_transaction_session_timeout = ${timeoutMs}`,
+        await toMessagePart(client, first),
+      ])
+      const pid: unknown = opened.rows[0]?.pid
+      if (typeof pid === "number") learnBackend(client, pid)
+      return toRows(opened)
+    },
+    run: async (text, values = []) => toRows(await client.query({ text, values: [...values] })),
+    async commit(last) {
+      assertOpen(client)
+      const { command } = await runAll([
+        ...(last === undefined ? [] : [await toMessagePart(client, last)]),
+        "commit",
+      ])
+      if (command !== "COMMIT") throw new NotCommitted(ended(`the server answered COMMIT with ${command}`))
+      release()
+    },
+    async rollBack() {
+      try {
+        await client.query("rollback")
+        release()
+      } catch (thrown) {
+        release(toError(thrown))
+      }
+    },
+  }
+}
+
+function ignore(): void {}
+
+/** Older versions of the driver do not know it; then the server's answer to COMMIT tells the half of it. */
+function assertOpen(client: PoolClient): void {
+  if (!("getTransactionStatus" in client)) return
+  const status = client.getTransactionStatus()
+  if (status === "I") throw new NotCommitted(ended("it was committed or rolled back before its end"))
+  if (status === "E") throw new NotCommitted(ended("a statement in it failed, and the callback went on"))
+}
+
+function ended(reason: string): BarrierError {
+  return new BarrierError(
+    "transaction_ended",
+    `the barrier's transaction cannot be committed: ${reason}. Leave BEGIN, COMMIT and ROLLBACK to the barrier, and let the errors of its statements through`,
+  )
+}
+
+function toRows({ rows, rowCount }: QueryResult): BarrierRows {
+  // Objects, unless a query asks for something else.
+  return { rows: rows as Record<string, unknown>[], count: rowCount ?? 0 }
+}
