@@ -16,7 +16,8 @@ import { canonicalJson } from "../flow/plan-bytes.ts"
 import { type ActiveVersionRow, findActiveVersion } from "../store/queries/find-active-version.ts"
 import { UNKNOWN_REQUEST } from "../store/queries/adopt-transaction.ts"
 import { findTransaction } from "../store/queries/find-transaction.ts"
-import { type InsertedOnce, insertOnce, type Once } from "../store/queries/insert-once.ts"
+import type { Once } from "../store/queries/find-holder.ts"
+import { type InsertedOnce, insertOnce } from "../store/queries/insert-once.ts"
 import { insertTransaction, type NewTransaction } from "../store/queries/insert-transaction.ts"
 import type { ApiServices, Identity } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
@@ -76,9 +77,10 @@ export async function acceptTransaction(services: ApiServices, request: StartReq
     existing.request_hash === UNKNOWN_REQUEST
       ? hashRequest(existing.flow_id, existing.params)
       : existing.request_hash
-  if (!sameFlow || hashRequest(existing.flow_id, request.params) !== hash) {
+  const isOther = request.redo_of !== undefined && request.redo_of !== existing.redo_of
+  if (isOther || !sameFlow || hashRequest(existing.flow_id, request.params) !== hash) {
     throw new ApiProblem("instance_id_conflict", {
-      detail: `The instance_id ${JSON.stringify(request.instance_id)} belongs to a transaction with another flow or other params.`,
+      detail: `The instance_id ${JSON.stringify(request.instance_id)} belongs to a transaction with another flow or other params${isOther ? ", or to one that does another again" : ""}.`,
     })
   }
   return { created: false, ...existing }
@@ -104,7 +106,8 @@ async function answerDuplicate(
   const other = `the transaction ${JSON.stringify(instance_id)}, which is ${existing?.status ?? "gone"}`
   if (duplicate.in === "redo_of")
     throw new ApiProblem("redone_already", { detail: `It is done again already, as ${other}.` })
-  if (onDuplicate === "return_existing" && existing !== undefined) return { created: false, ...existing }
+  const isReturned = onDuplicate === "return_existing" && row.redo_of === null
+  if (isReturned && existing !== undefined) return { created: false, ...existing }
   throw new ApiProblem("business_key_taken", {
     detail: `The business key ${JSON.stringify(row.business_key)} belongs to ${other}.`,
   })

@@ -4,6 +4,8 @@ import { assertNever } from "../contract/errors.ts"
 import { isEndStatus } from "../contract/statuses.ts"
 import type { ResumeAnswer } from "../store/dispatch.ts"
 import { findDecision } from "../store/queries/find-decision.ts"
+import { findHolder } from "../store/queries/find-holder.ts"
+import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import { decide, type DecisionRequest } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
@@ -13,14 +15,17 @@ import { getTransaction } from "./transaction-view.ts"
 /**
  * Retries what can be retried: every parked task of an open transaction, or the one that the decision names; a
  * failed transaction goes on from where it stopped.
- * @throws {ApiProblem} as `decide`, and `nothing_to_retry` or `orchestrator_lost` for one that is over for good.
+ * @throws {ApiProblem} as `decide`, and `nothing_to_retry` or `orchestrator_lost` for one that is over for good, and
+ * `redone_already` or `business_key_taken` for a failed one that another took the place of.
  */
 export async function retryTransaction(services: ApiServices, request: DecisionRequest): Promise<void> {
-  const { status } = await getTransaction(services, request)
+  const row = await getTransaction(services, request)
+  const { status } = row
   if (isEndStatus(status) && status !== "failed") throw new ApiProblem("nothing_to_retry")
   if (status !== "failed" && (await retryParked(services, request)) === "retried") return
   // The run is over: whether it failed is Temporal's to say, the mirror can be a moment behind.
   if (await isRecorded(services, request)) return
+  await refuseReplaced(services, request.tenant, row)
   const resumed = await resume(services, request)
   switch (resumed) {
     case "resumed":
@@ -38,6 +43,30 @@ export async function retryTransaction(services: ApiServices, request: DecisionR
     default:
       assertNever(resumed)
   }
+}
+
+/** What another transaction does in its place must not be done by both. */
+async function refuseReplaced(
+  services: ApiServices,
+  tenant: string,
+  row: WholeTransactionRow,
+): Promise<void> {
+  const { flow_id, flow_version: version, instance_id, business_key } = row
+  const claim = { tenant, flow_id, instance_id }
+  const redo = await findHolder(services.pool, {
+    ...claim,
+    in: "redo_of",
+    value: row.redo_of ?? instance_id,
+  })
+  if (redo !== undefined)
+    throw new ApiProblem("redone_already", { detail: `It is done again, as ${JSON.stringify(redo)}.` })
+  const { plan } = await services.flowVersions.get({ tenant, flow_id, version })
+  if (plan.on_duplicate === undefined || business_key === null) return
+  const holder = await findHolder(services.pool, { ...claim, in: "business_key", value: business_key })
+  if (holder === undefined) return
+  throw new ApiProblem("business_key_taken", {
+    detail: `The business key ${JSON.stringify(business_key)} belongs to the transaction ${JSON.stringify(holder)} by now.`,
+  })
 }
 
 async function resume(

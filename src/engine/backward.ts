@@ -38,6 +38,7 @@ export function goBackward(state: MachineState, stop: Omit<Stop, "ending">, by: 
     const status = statusOf(state, task)
     if (status !== "pending" && status !== "parked") continue
     setStatus(state, task, "cancelled")
+    state.tasks.asking[task] = 0
     state.tasks.reason[task] = stop.reason
     stampEnd(state, task)
     // Whatever the question was: its effect is undone with the others.

@@ -8,7 +8,7 @@ import type { Outcome } from "../contract/statuses.ts"
 import { goBackward } from "./backward.ts"
 import { closeException, TRANSACTION } from "./exceptions.ts"
 import { forceClose } from "./force-close.ts"
-import { FENCED, renewKey } from "./probe.ts"
+import { renewKey } from "./probe.ts"
 import { attestationOf, mayRetry, parkedTasks, parkedUndos } from "./refuse.ts"
 import { cutText, jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
@@ -139,12 +139,13 @@ function retryTargets(state: MachineState, decision: Decision): number[] {
 
 function retryWithInput(state: MachineState, task: number, decision: Decision): void {
   const { tasks } = state
+  const isSpent = tasks.spent[task] === 1
   retry(state, task, decision)
   const before = tasks.givenInput[task]
   if (before !== undefined) state.liveBytes -= jsonSize(before, MAX_INLINE_OUTPUT_BYTES)
   tasks.givenInput[task] = decision.input
   state.liveBytes += jsonSize(decision.input, MAX_INLINE_OUTPUT_BYTES)
-  renewKey(state, task)
+  if (!isSpent) renewKey(state, task)
 }
 
 function retry(state: MachineState, task: number, decision: Decision): void {
@@ -157,7 +158,7 @@ function retry(state: MachineState, task: number, decision: Decision): void {
     state.overridden = true
   }
   closeException(state, task, { state: "resolved", by: decision.id })
-  if (state.tasks.reason[task] === FENCED) renewKey(state, task)
+  if (state.tasks.spent[task] === 1) renewKey(state, task)
   setStatus(state, task, "pending")
   state.ready.push(task)
 }
@@ -165,6 +166,7 @@ function retry(state: MachineState, task: number, decision: Decision): void {
 function endByPerson(state: MachineState, task: number, decision: Decision): void {
   setOutcome(state, task, outcomeByPerson(state, task, decision))
   state.overridden = true
+  state.tasks.reason[task] = null
   closeException(state, task, { state: "resolved", by: decision.id })
   if (decision.action === "fail") {
     endBadly(state, task)

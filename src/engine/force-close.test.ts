@@ -92,6 +92,49 @@ describe("force_close", () => {
     expect(run.view().transaction.status).toBe("closed")
   })
 
+  test("names what somebody let be, and what is undone while its call is open", () => {
+    const run = drive(planOf([{ id: "a" }, { id: "b", deps: ["a"], on_error: "compensate" }], { backward }))
+    run.apply(started)
+    run.done("a")
+    run.fail("b", failures.refused)
+    run.decide({ action: "waive_compensation", task: "a", evidence: "e" })
+    expect(run.view().transaction.status).toBe("compensated")
+    const open = drive(
+      planOf(
+        [
+          { id: "o", compensate: "undo", fenced: true },
+          { id: "s", compensate: "undo", on_error: "compensate" },
+          { id: "n", compensate: "undo" },
+        ],
+        { backward },
+      ),
+    )
+    open.apply(started)
+    open.done("n")
+    open.fail("s", failures.refused)
+    open.done("o:undo")
+    open.decide(close)
+    open.fail("n:undo", { cause: "cancelled", message: "cancelled" })
+    open.fail("o", { cause: "cancelled", message: "cancelled" })
+    expect(open.view().transaction.error?.message).toContain("o (unknown)")
+    const twice = drive(
+      planOf(
+        [
+          { id: "a", compensate: "undo" },
+          { id: "c", deps: ["a"], compensate: "undo" },
+        ],
+        { backward },
+      ),
+    )
+    twice.apply(started)
+    twice.done("a")
+    twice.decide({ action: "cancel" })
+    twice.decide(close)
+    twice.decide(close)
+    twice.fail("c", { cause: "cancelled", message: "cancelled" })
+    expect(twice.view().transaction.error?.message).toContain("a (executed), c (unknown)")
+  })
+
   test("is possible past the pivot, and where compensations are parked", () => {
     const run = drive(
       planOf(

@@ -55,7 +55,7 @@ function stopUndoing(state: MachineState): void {
 }
 
 function describeRest(state: MachineState): string {
-  const left = state.plan.tasks.flatMap((_, task) => (isLeft(state, task) ? [task] : []))
+  const left = state.plan.tasks.flatMap((_, task) => (isThere(state, task) ? [task] : []))
   if (left.length === 0) return "It leaves no effect behind."
   const named = left
     .slice(0, MAX_NAMED_TASKS)
@@ -64,7 +64,13 @@ function describeRest(state: MachineState): string {
   return `It leaves behind: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}.`
 }
 
-/** Its effect is there, or may be, and nobody took it back. */
+/** Its effect is there, or may be; also of one that somebody let be, and of a call that is open still. */
+function isThere(state: MachineState, task: number): boolean {
+  const isUndone = compensationOf(state, task) === "success" && state.tasks.token[task] === 0
+  return !isUndone && needsUndoing(state, task)
+}
+
+/** Nobody has taken it back, nor let it be. */
 function isLeft(state: MachineState, task: number): boolean {
   const compensation = compensationOf(state, task)
   return compensation !== "success" && compensation !== "waived" && needsUndoing(state, task)

@@ -222,4 +222,147 @@ describe("probe", () => {
       config: { body: { key: expect.stringMatching(/^hf_/), amount: 7 } },
     })
   })
+
+  const broken = { ...probe, config: { url: ["$", ["f", ["v", "params"], "none"]] as const } }
+
+  test("a probe that cannot be made turns the transaction back like any failure, and nothing is left in place", () => {
+    const run = drive(
+      planOf(
+        [
+          { id: "a", compensate: "undo" },
+          { id: "pay", deps: ["a"], on_error: "compensate", compensate: "undo", probe: broken },
+        ],
+        { backward },
+      ),
+    )
+    run.apply(started)
+    run.done("a")
+    run.fail("pay", failures.unknown)
+    expect(run.view().transaction.status).toBe("compensating")
+    run.done("pay:undo")
+    run.done("a:undo")
+    expect(run.view().transaction.status).toBe("compensated")
+  })
+
+  test("one that stops the transaction starts nothing that was ready beside it", () => {
+    const run = drive(
+      planOf([{ id: "pay", on_error: "fail", probe: broken }, { id: "y" }, { id: "x", deps: ["y"] }], {
+        fail_fast: true,
+      }),
+    )
+    run.apply(started)
+    run.decide({ action: "pause" })
+    run.fail("pay", failures.unknown)
+    run.done("y")
+    run.decide({ action: "resume" })
+    expect(run.openTasks()).toEqual([])
+    expect(run.view().transaction.status).toBe("failed")
+    expect(run.statuses()).toMatchObject({ x: "cancelled" })
+  })
+
+  test("a question that a stop left is not asked after a resume: what a person attested counts", () => {
+    const run = drive(
+      planOf(
+        [
+          { id: "pay", effect: "unsafe", probe },
+          { id: "bad", on_error: "fail" },
+        ],
+        { fail_fast: true },
+      ),
+    )
+    run.apply(started)
+    run.apply(
+      { kind: "failed", token: run.callOf("pay").token, failure: failures.unknown },
+      { kind: "failed", token: run.callOf("bad").token, failure: failures.refused },
+    )
+    expect(run.view().transaction.status).toBe("failed")
+    const resume = { id: "again", action: "retry", actor: "ann", reason: "r" } as const
+    const next = run.restart({ resume })
+    next.apply(started)
+    next.decide({ action: "retry", task: "pay", attest: "not_executed", id: "attested" })
+    expect(next.openTasks()).toContain("pay")
+    expect(next.openTasks()).not.toContain("pay:probe")
+  })
+
+  test("a key that was fenced off is not used again, also after a stop and a resume", () => {
+    const run = drive(
+      planOf(
+        [
+          { id: "pay", probe: fences },
+          { id: "bad", on_error: "fail" },
+        ],
+        { fail_fast: true },
+      ),
+    )
+    run.apply(started)
+    run.fail("pay", failures.unknown)
+    run.done("pay:probe", notFound)
+    run.fail("bad", failures.refused)
+    const resume = { id: "again", action: "retry", actor: "ann", reason: "r" } as const
+    const next = run.restart({ resume })
+    next.apply(started)
+    expect(next.openTasks()).toContain("pay@2")
+  })
+
+  test("a refusal proves no fence, whatever its code says", () => {
+    const run = asking({ probe: fences })
+    run.fail("pay:probe", { ...failures.refused, code: "GRPC_NOT_FOUND" })
+    expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "unknown" })
+  })
+
+  test("found, and no output can be made of it: that is no question any more", () => {
+    const run = asking()
+    run.fail("pay:probe", {
+      cause: "reported",
+      class: "misconfigured",
+      outcome: "executed",
+      code: "output_too_large",
+      message: "too large",
+    })
+    expect(run.row("pay")).toMatchObject({
+      status: "parked",
+      outcome: "executed",
+      error: { code: "output_too_large" },
+    })
+    expect(run.view().exceptions[0]?.suggested_actions).toEqual(["complete"])
+  })
+
+  test("what it finds on the way back is there for the undoing, and answers the question", () => {
+    const run = asking(
+      {
+        effect: "keyed",
+        compensate: { reads_own: ["output"], config: { id: ["$", ["f", ["v", "output"], "id"]] } },
+      },
+      { backward },
+    )
+    run.decide({ action: "cancel" })
+    run.done("pay:probe", found)
+    expect(run.callOf("pay:undo").input.config).toEqual({ id: "P-1" })
+    const stopped = asking()
+    stopped.decide({ action: "cancel" })
+    stopped.done("pay:probe", found)
+    expect(stopped.view()).toMatchObject({
+      transaction: { status: "cancelled", open_exceptions: 0 },
+      exceptions: [{ state: "auto_resolved" }],
+    })
+  })
+
+  test("says what the last answer was, not all of them", () => {
+    const run = asking()
+    run.done("pay:probe", notFound)
+    run.decide({ action: "probe", task: "pay" })
+    run.fail("pay:probe", failures.refused)
+    expect(run.view().exceptions[0]?.message).toBe("? The target was asked: no answer (HTTP_422: no)")
+  })
+
+  test("another input after a fence takes one new key, and a task that a person completed is fenced no more", () => {
+    const run = asking({ probe: fences })
+    run.done("pay:probe", notFound)
+    run.decide({ action: "retry_with_input", task: "pay", input: { amount: 1 } })
+    expect(run.openTasks()).toEqual(["pay@2"])
+    const other = asking({ probe: fences })
+    other.done("pay:probe", notFound)
+    other.decide({ action: "complete", task: "pay", output: 1 })
+    expect(other.row("pay")).toMatchObject({ status: "success", reason: null })
+  })
 })

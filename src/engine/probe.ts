@@ -6,6 +6,7 @@
  * is sent after it is a new generation. P4 a task that is asked about is `running`; its exception stays open until the
  * answer is there.
  */
+import { assertNever } from "../contract/errors.ts"
 import type { PlanProbe } from "../contract/plan.ts"
 import type { RowError } from "../contract/rows.ts"
 import type { Meter } from "../expression/meter.ts"
@@ -14,16 +15,25 @@ import type { CallDone, CallFailed } from "./events.ts"
 import { closeException } from "./exceptions.ts"
 import { activityIdOf, renderProbe } from "./scope.ts"
 import { type MachineState, planTask, setOutcome, setStatus } from "./state.ts"
-import { endDone, endProbed } from "./task-end.ts"
+import { endDone, endProbed, keepOutput } from "./task-end.ts"
 
-/** Why a task is as it is whose key must not be used again. */
-export const FENCED = "fenced"
+/** Why a task is as it is that was fenced off. */
+const FENCED = "fenced"
 
-/** What a target says that knows nothing of the call; any other refusal says nothing of it. */
+/** What a target says that knows nothing of the call, as a refusal; any other refusal says nothing of it. */
 const NOT_FOUND = new Set(["HTTP_404", "HTTP_410", "GRPC_NOT_FOUND"])
 
+/** It found what it asked for, and its `output` cannot be made of that. */
+const FOUND_WITHOUT_OUTPUT = new Set(["expression_error", "output_too_large", "output_too_deep"])
+
+const ASKED = " The target was asked:"
+
 type Finding =
-  { kind: "executed"; output: unknown } | { kind: "not_found" } | { kind: "unanswered"; why: string }
+  | { kind: "executed"; output: unknown }
+  | { kind: "executed_without_output"; code: string; message: string }
+  /** By its own answer, and so fenced where it fences; a refusal may come from before it could. */
+  | { kind: "not_found"; isAnswer: boolean }
+  | { kind: "unanswered"; why: string }
 
 export function startProbe(state: MachineState, task: number, meter: Meter): void {
   const { tasks } = state
@@ -59,27 +69,46 @@ export function answerProbe(
 
 function take(state: MachineState, task: number, finding: Finding): void {
   state.tasks.asking[task] = 0
-  if (finding.kind === "executed") {
-    takeExecuted(state, task, finding.output)
-    return
-  }
   const error = errorOf(state, task)
-  if (finding.kind === "not_found" && probeOf(state, task).fences === true) {
-    state.tasks.reason[task] = FENCED
-    const message = `${error.message} The target was asked: it did not happen, and cannot any more.`
-    endProbed(state, task, { ...error, outcome: "not_executed", message })
-    return
+  switch (finding.kind) {
+    case "executed":
+      takeExecuted(state, task, finding.output)
+      return
+    case "executed_without_output": {
+      const { code, message } = finding
+      endProbed(state, task, { class: "misconfigured", outcome: "executed", code, message })
+      return
+    }
+    case "not_found":
+      if (finding.isAnswer && probeOf(state, task).fences === true) {
+        state.tasks.spent[task] = 1
+        state.tasks.reason[task] = FENCED
+        const message = `${error.message}${ASKED} it did not happen, and cannot any more.`
+        endProbed(state, task, { ...error, outcome: "not_executed", message })
+        return
+      }
+      endProbed(state, task, {
+        ...error,
+        outcome: "unknown",
+        message: `${error.message}${ASKED} it knows nothing of the call, which may still arrive.`,
+      })
+      return
+    case "unanswered":
+      endProbed(state, task, {
+        ...error,
+        outcome: "unknown",
+        message: `${error.message}${ASKED} no answer (${finding.why})`,
+      })
+      return
+    default:
+      assertNever(finding)
   }
-  const said =
-    finding.kind === "not_found"
-      ? "it knows nothing of the call, which may still arrive."
-      : `no answer (${finding.why})`
-  const message = `${error.message} The target was asked: ${said}`
-  endProbed(state, task, { ...error, outcome: "unknown", message })
 }
 
 function takeExecuted(state: MachineState, task: number, output: unknown): void {
   if (state.mode !== "forward") {
+    // Its undoing may read it.
+    keepOutput(state, task, output)
     endProbed(state, task, { ...errorOf(state, task), outcome: "executed" })
     return
   }
@@ -93,21 +122,25 @@ function readAnswer({ output, by_reference }: CallDone): Finding {
   const { found, output: result } = Object(output) as { found?: unknown; output?: unknown }
   if (found === true) return { kind: "executed", output: result ?? null }
   return found === false
-    ? { kind: "not_found" }
+    ? { kind: "not_found", isAnswer: true }
     : { kind: "unanswered", why: "executed_when: expected true or false" }
 }
 
-function readFailure({ cause, class: kind, code, message }: CallFailed): Finding {
-  if (cause === "reported" && kind === "refused" && code !== undefined && NOT_FOUND.has(code))
-    return { kind: "not_found" }
-  return { kind: "unanswered", why: code === undefined ? message : `${code}: ${message}` }
+function readFailure({ cause, class: kind, outcome, code, message }: CallFailed): Finding {
+  if (cause !== "reported" || code === undefined) return { kind: "unanswered", why: message }
+  if (kind === "refused" && NOT_FOUND.has(code)) return { kind: "not_found", isAnswer: false }
+  if (outcome === "executed" && FOUND_WITHOUT_OUTPUT.has(code))
+    return { kind: "executed_without_output", code, message }
+  return { kind: "unanswered", why: `${code}: ${message}` }
 }
 
 /** Of the call that is asked about. */
 function errorOf(state: MachineState, task: number): RowError {
   const error = state.tasks.error[task]
   if (!error) throw new Error(`task ${task} is asked about, and nothing went wrong with it`)
-  return error
+  // What an earlier answer added says nothing any more.
+  const [message = ""] = error.message.split(ASKED)
+  return { ...error, message }
 }
 
 function probeOf(state: MachineState, task: number): PlanProbe {
@@ -122,6 +155,7 @@ export function renewKey(state: MachineState, task: number): void {
   tasks.generation[task] = (tasks.generation[task] ?? 1) + 1
   // Of this generation nothing was sent.
   tasks.sentAt[task] = 0
+  tasks.spent[task] = 0
   tasks.reason[task] = null
   setOutcome(state, task, "not_started")
 }

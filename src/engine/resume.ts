@@ -3,7 +3,7 @@ import { mayRetry } from "./refuse.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { edgeOf, recountEdges } from "./edges.ts"
 import { closeException, reopenException, TRANSACTION } from "./exceptions.ts"
-import { FENCED, renewKey } from "./probe.ts"
+import { renewKey } from "./probe.ts"
 import { type MachineState, outcomeOf, setStatus, statusOf, touchTransaction } from "./state.ts"
 
 /**
@@ -17,8 +17,9 @@ export function resumeFailed(state: MachineState, decision: Decision): void {
   const before = decisionState(state, failed)
   for (let task = 0; task < state.plan.tasks.length; task++) {
     if (!isUnfinished(state, task)) continue
-    if (state.tasks.reason[task] === FENCED) renewKey(state, task)
+    if (state.tasks.spent[task] === 1) renewKey(state, task)
     state.tasks.reason[task] = null
+    state.tasks.asking[task] = 0
     state.tasks.endedAt[task] = 0
     if (!mayRetry(state, task, state.now)) {
       setStatus(state, task, "parked")

@@ -44,7 +44,7 @@ function settleForward(state: MachineState, meter: Meter): void {
   if (state.pivotLifted) {
     state.pivotLifted = false
     releaseHeld(state)
-    if (state.mode !== "forward") {
+    if (isPast(state, "forward")) {
       settle(state, meter)
       return
     }
@@ -59,6 +59,11 @@ function settleForward(state: MachineState, meter: Meter): void {
   }
   const isHeld = historyEvents >= thresholds.hold_events && state.open > 0
   if (!isHeld && !state.paused) startReady(state, meter)
+  // What could not be started may have turned it back, or stopped it.
+  if (isPast(state, "forward")) {
+    settle(state, meter)
+    return
+  }
   if (state.open > 0 || (state.ready.size > 0 && !state.paused)) {
     setTransactionStatus(state, "running")
     return
@@ -102,8 +107,13 @@ function wishToContinue(state: MachineState): void {
     state.commands.push({ kind: "continue_as_new" })
 }
 
+/** A function, since the compiler does not see that calls change the mode. */
+function isPast(state: MachineState, mode: MachineState["mode"]): boolean {
+  return state.mode !== mode
+}
+
 function startReady(state: MachineState, meter: Meter): void {
-  while (state.ready.size > 0 && state.counts.running < state.plan.max_parallel)
+  while (!isPast(state, "forward") && state.ready.size > 0 && state.counts.running < state.plan.max_parallel)
     startTask(state, state.ready.pop(), meter)
 }
 

@@ -47,6 +47,8 @@ export interface Snapshot {
   reasons: [number, string][]
   /** Tasks whose target is to be asked; absent without one. */
   asking?: number[]
+  /** Tasks whose key is used up; absent without one. */
+  spent?: number[]
   exceptions: [number, ExceptionRow][]
   answers: [string, DecisionAnswer][]
   decisions: DecisionRow[]
@@ -110,6 +112,7 @@ export function takeSnapshot(state: MachineState): Snapshot {
       const reason = tasks.reason[task]
       return reason ? [[task, reason]] : []
     }),
+    ...(tasks.spent.includes(1) ? { spent: positions.filter((task) => tasks.spent[task] === 1) } : {}),
     ...(tasks.asking.includes(1) ? { asking: positions.filter((task) => tasks.asking[task] === 1) } : {}),
     ...(state.mode === "compensating" && state.stop ? { backward: takeBackward(state, state.stop) } : {}),
     exceptions: [...state.exceptions],
@@ -176,6 +179,7 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   for (const [task, error] of snapshot.errors) tasks.error[task] = error
   for (const [task, reason] of snapshot.reasons) tasks.reason[task] = reason
   for (const task of snapshot.asking ?? []) tasks.asking[task] = 1
+  for (const task of snapshot.spent ?? []) tasks.spent[task] = 1
   for (const task of snapshot.dropped) tasks.outputDropped[task] = 1
   for (const status of TASK_STATUSES) state.counts[status] = 0
   for (let task = 0; task < state.plan.tasks.length; task++) state.counts[statusOf(state, task)]++

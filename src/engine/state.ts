@@ -60,6 +60,8 @@ export interface TaskSlots {
   reason: (string | null)[]
   /** 1 while its target is to be asked, or is being asked, what became of its call. */
   asking: Uint8Array
+  /** 1 when the key of this generation was fenced off: nothing can be sent under it any more. */
+  spent: Uint8Array
   startedAt: Float64Array
   /** When this generation was sent first; 0 before. */
   sentAt: Float64Array
@@ -198,6 +200,7 @@ export function createTaskSlots(size: number): TaskSlots {
     error: Array.from({ length: size }, () => null),
     reason: Array.from({ length: size }, () => null),
     asking: new Uint8Array(size),
+    spent: new Uint8Array(size),
     startedAt: new Float64Array(size),
     sentAt: new Float64Array(size),
     endedAt: new Float64Array(size),

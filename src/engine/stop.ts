@@ -20,10 +20,12 @@ export function stopAll(state: MachineState, stop: Stop, by: string | null = nul
   state.mode = "stopping"
   state.stop = stop
   touchTransaction(state)
+  state.ready.clear()
   for (let task = 0; task < state.plan.tasks.length; task++) {
     const status = statusOf(state, task)
     if (status !== "pending" && status !== "parked") continue
     setStatus(state, task, "cancelled")
+    state.tasks.asking[task] = 0
     state.tasks.reason[task] = stop.reason
     stampEnd(state, task)
     // An unknown effect stays on record as open: the transaction ends, the question does not.

@@ -92,8 +92,12 @@ export function endFailed(state: MachineState, task: number, found: Judgement): 
 export function endProbed(state: MachineState, task: number, found: Judgement): void {
   const judgement = fit(state, found)
   record(state, task, judgement)
-  if (state.mode === "forward") conclude(state, task, judgement, amendTaskException)
-  else endStopped(state, task, judgement, amendTaskException)
+  if (state.mode === "forward") {
+    conclude(state, task, judgement, amendTaskException)
+    return
+  }
+  if (judgement.outcome !== "unknown") closeException(state, task, { state: "auto_resolved", by: null })
+  endStopped(state, task, judgement, amendTaskException)
 }
 
 /** Nothing irreversible has happened after all: what parked for it fails now as its flow says. */

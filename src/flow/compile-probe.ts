@@ -1,5 +1,6 @@
 /** How a target is asked what became of a task's call (design 4.1). */
 import type { PlanProbe } from "../contract/plan.ts"
+import { readSql } from "../contract/sql.ts"
 import { compileOwnCall, templatesOf } from "./compile-own-call.ts"
 import type { FlowContext } from "./compile-task.ts"
 import { pointerTo } from "./problem.ts"
@@ -51,7 +52,10 @@ function refuseWrites({ config, pointer }: ProbeDraft, { report }: FlowContext):
       code: "probe_kind",
       message: "a message gets no answer: a probe is an http, rpc or db call",
     })
-  if (config?.reading.writes !== undefined)
+  const sql = config?.kind === "db" ? config.reading.config["sql"] : undefined
+  // How a statement begins is the same in both dialects.
+  const isWritten = typeof sql === "string" && !readSql(sql, "postgres").isQuery
+  if (config?.reading.writes !== undefined || isWritten)
     report({
       pointer: pointerTo(pointer, "config"),
       code: "probe_writes",

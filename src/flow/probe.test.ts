@@ -71,4 +71,14 @@ describe("probe", () => {
     }
     expect(problemsOf(flow([task("pay", { probe })]))).toContain("probe_writes /tasks/0/probe/config")
   })
+
+  test.each(["delete from x", "update x set a = 1 where b = 2", "call x()"])(
+    "nor writes in its own SQL: %s",
+    (sql) => {
+      const probe = { ...find, task_name: "db", config: { connection: "inventory", sql } }
+      expect(problemsOf(flow([task("pay", { probe })]))).toContain("probe_writes /tasks/0/probe/config")
+      const reads = { ...probe, config: { connection: "inventory", sql: "select 1 as found" } }
+      expect(problemsOf(flow([task("pay", { probe: reads })]))).toEqual([])
+    },
+  )
 })

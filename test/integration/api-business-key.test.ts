@@ -66,6 +66,15 @@ describe("on_duplicate", () => {
     expect((await start("reject", "third", "shared")).status).toBe(409)
   })
 
+  test("a repeat of what was accepted is answered as that, whoever has the key by now", async () => {
+    await start("return_existing", "early", "moved")
+    await rig.pool.query("update txn set status = 'failed' where instance_id = 'early'")
+    expect((await start("return_existing", "late", "moved")).status).toBe(201)
+    expect((await start("return_existing", "early", "moved")).data).toMatchObject({ instance_id: "early" })
+    const retried = await rig.call("POST", "/api/v1/transactions/early/retry")
+    expect(retried.json).toMatchObject({ status: 409, error: "business_key_taken" })
+  })
+
   test("allow is as if it said nothing", async () => {
     expect((await start("allow", "a1", "o1")).status).toBe(201)
     expect((await start("allow", "a2", "o1")).status).toBe(201)

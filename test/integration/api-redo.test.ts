@@ -50,6 +50,26 @@ describe("POST /transactions/{id}/redo", () => {
     expect((await redo("twice")).data.instance_id).toBe("twice.redo2")
   })
 
+  test("what was done again and failed is done again as the first one, which is not retried meanwhile", async () => {
+    await ended("first", "failed")
+    await redo("first")
+    await rig.pool.query("update txn set status = 'failed' where instance_id = 'first.redo1'")
+    expect((await redo("first.redo1")).data).toMatchObject({ instance_id: "first.redo2", redo_of: "first" })
+    const retried = await rig.call("POST", "/api/v1/transactions/first/retry")
+    expect(retried.json).toMatchObject({ status: 409, error: "redone_already" })
+    // Somebody resumed the first one: it is in the way of the others.
+    await rig.pool.query("update txn set status = 'failed' where instance_id = 'first.redo2'")
+    await rig.pool.query("update txn set status = 'running' where instance_id = 'first'")
+    expect((await redo("first.redo2")).json).toMatchObject({ error: "redone_already" })
+  })
+
+  test("an id that belongs to another transaction is none for this one", async () => {
+    await ended("mine", "failed")
+    await ended("other", "failed")
+    expect((await redo("mine", { body: { instance_id: "other" } })).json.error).toBe("instance_id_conflict")
+    expect((await redo("mine", { body: { instance_id: "mine" } })).json.error).toBe("instance_id_conflict")
+  })
+
   test("once for each Idempotency-Key, and once for those that come at once", async () => {
     await ended("keyed", "compensated")
     const answers = [await redo("keyed", { headers: { "idempotency-key": "k1" } })]

@@ -1,11 +1,8 @@
 import { createHash } from "node:crypto"
 import type { Pool, PoolClient } from "pg"
-import { z } from "zod"
 import { LOCK_CLASS_ONCE } from "../advisory-locks.ts"
+import { findHolder, type Once } from "./find-holder.ts"
 import { insertTransaction, type NewTransaction } from "./insert-transaction.ts"
-
-/** What no two transactions may have in common that are open or successful. */
-export type Once = "business_key" | "redo_of"
 
 export type InsertedOnce =
   | { kind: "inserted"; created_at: string }
@@ -43,27 +40,20 @@ async function insertUnlessTaken(
   once: readonly Once[],
 ): Promise<InsertedOnce> {
   const { tenant, flow_id, instance_id } = transaction
+  // A repeat of what was accepted before is answered as that, whoever came since.
+  const own = await client.query("select 1 from txn where tenant_id = $1 and instance_id = $2", [
+    tenant,
+    instance_id,
+  ])
+  if (own.rowCount !== 0) return { kind: "taken" }
   // In one order, or two requests would wait for each other.
   for (const column of once.toSorted()) {
     const value = transaction[column]
     const lock = createHash("sha256").update(JSON.stringify([tenant, flow_id, column, value]))
     await client.query("select pg_advisory_xact_lock($1, $2)", [LOCK_CLASS_ONCE, lock.digest().readInt32BE()])
-    const { rows } = await client.query(FIND_HOLDER[column], [tenant, flow_id, value, instance_id])
-    if (rows[0] !== undefined) return { kind: "duplicate", in: column, ...Row.parse(rows[0]) }
+    const holder = await findHolder(client, { tenant, flow_id, instance_id, in: column, value })
+    if (holder !== undefined) return { kind: "duplicate", in: column, instance_id: holder }
   }
   const inserted = await insertTransaction(client, transaction)
   return inserted === undefined ? { kind: "taken" } : { kind: "inserted", ...inserted }
 }
-
-const findHolder = (column: Once) => `
-  select instance_id from txn
-  where tenant_id = $1 and flow_id = $2 and ${column} = $3 and instance_id <> $4
-    and status not in ('failed', 'compensated', 'cancelled', 'closed')
-  order by created_at
-  limit 1`
-const FIND_HOLDER: Record<Once, string> = {
-  business_key: findHolder("business_key"),
-  redo_of: findHolder("redo_of"),
-}
-
-const Row = z.object({ instance_id: z.string() })

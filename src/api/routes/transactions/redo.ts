@@ -36,7 +36,7 @@ export const redoTransactionRoute = defineRoute({
     tags: ["transactions"],
     summary: "Do a transaction again that ended without success",
     description:
-      "A new transaction of the same flow, in its active version, linked by `redo_of`. The old one stays as it is. Once: as long as that one is open or successful, another is refused (409 `redone_already`). A `failed` one may also be retried, which keeps what was done.",
+      "A new transaction of the same flow, in its active version, linked by `redo_of` to the first one of its kind. The old one stays as it is. Once: as long as that one is open or successful, another is refused (409 `redone_already`). A `failed` one may also be retried, which keeps what was done.",
     request: {
       params: z.object({ id: InstanceId }),
       body: { required: false, content: { "application/json": { schema: RedoBody } } },
@@ -49,9 +49,13 @@ export const redoTransactionRoute = defineRoute({
   }),
   handler: (services) => async (c) => {
     const identity = c.get("identity")
-    const redo_of = c.req.valid("param").id
     const body = c.req.valid("json")
-    const old = await getTransaction(services, { tenant: identity.tenant, instance_id: redo_of })
+    const old = await getTransaction(services, {
+      tenant: identity.tenant,
+      instance_id: c.req.valid("param").id,
+    })
+    // Always of the first one, so that all that do the same again are in each other's way.
+    const redo_of = old.redo_of ?? old.instance_id
     if (!REDOABLE.has(old.status)) {
       throw new ApiProblem("not_redoable", {
         detail: `The transaction is ${old.status}: only one that ended without success is done again.`,
