@@ -194,7 +194,7 @@ describe("what people say of an open exception", () => {
     ["assign", { owner: "ann", group: "x" }, "/group"],
     ["comment", { text: " " }, "/text"],
     ["comment", { text: "x".repeat(4_001) }, "/text"],
-  ])("is refused where it makes no sense: %s %j", async (what, body, pointer) => {
+  ])("is refused where it makes no sense: %s, case %#", async (what, body, pointer) => {
     const id = await open("senseless")
     expect((await say(id, what, body)).json).toMatchObject({ status: 400, errors: [{ pointer }] })
     expect(await types("senseless")).not.toContain("exception.snoozed")

@@ -43,12 +43,8 @@ describe("toMessageShape()", () => {
     expect(toMessageShape("😀".repeat(400))).toBe("😀".repeat(300))
   })
 
-  test.each(['"', "'", "`", "“", "a1".repeat(3), "0", "-1", "f-", "2026-11-21"])(
-    "is as quick for a long run of %s",
-    (part) => {
-      const began = performance.now()
-      toMessageShape(part.repeat(1_000_000 / part.length))
-      expect(performance.now() - began).toBeLessThan(200)
-    },
-  )
+  test("reads 2,000 characters: what a document of a target says after them makes no other group", () => {
+    const long = "1".repeat(2_000)
+    expect(toMessageShape(`${long}${"a".repeat(1_000_000)}`)).toBe(toMessageShape(long))
+  })
 })

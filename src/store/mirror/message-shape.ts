@@ -6,7 +6,7 @@ const MAX_CHARACTERS = 300
 
 /** In this order: a quoted text may hold anything, and a timestamp, a UUID and a hex number consist of numbers. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
-  [/"(?:[^"\\]|\\.)*"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|`[^`]*`/gu, "<text>"],
+  [/"(?:[^"\\]|\\.)*"|“[^“”]*”|‘[^‘’]*’|「[^「」]*」|『[^『』]*』|«[^«»]*»|`[^`]*`/gu, "<text>"],
   // Not the apostrophe of "can't".
   [/(?<![\p{L}\p{N}])'[^']*'(?![\p{L}\p{N}])/gu, "<text>"],
   [
