@@ -26,6 +26,16 @@ const ship = task({
   },
 })
 
+const order = (retry: object = {}) =>
+  task({
+    id: "order",
+    compensate: {
+      task_name: "http",
+      config: { connection: "ledger", url: "/undo/order", method: "POST", body: { key: "${ task.key }" } },
+      ...retry,
+    },
+  })
+
 const BEHAVIOURS: Behaviour[] = [
   {
     name: "probe-found",
@@ -84,18 +94,7 @@ const BEHAVIOURS: Behaviour[] = [
     flow: {
       policy: { failure: "compensate" },
       tasks: [
-        task({
-          id: "order",
-          compensate: {
-            task_name: "http",
-            config: {
-              connection: "ledger",
-              url: "/undo/order",
-              method: "POST",
-              body: { key: "${ task.key }" },
-            },
-          },
-        }),
+        order(),
         pay({
           depends_on: ["order"],
           effect: "keyed",
@@ -128,22 +127,7 @@ const BEHAVIOURS: Behaviour[] = [
     name: "force-closed-while-undoing",
     flow: {
       policy: { failure: "compensate" },
-      tasks: [
-        task({
-          id: "order",
-          compensate: {
-            task_name: "http",
-            config: {
-              connection: "ledger",
-              url: "/undo/order",
-              method: "POST",
-              body: { key: "${ task.key }" },
-            },
-            retry: { interval: "10m" },
-          },
-        }),
-        task({ id: "stock", depends_on: ["order"] }),
-      ],
+      tasks: [order({ retry: { interval: "10m" } }), task({ id: "stock", depends_on: ["order"] })],
     },
     faults: { stock: ["refuse"], "order-undo": ["unavailable"] },
     steps: async (run) => {
