@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
-import type { Pool, PoolClient } from "pg"
+import type { Pool } from "pg"
 import { LOCK_CLASS_ONCE } from "../advisory-locks.ts"
+import { inTransaction } from "../in-transaction.ts"
 import { findHolder, type Once } from "./find-holder.ts"
 import { insertTransaction, type NewTransaction } from "./insert-transaction.ts"
+import type { Queryable } from "./queryable.ts"
 
 export type InsertedOnce =
   | { kind: "inserted"; created_at: string }
@@ -15,33 +17,22 @@ export type InsertedOnce =
  * Stores a transaction unless another one is in its way. Requests that come at once take turns. One that ended
  * otherwise than with success, as the mirror has it, is in nobody's way.
  */
-export async function insertOnce(
+export function insertOnce(
   pool: Pool,
   transaction: NewTransaction,
   once: readonly Once[],
 ): Promise<InsertedOnce> {
-  const client = await pool.connect()
-  try {
-    await client.query("begin")
-    const answer = await insertUnlessTaken(client, transaction, once)
-    await client.query("commit")
-    client.release()
-    return answer
-  } catch (error) {
-    // A connection in an unknown state is not used again.
-    client.release(true)
-    throw error
-  }
+  return inTransaction(pool, (db) => insertUnlessTaken(db, transaction, once))
 }
 
 async function insertUnlessTaken(
-  client: PoolClient,
+  db: Queryable,
   transaction: NewTransaction,
   once: readonly Once[],
 ): Promise<InsertedOnce> {
   const { tenant, flow_id, instance_id } = transaction
   // A repeat of what was accepted before is answered as that, whoever came since.
-  const own = await client.query("select 1 from txn where tenant_id = $1 and instance_id = $2", [
+  const own = await db.query("select 1 from txn where tenant_id = $1 and instance_id = $2", [
     tenant,
     instance_id,
   ])
@@ -50,10 +41,10 @@ async function insertUnlessTaken(
   for (const column of once.toSorted()) {
     const value = transaction[column]
     const lock = createHash("sha256").update(JSON.stringify([tenant, flow_id, column, value]))
-    await client.query("select pg_advisory_xact_lock($1, $2)", [LOCK_CLASS_ONCE, lock.digest().readInt32BE()])
-    const holder = await findHolder(client, { tenant, flow_id, instance_id, in: column, value })
+    await db.query("select pg_advisory_xact_lock($1, $2)", [LOCK_CLASS_ONCE, lock.digest().readInt32BE()])
+    const holder = await findHolder(db, { tenant, flow_id, instance_id, in: column, value })
     if (holder !== undefined) return { kind: "duplicate", in: column, instance_id: holder }
   }
-  const inserted = await insertTransaction(client, transaction)
+  const inserted = await insertTransaction(db, transaction)
   return inserted === undefined ? { kind: "taken" } : { kind: "inserted", ...inserted }
 }
