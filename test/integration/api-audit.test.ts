@@ -74,7 +74,7 @@ describe("changes through the API", () => {
       config: {
         url: "https://a.example/",
         method: "GET",
-        headers: { "x-note": "n", authorization: "Basic abcdef" },
+        headers: { "x-note": "n", authorization: "Basic not-for-the-record" },
       },
     }
     await done("POST", "/task-definitions", { body })
@@ -88,7 +88,7 @@ describe("changes through the API", () => {
       { action: "task_definition.replace", before: { description: "" }, after: { description: "new" } },
       { action: "task_definition.delete", before: { description: "new" }, after: null },
     ])
-    expect(JSON.stringify(found)).not.toContain("abcdef")
+    expect(JSON.stringify(found)).not.toContain("not-for-the-record")
     expect(JSON.stringify(found)).toContain("x-note")
   })
 
