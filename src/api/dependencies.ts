@@ -53,7 +53,6 @@ export interface ApiServices extends ApiDependencies {
   flowVersions: FlowVersions
   /** Of decisions, by workflow id. */
   decisionTurns: Turns
-  openApiDocument: () => Record<string, unknown>
 }
 
 /** Who is calling. The tenant comes from the credential and from nowhere else. */

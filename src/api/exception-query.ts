@@ -33,7 +33,7 @@ export function toExceptionFilter(tenant: string, query: z.output<typeof Excepti
     severity: query.severity ?? null,
     state: query.state ?? null,
     flow: query.flow_id ?? null,
-    instance_id: query.instance_id ?? null,
+    instance_ids: query.instance_id === undefined ? null : [query.instance_id],
     owner: query.owner ?? null,
     team: query.team ?? null,
     group: query.group ?? null,

@@ -113,9 +113,13 @@ export function isOpen({ state }: Pick<ExceptionRow, "state">): boolean {
 
 const FORGOTTEN = "The target may have forgotten the key: a repeat could do it again."
 
-/** The engine suggests when a task stops; its transaction may have ended since, or be about to. */
-function toSuggestedActions(row: ExceptionRow, canBeAsked: boolean): string[] {
+/**
+ * What would be accepted now. The engine suggests when a task stops; its transaction may have ended since, or be
+ * about to.
+ */
+export function toSuggestedActions(row: ExceptionRow, { plan }: Pick<FlowVersion, "plan">): string[] {
   const { transaction_status: status, task_status, failed_task } = row
+  const canBeAsked = plan.tasks.some(({ id, probe }) => id === row.path && probe !== undefined)
   const suggested_actions = isForgotten(row)
     ? suggestedActions({ safe: false }, row.outcome, canBeAsked)
     : row.suggested_actions
@@ -142,7 +146,7 @@ function toException(row: ExceptionRow, version: FlowVersion, attempts: number):
     ...facts,
     ...(isForgotten(row) ? { retry_safe: false, retry_safe_reason: FORGOTTEN } : {}),
     state: shown_state,
-    suggested_actions: toSuggestedActions(row, planned?.probe !== undefined),
+    suggested_actions: toSuggestedActions(row, version),
     group_id: row.instance_id,
     task,
     task_id: task === null ? null : toTaskId(row.instance_id, task),

@@ -21,7 +21,8 @@ interface RouteDefinition<R extends RouteConfig> {
   scope: Scope | "public"
   /** On every POST that changes something. */
   idempotent?: StoredAnswer
-  handler: (services: ApiServices) => RouteHandler<R, ApiEnv>
+  /** @param app which it is a route of. */
+  handler: (services: ApiServices, app: OpenAPIHono<ApiEnv>) => RouteHandler<R, ApiEnv>
   /** What is left to do with an answer that is already kept under its `Idempotency-Key`, or was replayed from it. */
   finish?: Finish
 }
@@ -33,7 +34,7 @@ export interface ApiRoute {
   contract: RouteConfig
   scope: Scope | "public"
   idempotent: StoredAnswer | undefined
-  handler: (services: ApiServices) => Handler<ApiEnv>
+  handler: (services: ApiServices, app: OpenAPIHono<ApiEnv>) => Handler<ApiEnv>
   finish?: Finish | undefined
 }
 
@@ -56,7 +57,7 @@ export function mountRoute(app: OpenAPIHono<ApiEnv>, route: ApiRoute, services: 
   if (route.scope !== "public") guards.push(requireScope(services.authenticate, route.scope))
   const body = route.contract.request?.body
   if (body !== undefined) guards.push(readBody(body.required === true ? "required" : "optional"))
-  const handler = route.handler(services)
+  const handler = route.handler(services, app)
   const contract = { ...route.contract, ...documentation(route), middleware: guards }
   if (route.idempotent !== undefined) contract.request = { ...contract.request, headers: idempotencyHeaders }
   const finish = route.finish?.(services)

@@ -59,6 +59,8 @@ export function decimal({ min, max }: { min: number; max: number }) {
 export const VersionNumber = decimal({ min: 1, max: 2_147_483_647 })
 export const ExceptionId = decimal({ min: 1, max: Number.MAX_SAFE_INTEGER })
 
+export const BulkJobId = z.uuid()
+
 /** Code points: what Postgres and most languages count. */
 function countCharacters(value: string): number {
   return Array.from(value).length

@@ -3,8 +3,8 @@ import type { Client } from "@temporalio/client"
 import type { Pool } from "pg"
 import type { Logger } from "pino"
 import type { Activities } from "../activities/index.ts"
-import { createApp } from "../api/app.ts"
-import type { AuthMode } from "../api/dependencies.ts"
+import { createServices, mountApp } from "../api/app.ts"
+import type { ApiServices, AuthMode } from "../api/dependencies.ts"
 import { startApi } from "../api/main.ts"
 import { HEALTH_ROUTES, ROUTES } from "../api/routes/table.ts"
 import { SCOPES } from "../api/scopes.ts"
@@ -29,6 +29,7 @@ import { connectTemporal } from "./connect-temporal.ts"
 import { describeError } from "./describe-error.ts"
 import { prepareSchema } from "./prepare-schema.ts"
 import type { TemporalTarget } from "./servers.ts"
+import { startBulkWorker } from "./start-bulk-worker.ts"
 import { startWorkers, toAddressPolicy } from "./start-workers.ts"
 import { withStopList } from "./stop-list.ts"
 import type { StopList } from "./stop-list.ts"
@@ -124,11 +125,28 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     const events = createEventWatch({ pool: requestPool, logger })
     const mirrorStats = () => mirror.stats()
     const serving = { pool: requestPool, client, dispatcher, events, mirrorStats, areRunning, testConnection }
-    const api = await serveHttp(options, serving)
+    const services = toServices(options, serving)
+    const api = await startApi({
+      app: mountApp(services, roles.includes("api") ? ROUTES : HEALTH_ROUTES),
+      auth: options.auth,
+      ...options.http,
+    })
     stops.add("the API", () => api.stop())
+    const { namespace } = options.temporal
+    const bulk = roles.includes("api")
+      ? await startBulkWorker(services, { connection, namespace, stops })
+      : undefined
     // First, or the API would wait for those who follow a transaction.
     stops.add("those who follow events", () => events.close())
-    return { apiUrl: api.url, ended, stop: stops.stop, ...(firstKey === undefined ? {} : { firstKey }) }
+    const allEnded = Promise.all([ended, bulk?.ended]).then(() => undefined)
+    // Whoever does not ask has heard of it in the log.
+    allEnded.catch(() => {})
+    return {
+      apiUrl: api.url,
+      ended: allEnded,
+      stop: stops.stop,
+      ...(firstKey === undefined ? {} : { firstKey }),
+    }
   })
 }
 
@@ -163,13 +181,13 @@ interface Serving {
   testConnection: Activities["testConnection"] | undefined
 }
 
-function serveHttp(
+function toServices(
   options: HoldfastOptions,
   { areRunning, testConnection, ...parts }: Serving,
-): ReturnType<typeof startApi> {
-  const { roles, auth, connections, retryDefaults, logger, http } = options
+): ApiServices {
+  const { roles, auth, connections, retryDefaults, logger } = options
   const works = roles.includes("flow-worker") || roles.includes("task-worker")
-  const dependencies = {
+  return createServices({
     ...parts,
     connections,
     fileSecrets: Object.keys(options.secrets),
@@ -182,11 +200,6 @@ function serveHttp(
     version: VERSION,
     addressPolicy: toAddressPolicy(options),
     readiness: () => Promise.resolve<Record<string, boolean>>(works ? { worker: areRunning() } : {}),
-  }
-  return startApi({
-    app: createApp(dependencies, roles.includes("api") ? ROUTES : HEALTH_ROUTES),
-    auth,
-    ...http,
   })
 }
 

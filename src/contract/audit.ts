@@ -17,6 +17,11 @@ const CHANGES = [
   "key.create",
   "key.revoke",
   "exception.handle",
+  "bulk_job.create",
+  "bulk_job.start",
+  "bulk_job.pause",
+  "bulk_job.resume",
+  "bulk_job.cancel",
 ] as const
 export type AuditedChange = (typeof CHANGES)[number]
 

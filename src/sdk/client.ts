@@ -2,10 +2,15 @@
 import { parseAnswer } from "./answer.ts"
 import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
+import type { BulkCommand, BulkItemState } from "../contract/bulk.ts"
 import type {
   Assignment,
   AuditEntry,
   AuditFilter,
+  BulkItem,
+  BulkJob,
+  BulkJobRequest,
+  BulkJobSummary,
   ConnectionTest,
   ConnectionView,
   Decided,
@@ -91,6 +96,15 @@ export interface HoldfastClient {
   handleException: (id: number, remark?: string) => Promise<void>
   /** Runs the task again that the exception stopped. */
   retryException: (id: number, reason?: string) => Promise<void>
+  /** Decides about many transactions at once; with `dry_run` it only counts. */
+  createBulkJob: (request: BulkJobRequest) => Promise<BulkJob>
+  /** Newest first, at most 200. */
+  listBulkJobs: () => Promise<BulkJobSummary[]>
+  getBulkJob: (id: string) => Promise<BulkJob>
+  /** `start` is for one that was a dry run. */
+  commandBulkJob: (id: string, command: BulkCommand | "start") => Promise<BulkJob>
+  /** In its order. */
+  listBulkItems: (id: string, filter: { state?: BulkItemState | undefined }) => Promise<BulkItem[]>
   /** By name, at most 200. */
   listConnections: () => Promise<ConnectionView[]>
   /** Stores a connection, or replaces the one of that name. `settings` as the API's docs describe each kind. */
@@ -154,6 +168,24 @@ export function createClient(options: ClientOptions): HoldfastClient {
     },
     retryException: async (id, reason) => {
       await call("POST", path("exceptions", id, "retry"), toReason(reason))
+    },
+    createBulkJob: (request) => call("POST", path("bulk-jobs"), request),
+    listBulkJobs: () => list(path("bulk-jobs"), { page_size: 200 }),
+    getBulkJob: (id) => call("GET", path("bulk-jobs", id)),
+    commandBulkJob: (id, command) => call("POST", path("bulk-jobs", id, command)),
+    listBulkItems: async (id, filter) => {
+      const items: BulkItem[] = []
+      for (let after: number | null = 0; after !== null;) {
+        const query = new URLSearchParams({ after: String(after), limit: "1000" })
+        if (filter.state !== undefined) query.set("state", filter.state)
+        const page: { list: BulkItem[]; next_after: number | null } = await call(
+          "GET",
+          `${path("bulk-jobs", id, "items")}?${query.toString()}`,
+        )
+        items.push(...page.list)
+        after = page.next_after
+      }
+      return items
     },
     listConnections: () => list(path("connections"), { page_size: 200 }),
     applyConnection: async (settings) => {

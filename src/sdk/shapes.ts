@@ -1,8 +1,10 @@
 /** What the API answers, as far as the client's users need it; the whole is in `/openapi.json`. */
 import type { AuditAction } from "../contract/audit.ts"
+import type { BulkAction, BulkItemState, BulkState } from "../contract/bulk.ts"
 import type {
   Attestation,
   DecisionAction,
+  Effect,
   ExceptionKind,
   Outcome,
   Severity,
@@ -166,6 +168,57 @@ export interface ExceptionFilter {
   team?: string | undefined
   group?: string | undefined
   snoozed?: boolean | undefined
+}
+
+export interface BulkJobRequest {
+  action: BulkAction
+  /** At least one condition; the API's docs say which there are. */
+  filter: Record<string, unknown>
+  reason: string
+  /** Freeze and count, and start nothing yet. */
+  dry_run?: boolean | undefined
+  /** Decisions in a second. */
+  velocity?: number | undefined
+  canary?: number | undefined
+  /** The share of failures, above which it stops. */
+  stop_above?: number | undefined
+  settle_within?: string | undefined
+}
+
+export interface BulkJobSummary {
+  job_id: string
+  action: BulkAction
+  reason: string
+  actor: string
+  state: BulkState
+  state_reason: string | null
+  velocity: number
+  canary: number
+  counts: {
+    total: number
+    pending: number
+    sent: number
+    succeeded: number
+    failed: number
+    refused: number
+  }
+  created_at: string
+  ended_at: string | null
+}
+
+export interface BulkJob extends BulkJobSummary {
+  effects: { effect: Effect | null; state: BulkItemState; code: string | null; count: number }[]
+}
+
+export interface BulkItem {
+  seq: number
+  instance_id: string
+  task: string | null
+  effect: Effect | null
+  state: BulkItemState
+  round: number
+  code: string | null
+  detail: string | null
 }
 
 export interface DecisionRequest {

@@ -25,6 +25,9 @@ import { createCommandRunner, type EndCommand } from "./run-commands.ts"
 import { stage } from "./stage.ts"
 import { createTurns } from "./turns.ts"
 
+/** A name of `contract/bulk.ts` that no flow can have. */
+export { bulkJob as "holdfast:bulk-job" } from "./bulk-job.ts"
+
 /**
  * @param start what the API wrote at the start; anything else fails the run with type `malformed_start`.
  * @param packed the plan, deflated, when it is too large to travel inline (nested it would become JSON).

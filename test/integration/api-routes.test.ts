@@ -35,6 +35,15 @@ const shop = { name: "shop", kind: "http", base_url: "https://shop.example" }
 const knowsNoConnection = (answer: Answer) =>
   expect(answer.json).toMatchObject({ status: 422, errors: [{ code: "unknown_connection" }] })
 
+const BULK_STATES = ["preview", "paused", "running", "cancelled", "nowhere"]
+const bulkId = (state: string): string => `00000000-0000-4000-8000-00000000000${BULK_STATES.indexOf(state)}`
+const bulkJob = (state: string, more = ""): Case => ({
+  good: [`/bulk-jobs/${bulkId(state)}${more}`],
+  invalid: [`/bulk-jobs/one${more}`],
+  unknown: [`/bulk-jobs/${bulkId("nowhere")}${more}`],
+  foreign: [`/bulk-jobs/${bulkId(state)}${more}`],
+})
+
 /** A route without a line here fails the test. */
 const CASES: Record<string, Case> = {
   "create-flow": {
@@ -213,6 +222,25 @@ const CASES: Record<string, Case> = {
     unknown: ["/transactions/nowhere/decisions", { body: { action: "skip", task: "a", reason: "r" } }],
     foreign: ["/transactions/t1/decisions", { body: { action: "skip", task: "a", reason: "r" } }],
   },
+  "create-bulk-job": {
+    good: [
+      "/bulk-jobs",
+      { body: { action: "pause", filter: { flow_id: "ours" }, reason: "r", dry_run: true } },
+    ],
+    invalid: ["/bulk-jobs", { body: { action: "skip", filter: { flow_id: "ours" }, reason: "r" } }],
+    sees: (answer) => expect(answer.json).toMatchObject({ status: 422, error: "bulk_job_empty" }),
+  },
+  "list-bulk-jobs": { good: ["/bulk-jobs"], invalid: ["/bulk-jobs?state=busy"], sees: isEmpty },
+  "get-bulk-job": bulkJob("preview"),
+  "list-bulk-items": {
+    ...bulkJob("preview", "/items"),
+    invalid: [`/bulk-jobs/${bulkId("preview")}/items?limit=0`],
+  },
+  "start-bulk-job": bulkJob("preview", "/start"),
+  // What it is already, it is told without asking its workflow.
+  "pause-bulk-job": bulkJob("paused", "/pause"),
+  "resume-bulk-job": bulkJob("running", "/resume"),
+  "cancel-bulk-job": bulkJob("cancelled", "/cancel"),
   "list-exceptions": { good: ["/exceptions"], invalid: ["/exceptions?handled=maybe"], sees: isEmpty },
   "get-exception": {
     good: ["/exceptions/1"],
@@ -527,6 +555,15 @@ function expectContract({ contract }: ApiRoute, answer: Answer) {
 }
 
 /** Decisions that were taken, so that their routes answer without a worker; an exception; a key. */
+async function insertBulkJob(pool: ApiRig["pool"], state: string) {
+  await pool.query(
+    `insert into bulk_job (tenant_id, id, action, reason, filter, actor, roles, velocity, canary, stop_above, settle_ms,
+                           state)
+     values ('ours', $1, 'pause', 'r', '{}', 'tester', '{}', 1, 0, 0.2, 1000, $2)`,
+    [bulkId(state), state],
+  )
+}
+
 async function plant() {
   await rig.pool.query("update txn set status = 'compensated' where instance_id = 'over'")
   await insertStoredTransaction(rig.pool, { tenant: "ours", instanceId: "ended" })
@@ -562,6 +599,7 @@ async function plant() {
      values ('ours', 'decided', 'a', 'do', 1, 'rejected', 'error', 'open', 'HTTP_409', 'no', 'rejected', 1, false,
              'it would be refused again', '{complete,skip}', now(), 0, 0, 1)`,
   )
+  for (const state of BULK_STATES.filter((one) => one !== "nowhere")) await insertBulkJob(rig.pool, state)
   await rig.pool.query(
     `insert into api_key (id, tenant_id, name, secret_hash, scopes, expires_at)
      values ('AAAAAAAA', 'ours', 'spare', decode(repeat('00', 32), 'hex'), '{}', now() + interval '1 day')`,

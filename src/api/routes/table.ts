@@ -1,6 +1,12 @@
 /** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
 import { listAuditRoute } from "./audit/list.ts"
+import { bulkCommandRoutes } from "./bulk-jobs/commands.ts"
+import { createBulkJobRoute } from "./bulk-jobs/create.ts"
+import { getBulkJobRoute } from "./bulk-jobs/get.ts"
+import { listBulkItemsRoute } from "./bulk-jobs/list-items.ts"
+import { listBulkJobsRoute } from "./bulk-jobs/list.ts"
+import { startBulkJobRoute } from "./bulk-jobs/start.ts"
 import { createConnectionRoute } from "./connections/create.ts"
 import { deleteConnectionRoute } from "./connections/delete.ts"
 import { getConnectionRoute } from "./connections/get.ts"
@@ -117,6 +123,13 @@ export const ROUTES: readonly ApiRoute[] = [
   listExceptionCommentsRoute,
   handleExceptionRoute,
   retryExceptionRoute,
+
+  createBulkJobRoute,
+  listBulkJobsRoute,
+  getBulkJobRoute,
+  listBulkItemsRoute,
+  startBulkJobRoute,
+  ...bulkCommandRoutes,
 
   overviewStatisticsRoute,
   flowStatisticsRoute,

@@ -13,13 +13,15 @@ export async function countTransactions(db: Queryable, filter: TransactionFilter
        and ($2::text is null or status = $2)
        and ($3::text is null or flow_id = $3 or flow_name = $3)
        and ($4::text is null or business_key = $4)
-       and ($5::jsonb is null or (labels <> '{}' and labels @> $5))`,
+       and ($5::jsonb is null or (labels <> '{}' and labels @> $5))
+       and ($6::text[] is null or instance_id = any($6))`,
     [
       filter.tenant,
       filter.status,
       filter.flow,
       filter.business_key,
       filter.labels === null ? null : JSON.stringify(filter.labels),
+      filter.instance_ids,
     ],
   )
   return Row.parse(rows[0]).total

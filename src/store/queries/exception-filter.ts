@@ -10,7 +10,8 @@ export interface ExceptionFilter {
   state: string | null
   /** Id or name. */
   flow: string | null
-  instance_id: string | null
+  /** Of any of these. */
+  instance_ids: readonly string[] | null
   owner: string | null
   team: string | null
   group: string | null
@@ -30,7 +31,7 @@ export const exceptionFilter = `
   and ($4::text is null or e.severity = $4)
   and ($5::text is null or ${shownState} = $5)
   and ($6::text is null or t.flow_id = $6 or t.flow_name = $6)
-  and ($7::text is null or e.instance_id = $7)
+  and ($7::text[] is null or e.instance_id = any($7))
   and ($8::text is null or e.owner = $8)
   and ($9::text is null or e.team = $9)
   and ($10::text is null or e.group_hash = $10 or (e.group_hash is null and ${computedGroup} = $10))
@@ -45,7 +46,7 @@ export function filterValues(filter: ExceptionFilter): unknown[] {
     filter.severity,
     filter.state,
     filter.flow,
-    filter.instance_id,
+    filter.instance_ids,
     filter.owner,
     filter.team,
     filter.group,

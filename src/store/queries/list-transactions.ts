@@ -11,6 +11,8 @@ export interface TransactionFilter {
   business_key: string | null
   /** All of these; null for any. */
   labels: Record<string, string> | null
+  /** Any of these. */
+  instance_ids: readonly string[] | null
 }
 
 /** Newest first. */
@@ -27,17 +29,19 @@ export async function listTransactions(
        and ($3::text is null or t.flow_id = $3 or t.flow_name = $3)
        and ($4::text is null or t.business_key = $4)
        and ($5::jsonb is null or (t.labels <> '{}' and t.labels @> $5))
-       and ($6::bigint is null
-            or t.created_at < timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
-            or (t.created_at = timestamptz 'epoch' + $6::bigint * interval '1 microsecond' and t.instance_id > $7))
+       and ($6::text[] is null or t.instance_id = any($6))
+       and ($7::bigint is null
+            or t.created_at < timestamptz 'epoch' + $7::bigint * interval '1 microsecond'
+            or (t.created_at = timestamptz 'epoch' + $7::bigint * interval '1 microsecond' and t.instance_id > $8))
      order by t.created_at desc, t.instance_id
-     limit $8 offset $9`,
+     limit $9 offset $10`,
     [
       filter.tenant,
       filter.status,
       filter.flow,
       filter.business_key,
       filter.labels === null ? null : JSON.stringify(filter.labels),
+      filter.instance_ids,
       after?.at ?? null,
       after?.id ?? null,
       limit,

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi"
+import { createOpenApiDocument } from "../../openapi.ts"
 import { defineRoute } from "../../route.ts"
 
 export const getOpenApi = defineRoute({
@@ -13,5 +14,5 @@ export const getOpenApi = defineRoute({
       200: { description: "The document.", content: { "application/json": { schema: z.looseObject({}) } } },
     },
   }),
-  handler: (services) => (c) => c.json(services.openApiDocument(), 200),
+  handler: (services, app) => (c) => c.json(createOpenApiDocument(app, services.version), 200),
 })

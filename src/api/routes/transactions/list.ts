@@ -49,6 +49,7 @@ export const listTransactionsRoute = defineRoute({
       flow: query.flow_id ?? null,
       business_key: query.business_key ?? null,
       labels: query.label === undefined ? null : Object.fromEntries(query.label),
+      instance_ids: null,
     }
     const { rows, ...page } = await readPage(query, {
       list: (slice) => listTransactions(services.pool, filter, slice),

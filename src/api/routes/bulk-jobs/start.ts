@@ -1,0 +1,36 @@
+import { createRoute, z } from "@hono/zod-openapi"
+import { BulkJob, getBulkJob, viewBulkJob } from "../../bulk/job-view.ts"
+import { startBulkJob } from "../../bulk/run-job.ts"
+import { problemsOf, success, successOf } from "../../envelope.ts"
+import { ApiProblem } from "../../problem.ts"
+import { authorOf, recordChange } from "../../record-change.ts"
+import { defineRoute } from "../../route.ts"
+import { BulkJobId } from "../../texts.ts"
+
+export const startBulkJobRoute = defineRoute({
+  scope: "transactions:write",
+  idempotent: "whole",
+  contract: createRoute({
+    method: "post",
+    path: "/api/v1/bulk-jobs/{id}/start",
+    operationId: "start-bulk-job",
+    tags: ["bulk jobs"],
+    summary: "Start a bulk job that was a dry run",
+    description: "It is about what was counted, and about nothing that came later.",
+    request: { params: z.object({ id: BulkJobId }) },
+    responses: { 200: successOf("The job.", BulkJob), ...problemsOf(404, 409) },
+  }),
+  handler: (services) => async (c) => {
+    const author = authorOf(c)
+    const key = { tenant: author.tenant, job_id: c.req.valid("param").id }
+    const row = await getBulkJob(services, key)
+    if (row.state !== "preview")
+      throw new ApiProblem("bulk_job_state", { detail: `The job is ${row.state}.` })
+    await startBulkJob(services, key.tenant, row)
+    await recordChange(services, author, {
+      work: () => Promise.resolve(),
+      toChange: () => ({ action: "bulk_job.start", subject: key.job_id, before: null, after: null }),
+    })
+    return c.json(success(await viewBulkJob(services, key)), 200)
+  },
+})

@@ -1,0 +1,94 @@
+/** Bulk jobs: what travels between the API, which carries decisions out, and the workflow, which paces them. */
+
+/** No flow can have this name. */
+export const BULK_WORKFLOW = "holdfast:bulk-job"
+/** Where the activities of bulk jobs are taken: by processes with the API, which decides for people too. */
+export const BULK_TASK_QUEUE = "holdfast-bulk"
+export const UPDATE_COMMAND = "command"
+
+/** Nothing that needs somebody's word about one certain case. */
+export const BULK_ACTIONS = ["retry", "probe", "pause", "resume", "cancel", "abort"] as const
+export type BulkAction = (typeof BULK_ACTIONS)[number]
+
+export const BULK_STATES = [
+  /** Frozen, and not started. */
+  "preview",
+  "running",
+  "paused",
+  /** Too much failed. Goes on when a person resumes it. */
+  "stopped",
+  "completed",
+  "cancelled",
+] as const
+export type BulkState = (typeof BULK_STATES)[number]
+
+export const BULK_ITEM_STATES = [
+  "pending",
+  /** Decided; what came of it is not known yet. */
+  "sent",
+  "succeeded",
+  "failed",
+  /** Nothing was changed. */
+  "refused",
+] as const
+export type BulkItemState = (typeof BULK_ITEM_STATES)[number]
+
+export const BULK_COMMANDS = ["pause", "resume", "cancel"] as const
+export type BulkCommand = (typeof BULK_COMMANDS)[number]
+
+/** What a command makes of a job. */
+export const STATE_AFTER = {
+  pause: "paused",
+  resume: "running",
+  cancel: "cancelled",
+} as const satisfies Record<BulkCommand, BulkState>
+
+export interface BulkKey {
+  tenant: string
+  job_id: string
+}
+
+/** How a job goes about it. */
+export interface BulkPace {
+  /** Decisions in a second. */
+  velocity: number
+  /** So many results are awaited before the rest goes on; 0 for none. */
+  canary: number
+  /** The share of failures, above which it stops: 0 to 1. */
+  stop_above: number
+  /** How long results are awaited, of the canary and at the end. */
+  settle_ms: number
+}
+
+/** Where a job is between two steps. Times are milliseconds since the epoch. */
+export interface BulkPhase {
+  in_canary: boolean
+  /** When more may be sent. */
+  next_at: number
+  /** Until when results are awaited; null while none are. */
+  settle_by: number | null
+  /** Between two looks at results. */
+  poll_ms: number
+}
+
+/** Argument of the workflow. */
+export interface BulkStart extends BulkKey, BulkPace {
+  /** Of a run that continues an earlier one. */
+  phase?: BulkPhase
+}
+
+/** What a job has come to. */
+export interface BulkProgress {
+  pending: number
+  sent: number
+  /** Of the last results since it was started or resumed, `BULK_WINDOW` at most. */
+  recent: { settled: number; failed: number }
+}
+
+export const BULK_WINDOW = 50
+
+export interface BulkActivities {
+  /** Looks what came of decisions, and carries out up to `limit` more. */
+  advanceBulkJob(request: BulkKey & { limit: number }): Promise<BulkProgress>
+  saveBulkState(request: BulkKey & { state: BulkState; state_reason: string | null }): Promise<void>
+}
