@@ -7,7 +7,7 @@ import { until } from "../helpers/until.ts"
 const DAY_MS = 86_400_000
 
 let rig: SweepRig
-/** Every table that knows transactions, also those that are made later; the audit trail stays. */
+/** Every table that knows transactions, also those that are made later; the audit trail stays, and bulk jobs go as a whole. */
 let tables: string[]
 
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { rows } = await rig.pool.query<{ name: string }>(
     `select c.relname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
      where a.attname = 'instance_id' and c.relkind in ('r', 'p') and not c.relispartition
-       and c.relnamespace = 'public'::regnamespace and c.relname <> 'audit'
+       and c.relnamespace = 'public'::regnamespace and c.relname not in ('audit', 'bulk_item')
      order by 1`,
   )
   tables = rows.map(({ name }) => name)
@@ -48,6 +48,32 @@ async function tablesWith(id: string): Promise<string[]> {
 }
 
 describe("retention", () => {
+  test("deletes bulk jobs that ended long ago, or were never started", async () => {
+    const insert = (id: string, state: string, days: number | null) =>
+      rig.pool.query(
+        `with job as (
+           insert into bulk_job (
+             tenant_id, id, action, reason, filter, actor, roles, velocity, canary, stop_above, settle_ms, state, ended_at,
+             created_at
+           )
+           values ('default', $1, 'retry', 'r', '{}', 'ann', '{}', 1, 0, 0.2, 1, $2, now() - $3 * interval '1 day',
+                   now() - interval '31 days')
+           returning tenant_id, id
+         )
+         insert into bulk_item (tenant_id, job_id, seq, instance_id, path, operation, state)
+         select tenant_id, id, 1, 'one', '', 'do', 'pending' from job`,
+        [id, state, days],
+      )
+    await insert("old", "completed", 31)
+    await insert("young", "completed", 29)
+    await insert("open", "stopped", null)
+    await insert("forgotten", "preview", null)
+    await purge()
+    const { rows } = await rig.pool.query("select job_id from bulk_item order by 1")
+    expect(rows).toEqual([{ job_id: "open" }, { job_id: "young" }])
+    expect((await rig.pool.query("select id from bulk_job")).rows).toHaveLength(2)
+  })
+
   test("deletes an old end with all that belongs to it, and neither a young one nor an open one", async () => {
     await end("old", 31)
     await end("young", 29)

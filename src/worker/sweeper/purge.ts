@@ -1,4 +1,5 @@
 import { listOutdated } from "../../store/queries/list-outdated.ts"
+import { purgeBulkJobs } from "../../store/queries/purge-bulk-jobs.ts"
 import { purgeTransactions } from "../../store/queries/purge-transactions.ts"
 import { compareAll } from "./compare.ts"
 import { createCooldown } from "./cooldown.ts"
@@ -9,7 +10,7 @@ const BATCH = 100
 const BATCHES = 20
 
 /**
- * Deletes transactions that ended longer ago than the retention. Each is compared with Temporal first: an end that was
+ * Deletes transactions, and bulk jobs, that ended longer ago than the retention. Each transaction is compared with Temporal first: an end that was
  * confirmed may have been reset or resumed since, and then the comparison takes its confirmation away.
  */
 export function createPurge(context: SweepContext, retentionMs: number | undefined): SweepPart {
@@ -25,6 +26,8 @@ export function createPurge(context: SweepContext, retentionMs: number | undefin
       if (purged === 0 || outdated.length < BATCH) break
     }
     const purged = summary.purged - before
+    const jobs = await purgeBulkJobs(context.pool, retentionMs)
+    if (jobs > 0) context.logger.info({ bulk_jobs: jobs }, "bulk jobs past their retention are purged")
     if (purged > 0)
       context.logger.info({ transactions: purged }, "transactions past their retention are purged")
   }
