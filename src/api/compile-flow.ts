@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises"
 import { type AddressPolicy, isGuardedLiteral } from "../contract/addresses.ts"
 import type { Plan } from "../contract/plan.ts"
 import type { ConnectionInfo } from "../flow/connection.ts"
+import type { Override } from "../flow/pivot.ts"
 import { literalHostsOf } from "../flow/literal-hosts.ts"
 import { planHash } from "../flow/plan-bytes.ts"
 import type { Problem } from "../flow/problem.ts"
@@ -22,17 +23,24 @@ export interface CompiledFlow {
   warnings: ProblemItem[]
 }
 
+interface CompileRequest {
+  definition: Definition
+  definitions: readonly TaskDefinition[]
+  overrides?: readonly Override[]
+}
+
 /** @throws {ApiProblem} `flow_invalid` with every problem at its place in the request. */
 export async function compileFlow(
   services: Pick<ApiServices, "addressPolicy" | "retryDefaults"> & {
     connections: readonly ConnectionInfo[]
   },
-  { definition, definitions }: { definition: Definition; definitions: readonly TaskDefinition[] },
+  { definition, definitions, overrides = [] }: CompileRequest,
 ): Promise<CompiledFlow> {
   const { connections, addressPolicy, retryDefaults } = services
   const steps = validateInSteps(definition.value, {
     connections,
     definitions,
+    overrides,
     ...(retryDefaults === undefined ? {} : { retryDefaults }),
   })
   const { problems, warnings, plan, packed } = await finish(steps)

@@ -1,4 +1,5 @@
 /** Creating a flow, and giving it a new version. Versions are immutable; what runs keeps the one it has. */
+import type { Override } from "../flow/pivot.ts"
 import { canonicalJson } from "../flow/plan-bytes.ts"
 import { findFlow } from "../store/queries/find-flow.ts"
 import type { FlowRow } from "../store/queries/flow-row.ts"
@@ -18,6 +19,7 @@ import { type PublishBody, readDefinition } from "./read-definition.ts"
 interface CreateRequest {
   author: AuditedBy
   body: PublishBody
+  overrides: readonly Override[]
   /** Judge it, store nothing. */
   dryRun: boolean
 }
@@ -31,11 +33,11 @@ export type Published =
  */
 export async function createFlow(
   services: ApiServices,
-  { author, body, dryRun }: CreateRequest,
+  { author, body, overrides, dryRun }: CreateRequest,
 ): Promise<Published> {
   const definition = readDefinition(body)
   const { tenant, actor } = author
-  const compiled = await compileForTenant(services, tenant, definition)
+  const compiled = await compileForTenant(services, tenant, definition, overrides)
   const name = compiled.plan.flow
   if (dryRun) {
     const existing = await findFlow(services.pool, { tenant, flow: name })
@@ -54,7 +56,7 @@ export async function createFlow(
   }
   const created = await recordChange(services, author, {
     work: (db) => insertFlow(db, fresh),
-    toChange: (row) => row && toPublished(undefined, row),
+    toChange: (row) => row && toPublished(undefined, row, overrides),
   })
   if (created !== undefined) return { outcome: "created", flow: created }
   const flow = await getFlow(services, { tenant, flow: name })
@@ -67,6 +69,7 @@ interface ReplaceRequest {
   /** Id or name. */
   flow: string
   body: PublishBody
+  overrides: readonly Override[]
   /** `If-Match`. */
   expectedEtag: string | undefined
 }
@@ -83,7 +86,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
   let flow = await getFlow(services, { tenant, flow: request.flow })
   assertEtag(flow, request.expectedEtag)
   const definition = readDefinition({ ...request.body, name: request.body.name ?? flow.name })
-  const compiled = await compileForTenant(services, tenant, definition)
+  const compiled = await compileForTenant(services, tenant, definition, request.overrides)
   assertName(flow, compiled.plan.flow)
   for (let race = 0; race < RACES; race++) {
     const before = flow
@@ -99,7 +102,7 @@ export async function replaceFlow(services: ApiServices, request: ReplaceRequest
     }
     const stored = await recordChange(services, request.author, {
       work: (db) => updateFlow(db, update),
-      toChange: (row) => row && toPublished(before, row),
+      toChange: (row) => row && toPublished(before, row, request.overrides),
     })
     if (stored !== undefined) return stored
     flow = await getFlow(services, { tenant, flow: flow.id })
@@ -118,7 +121,7 @@ export async function getFlow(
   return flow
 }
 
-function toPublished(before: FlowRow | undefined, after: FlowRow): Change {
+function toPublished(before: FlowRow | undefined, after: FlowRow, overrides: readonly Override[]): Change {
   const told = ({ id, version, plan_hash, is_active, description, flow_type }: FlowRow) => ({
     id,
     version,
@@ -131,7 +134,7 @@ function toPublished(before: FlowRow | undefined, after: FlowRow): Change {
     action: "flow.publish",
     subject: after.name,
     before: before === undefined ? null : told(before),
-    after: told(after),
+    after: { ...told(after), ...(overrides.length === 0 ? {} : { overrides }) },
   }
 }
 

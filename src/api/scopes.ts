@@ -2,6 +2,7 @@
 export const SCOPES = [
   "flows:read",
   "flows:write",
+  "flows:override",
   "transactions:read",
   "transactions:write",
   "transactions:force",

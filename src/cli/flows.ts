@@ -29,11 +29,13 @@ export function addFlowCommands(program: Command, terminal: Terminal): void {
     .description("make flows what their files say: new ones, or the next version of what is there")
     .argument("<file...>", "flows, JSON or YAML")
     .addOption(outputOption())
+    .option("--override <problem>", "tell irreversible_before_fallible as a warning; for administrators")
     .addHelpText("after", "\nExample:\n  holdfast apply flows/*.json\n")
-    .action(async (files: string[], flags: { output: OutputFormat }) => {
+    .action(async (files: string[], flags: { override?: string; output: OutputFormat }) => {
       const sources = await Promise.all(files.map(readFlowSource))
       const client = await terminal.client()
-      const value = await inTurn(sources, ({ name, json }) => client.applyFlow(name, json))
+      const { override } = flags
+      const value = await inTurn(sources, ({ name, json }) => client.applyFlow(name, json, { override }))
       printResult(terminal, flags, { value, show })
     })
 }

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest"
-import { compile, compileOne, db, flow, problemsOf, task, validate } from "./definitions.testsuite.ts"
+import { validateFlow } from "./validate.ts"
+import {
+  compile,
+  compileOne,
+  CONNECTIONS,
+  db,
+  flow,
+  problemsOf,
+  task,
+  validate,
+} from "./definitions.testsuite.ts"
 
 const refund = {
   task_name: "http",
@@ -171,6 +181,22 @@ describe("45: the pivot", () => {
       false,
       false,
     ])
+  })
+
+  test("is told as a warning where somebody takes it upon himself", () => {
+    const tasks = [
+      task("pay", { compensate: refund, pivot: true }),
+      task("b", { depends_on: ["pay"], ...read }),
+    ]
+    const { plan, problems, warnings } = validateFlow(flow(tasks), {
+      connections: CONNECTIONS,
+      overrides: ["irreversible_before_fallible"],
+    })
+    expect(problems).toEqual([])
+    expect(warnings).toContainEqual(
+      expect.objectContaining({ code: "irreversible_before_fallible", pointer: "/tasks/0" }),
+    )
+    expect(plan?.tasks[0]?.irreversible).toBe(true)
   })
 
   test("a pivot is one although it could be undone", () => {

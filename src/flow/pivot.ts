@@ -7,10 +7,15 @@ import type { Graph } from "./graph.ts"
 import { pointerTo, type Report } from "./problem.ts"
 import type { TaskDraft } from "./read-task.ts"
 
+/** Problems that an administrator may publish a flow with all the same. */
+export const OVERRIDES = ["irreversible_before_fallible"] as const
+export type Override = (typeof OVERRIDES)[number]
+
+/** @param tell is told of what it finds. */
 export function checkPivot(
   drafts: readonly TaskDraft[],
   compiled: readonly (CompiledTask | undefined)[],
-  { graph, report }: { graph: Graph; report: Report },
+  { graph, tell }: { graph: Graph; tell: Report },
 ): void {
   // Of a graph that is not whole nobody can tell.
   if (graph.incomplete.size > 0 || compiled.includes(undefined)) return
@@ -25,7 +30,7 @@ export function checkPivot(
     const { id } = task.plan
     const name = drafts[first]?.fields.id ?? "another task"
     const others = later.length === 1 ? "" : ` (and ${later.length - 1} more)`
-    report({
+    tell({
       pointer: pointerTo("/tasks", position),
       code: "irreversible_before_fallible",
       message: `${id} cannot be undone, and ${name}${others} can still be refused once it has happened`,

@@ -7,7 +7,7 @@ import { FLOW_LIMITS } from "./limits.ts"
 import { warnOfParallelWrites } from "./lint.ts"
 import { createNearest, type FindNearest } from "../contract/nearest.ts"
 import { checkParamsSchema } from "./params-schema.ts"
-import { checkPivot } from "./pivot.ts"
+import { checkPivot, type Override } from "./pivot.ts"
 import { canonicalJson, packPlan } from "./plan-bytes.ts"
 import { findBuiltInDefinition } from "./built-in-definitions.ts"
 import { inDocumentOrder, pointerTo, type Problem, type Report, toPlaceIn } from "./problem.ts"
@@ -27,6 +27,8 @@ export interface CompileContext {
   definitions?: readonly TaskDefinition[]
   /** Ours unless said. */
   retryDefaults?: RetryDefaults
+  /** Problems that are told as warnings. */
+  overrides?: readonly Override[]
 }
 
 export interface Validation {
@@ -126,7 +128,8 @@ function* compileFlow(
     yield
   }
   warnOfParallelWrites(compiled, graph, warn)
-  checkPivot(drafts, compiled, flowContext)
+  const isOverridden = context.overrides?.includes("irreversible_before_fallible") === true
+  checkPivot(drafts, compiled, { graph, tell: isOverridden ? warn : report })
   yield
   return toPlan(fields, compiled, flowContext)
 }

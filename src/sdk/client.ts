@@ -39,6 +39,11 @@ export interface ClientOptions {
   timeoutMs?: number
 }
 
+export interface PublishOptions {
+  /** A problem that an administrator takes upon himself, such as `irreversible_before_fallible`. */
+  override?: string | undefined
+}
+
 export interface StartRequest {
   instance_id: string
   /** Id or name. */
@@ -53,7 +58,7 @@ export interface HoldfastClient {
    * Makes the flow what `source` says: a new one, or the next version of the one of that name. `source` is the JSON
    * text of a definition, or of `{name, definition, ...}`; it is sent as it is, so that no digit of it is lost.
    */
-  applyFlow: (name: string, source: string) => Promise<Flow>
+  applyFlow: (name: string, source: string, options?: PublishOptions) => Promise<Flow>
   /** Checks a flow without storing it. */
   validateFlow: (source: string) => Promise<Verdict>
   /** Repeating the same request is safe: the transaction that is there is answered. */
@@ -136,12 +141,13 @@ export function createClient(options: ClientOptions): HoldfastClient {
   }
   return {
     publishFlow: (definition) => call("POST", path("flows"), { definition }),
-    applyFlow: async (name, source) => {
+    applyFlow: async (name, source, { override } = {}) => {
+      const query = override === undefined ? "" : `?override=${encodeURIComponent(override)}`
       try {
-        return await call<Flow>("PUT", path("flows", name), source)
+        return await call<Flow>("PUT", path("flows", name) + query, source)
       } catch (thrown) {
         if (!(thrown instanceof ApiError) || thrown.error !== "flow_not_found") throw thrown
-        return call("POST", path("flows"), source)
+        return call("POST", path("flows") + query, source)
       }
     },
     validateFlow: (source) => call("POST", path("flows", "validate"), source),

@@ -66,6 +66,38 @@ describe("changes through the API", () => {
     expect(found[0]).toMatchObject({ seq: 1, actor: "ann", roles: ["admin"], update_id: key })
   })
 
+  test("of a flow that an administrator publishes in spite of a problem say so", async () => {
+    const { done, call, rows } = await asAdmin("overriding")
+    const body = {
+      name: "risky",
+      tasks: [
+        { id: "ship", task_name: "http", pivot: true, config: { url: "https://a.example/1" } },
+        { id: "pay", task_name: "http", depends_on: ["ship"], config: { url: "https://a.example/2" } },
+      ],
+    }
+    expect((await call("POST", "/flows", { body })).json.errors[0].code).toBe("irreversible_before_fallible")
+    expect((await call("POST", "/flows?override=cycle", { body })).status).toBe(400)
+    const { key: editor } = await createApiKey(rig.pool, {
+      tenant: "overriding",
+      name: "eve",
+      scopes: [],
+      role: "editor",
+      days: 1,
+    })
+    const override = "irreversible_before_fallible"
+    const path = `/api/v1/flows?override=${override}`
+    expect((await rig.call("POST", path, { body, key: editor })).json).toMatchObject({ error: "forbidden" })
+    const published = await done("POST", `/flows?override=${override}`, { body })
+    expect(published.data.warnings).toMatchObject([{ code: override, pointer: "/tasks/0" }])
+    const next = { ...body, description: "again", tasks: body.tasks.map((one) => ({ ...one, priority: 3 })) }
+    expect((await call("PUT", "/flows/risky", { body: next })).status).toBe(422)
+    await done("PUT", `/flows/risky?override=${override}`, { body: next })
+    expect(await rows()).toMatchObject([
+      { action: "flow.publish", subject: "risky", after: { version: 1, overrides: [override] } },
+      { action: "flow.publish", subject: "risky", after: { version: 2, overrides: [override] } },
+    ])
+  })
+
   test("of task definitions have one row each, without what is named like a secret", async () => {
     const { done, rows } = await asAdmin("definitions")
     const body = {
@@ -213,7 +245,10 @@ describe("changes through the API", () => {
   test("make chains that are in order", async () => {
     const chains = await verifyChains(rig.pool)
     expect(chains.map(({ tenant, broken }) => [tenant, broken])).toEqual(
-      ["definitions", "exceptions", "flows", "masked", "settings"].map((tenant) => [tenant, null]),
+      ["definitions", "exceptions", "flows", "masked", "overriding", "settings"].map((tenant) => [
+        tenant,
+        null,
+      ]),
     )
   })
 })

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Flow, toEtag, toFlow } from "../../flow-view.ts"
 import { REPLAYED } from "../../idempotency.ts"
+import { overrideQuery, readOverrides } from "../../override-query.ts"
 import { createFlow } from "../../publish-flow.ts"
 import { asSent, PublishBody } from "../../read-definition.ts"
 import { authorOf } from "../../record-change.ts"
@@ -21,7 +22,7 @@ export const createFlowRoute = defineRoute({
     description:
       "Validates, compiles and stores the definition. A name that is taken by the same plan answers 200 with the flow that is there; by another plan, 409. With `dry_run=true` nothing is stored.",
     request: {
-      query: z.strictObject({ dry_run: flag.optional() }),
+      query: z.strictObject({ dry_run: flag.optional(), ...overrideQuery }),
       body: { required: true, content: { "application/json": { schema: PublishBody } } },
     },
     responses: {
@@ -34,11 +35,12 @@ export const createFlowRoute = defineRoute({
     },
   }),
   handler: (services) => async (c) => {
-    const dryRun = c.req.valid("query").dry_run === true
+    const query = c.req.valid("query")
     const published = await createFlow(services, {
       author: authorOf(c),
       body: asSent(c.get("body")),
-      dryRun,
+      overrides: readOverrides(c.get("identity"), query),
+      dryRun: query.dry_run === true,
     })
     if (published.outcome === "valid") return c.json(success(toVerdict(published.compiled)), 200)
     const flow = toFlow(published.flow)

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { Flow, toEtag, toFlow } from "../../flow-view.ts"
 import { ifMatchHeaders } from "../../if-match.ts"
+import { overrideQuery, readOverrides } from "../../override-query.ts"
 import { replaceFlow } from "../../publish-flow.ts"
 import { asSent, PublishBody } from "../../read-definition.ts"
 import { authorOf } from "../../record-change.ts"
@@ -19,6 +20,7 @@ export const replaceFlowRoute = defineRoute({
     description: "Running transactions keep the version they have. The same plan adds no version.",
     request: {
       params: z.object({ id: FlowReference }),
+      query: z.strictObject(overrideQuery),
       headers: ifMatchHeaders,
       body: { required: true, content: { "application/json": { schema: PublishBody } } },
     },
@@ -29,6 +31,7 @@ export const replaceFlowRoute = defineRoute({
       author: authorOf(c),
       flow: c.req.valid("param").id,
       body: asSent(c.get("body")),
+      overrides: readOverrides(c.get("identity"), c.req.valid("query")),
       expectedEtag: c.req.valid("header")["if-match"],
     })
     return c.json(success(toFlow(row)), 200, { etag: toEtag(row) })
