@@ -88,7 +88,7 @@ describe("changes through the API", () => {
     const path = `/api/v1/flows?override=${override}`
     expect((await rig.call("POST", path, { body, key: editor })).json).toMatchObject({ error: "forbidden" })
     const published = await done("POST", `/flows?override=${override}`, { body })
-    expect(published.data.warnings).toMatchObject([{ code: override, pointer: "/tasks/0" }])
+    expect(published.data.warnings).toMatchObject([{ code: override, pointer: "/definition/tasks/0" }])
     const next = { ...body, description: "again", tasks: body.tasks.map((one) => ({ ...one, priority: 3 })) }
     expect((await call("PUT", "/flows/risky", { body: next })).status).toBe(422)
     await done("PUT", `/flows/risky?override=${override}`, { body: next })
