@@ -11,6 +11,7 @@ import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal, TEMPORAL_PATIENCE_MS, temporalUnavailable } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
+import { nameWinner } from "./stale-version.ts"
 import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
 export interface DecisionRequest {
@@ -31,7 +32,8 @@ export async function decide(services: ApiServices, request: DecisionRequest): P
   try {
     return await update(services, transaction.workflow_id, decision)
   } catch (error) {
-    if (!isGone(error)) throw toRefusal(error)
+    if (!isGone(error))
+      throw await nameWinner(services, { workflowId: transaction.workflow_id, decision }, toRefusal(error))
     return await decideWithoutRun(services, request, transaction)
   }
 }

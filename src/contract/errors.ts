@@ -10,7 +10,8 @@ export const REFUSALS = {
   task_required: "This action needs a task.",
   not_parked: "The task is not parked.",
   nothing_parked: "No task of this transaction is parked.",
-  nothing_retryable: "No parked task may be retried as it is: each needs an attestation or a completion.",
+  nothing_retryable:
+    "No parked task may be retried as it is: ask its target (probe) where the flow says how, attest what happened, or complete it. The exception of each says why, and what is offered.",
   already_executed: "The effect is known to have happened: complete the task with its output instead.",
   unknown_needs_attestation:
     "It is not known whether the effect happened and a repeat is not safe: say attest executed or not_executed.",

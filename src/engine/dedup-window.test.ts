@@ -28,6 +28,17 @@ describe("the dedup window", () => {
     expect(run.openTasks()).toEqual(["pay"])
   })
 
+  test.each([
+    [1_500, "1.5 s"],
+    [90_000, "1.5 min"],
+    [24 * HOUR, "24 h"],
+  ])("of %i ms is told as %s", (dedup_ms, told) => {
+    const run = drive(planOf([{ id: "pay", dedup_ms }]))
+    run.apply(started)
+    run.fail("pay", failures.unknown)
+    expect(run.view().exceptions[0]?.retry_safe_reason).toContain(` for ${told}, `)
+  })
+
   test("after it a retry is refused with the reason, also where nothing has happened since", () => {
     const run = unknown()
     expect(run.machine.refuse(retry, 25 * HOUR)).toBe("outside_dedup_window")

@@ -130,15 +130,21 @@ function safetyOfKey(effect: Effect, at: number, memory: KeyMemory | undefined):
       safe: true,
       reason: `The effect is ${effect}: a repeat under the same key changes nothing more.`,
     }
-  const hours = `${Math.round((memory.ms / 3_600_000) * 100) / 100} h`
+  const span = describeSpan(memory.ms)
   const end = new Date(memory.until).toISOString()
   return at < memory.until
     ? {
         safe: true,
-        reason: `The target remembers the key for ${hours}, until ${end}: a repeat changes nothing more.`,
+        reason: `The target remembers the key for ${span}, until ${end}: a repeat changes nothing more.`,
       }
     : {
         safe: false,
-        reason: `The target remembers a key for ${hours}, and this one only until ${end}: a repeat could do it again.`,
+        reason: `The target remembers a key for ${span}, and this one only until ${end}: a repeat could do it again.`,
       }
+}
+
+/** In the largest unit that it fills, such as `24 h` or `2 s`. */
+function describeSpan(ms: number): string {
+  const [size, unit] = ms >= 3_600_000 ? [3_600_000, "h"] : ms >= 60_000 ? [60_000, "min"] : [1_000, "s"]
+  return `${Math.round((ms / size) * 100) / 100} ${unit}`
 }

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type LocalPostgres, startPostgres } from "../../src/local/postgres.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
+import { runCli } from "../helpers/cli.ts"
 import type { Fault } from "../helpers/effect-ledger.ts"
 import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
@@ -231,14 +232,36 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
       expect((await world.books()).reserved).toEqual({ postgres: successes, mysql: successes })
       expect(successes).toBeGreaterThan(TRANSACTIONS / 10)
       expect(TRANSACTIONS - successes).toBeGreaterThan(TRANSACTIONS / 10)
+      const audited = await verifyAudit()
+      // Each of them was answered, so each of them is on record, and the publishing of the flow.
+      expect(audited).toBeGreaterThan(injected.cancels)
       const target = countFaults(deliveries.map(({ fault }) => fault))
       const counts = { success: successes, compensated: TRANSACTIONS - successes }
       process.stdout.write(
-        `  ${JSON.stringify(counts)}, faults injected: ${JSON.stringify({ ...injected, target })}\n`,
+        `  ${JSON.stringify(counts)}, ${audited} rows of audit, faults injected: ${JSON.stringify({ ...injected, target })}\n`,
       )
     } finally {
       await pool.end()
       await connection.close()
     }
+  }
+
+  /** As an auditor does it: the chain holds, and every decision is in Temporal's history too. Answers its rows. */
+  async function verifyAudit(): Promise<number> {
+    const run = runCli(["audit", "verify", "--temporal", "-o", "json"], {
+      cwd: directory,
+      environment: {
+        DATABASE_URL: postgres.url,
+        TEMPORAL_ADDRESS: temporal.address,
+        TEMPORAL_NAMESPACE: temporal.namespace,
+      },
+    })
+    expect(await run.ended, `${run.stdout()}${run.stderr()}`).toBe(0)
+    const found = JSON.parse(run.stdout())
+    expect(found).toEqual({
+      chains: [{ tenant: "default", rows: expect.any(Number), head: expect.anything(), broken: null }],
+      temporal: { checked: TRANSACTIONS, expired: 0, differences: [], failed: [] },
+    })
+    return found.chains[0].rows
   }
 })

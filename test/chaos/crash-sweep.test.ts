@@ -6,7 +6,10 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Client, Connection, type WorkflowHandle } from "@temporalio/client"
+import { temporal as proto } from "@temporalio/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { toError } from "../../src/contract/errors.ts"
+import { TASK_QUEUE } from "../../src/contract/messages.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
@@ -18,6 +21,10 @@ import { until } from "../helpers/until.ts"
 
 /** Every event, or every eighth. */
 const STRIDE = process.env.HOLDFAST_SOAK === "full" ? 1 : 8
+/** A query that its worker took and never answered is asked again after this. */
+const QUERY_MS = 10_000
+/** Of the answers that were none, the last ones. */
+const SHOWN = 10
 
 const posting = (id: string, depends_on: string[]) => ({
   id,
@@ -103,12 +110,7 @@ describe("a saga that is refused", () => {
 
   async function endOf(handle: WorkflowHandle): Promise<object> {
     await handle.result().catch(() => undefined)
-    // Temporal hands a query to the worker that had the run last, which may just have been killed.
-    const view = await until(
-      () => handle.query<View>("state").catch(() => undefined),
-      (found) => found !== undefined,
-    )
-    if (view === undefined) throw new Error("the run did not answer")
+    const view = await viewOf(handle)
     return {
       status: view.transaction.status,
       // A refusal that comes after a lost attempt proves nothing: then it is undone as well, which changes nothing.
@@ -116,6 +118,41 @@ describe("a saga that is refused", () => {
         .filter(({ path }) => path !== "stock")
         .map(({ path, status, outcome, compensation }) => ({ path, status, outcome, compensation })),
     }
+  }
+
+  /**
+   * Temporal hands a query to the worker that had the run last, which may just have been killed. What came instead of
+   * an answer, and who was there to give one, is told where none ever comes.
+   */
+  async function viewOf(handle: WorkflowHandle): Promise<View> {
+    const since = Date.now()
+    const failures: string[] = []
+    const ask = async () => {
+      const askedAt = Date.now()
+      try {
+        const query = () => handle.query<View>("state")
+        return { view: await client.withDeadline(askedAt + QUERY_MS, query), failures }
+      } catch (thrown) {
+        failures.push(`${askedAt - since} to ${Date.now() - since} ms: ${describeError(thrown)}`)
+        failures.splice(0, failures.length - SHOWN)
+        return { view: undefined, failures, pollers: await pollers() }
+      }
+    }
+    const { view } = await until(ask, (found) => found.view !== undefined)
+    if (view === undefined) throw new Error("the run did not answer")
+    return view
+  }
+
+  async function pollers(): Promise<string[]> {
+    const found = await client.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue: { name: TASK_QUEUE },
+      taskQueueType: proto.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    })
+    return (found.pollers ?? []).map(
+      ({ identity, lastAccessTime }) =>
+        `${identity} seen ${Math.round(Date.now() / 1_000 - Number(lastAccessTime?.seconds))} s ago`,
+    )
   }
 
   /** Names of what had an effect, in order. */
@@ -142,8 +179,9 @@ describe("a saga that is refused", () => {
       await node.kill()
       kills.push(length)
       await node.start()
-      expect(await endOf(handle), `killed at event ${at}`).toEqual(expected)
-      expect(await effectsOf(id), `killed at event ${at}`).toEqual(EFFECTS)
+      const where = `kill ${kills.length} of ${id}, at event ${length} (${await typeOfEvent(handle, length)})`
+      expect(await endOf(handle).catch(explainedBy(where)), where).toEqual(expected)
+      expect(await effectsOf(id), where).toEqual(EFFECTS)
     }
     process.stdout.write(`  killed at events ${kills.join(", ")} of ${historyLength}\n`)
   })
@@ -195,3 +233,20 @@ describe("a saga that is refused", () => {
     expect(await effectsOf(id)).toEqual(["order", "pay", "stock", "ship"])
   })
 })
+
+function explainedBy(where: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new Error(`${where}: ${toError(cause).message}`, { cause })
+  }
+}
+
+/** With all that it was caused by: Temporal's own reason stands there. */
+function describeError(thrown: unknown): string {
+  const { name, message, cause } = toError(thrown)
+  return cause === undefined ? `${name}: ${message}` : `${name}: ${message} (${describeError(cause)})`
+}
+
+async function typeOfEvent(handle: WorkflowHandle, eventId: number): Promise<string> {
+  const { events } = await handle.fetchHistory()
+  return proto.api.enums.v1.EventType[events?.[eventId - 1]?.eventType ?? 0] ?? "of no known type"
+}

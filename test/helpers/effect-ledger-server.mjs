@@ -117,6 +117,8 @@ async function deliver(request, response, { name, body, act }) {
     await new Promise((go) => setTimeout(go, Number(fault.slice(5))))
   }
   if (before[fault]) return before[fault](response)
+  // What it knew of the key, it has forgotten: the same call is a new one.
+  if (fault === "forgetful") effects.delete(delivery.key)
   const answer = act(delivery)
   if (fault === "duplicate") {
     const copy = { ...delivery, effect: false }

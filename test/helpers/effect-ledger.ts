@@ -26,6 +26,7 @@ export type Fault =
   | "latch"
   | "large"
   | "duplicate"
+  | "forgetful"
   | `slow:${number}`
   | `late:${number}`
   | "none"

@@ -20,6 +20,16 @@ export const task = ({ id, ...more }: Sketch) => ({
   ...more,
 })
 
+/** Asks the ledger what became of the call of `pay`; by `fence` its key is closed where there was none. */
+export const ask = (door: "find" | "fence", more: object = {}) => ({
+  task_name: "http",
+  config: { connection: "ledger", url: `/${door}/pay`, method: "POST", body: { key: "${ task.key }" } },
+  executed_when: "${ output.found }",
+  output: { id: "${ output.id }" },
+  retry: { max_attempts: 2, interval: "50ms" },
+  ...more,
+})
+
 export const chain = (length: number) =>
   Array.from({ length }, (_, at) =>
     task({ id: `t${at}`, ...(at === 0 ? {} : { depends_on: [`t${at - 1}`] }) }),

@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net"
 
 /**
  * A way to a server that can be shut: connections break and new ones are refused until it is opened again. Or
- * frozen, as a server that stands still is: connections are taken, and nothing comes through until it is thawed.
+ * frozen, as a server that stands still is: connections are taken, and nothing comes through until it is thawed. Or
+ * muted: what is sent arrives, and no answer of those who are connected comes back any more.
  */
 export interface TcpGate {
   port: number
@@ -11,11 +12,13 @@ export interface TcpGate {
   open(): void
   freeze(): void
   thaw(): void
+  mute(): void
   close(): Promise<void>
 }
 
 export async function openTcpGate(target: { host: string; port: number }): Promise<TcpGate> {
   const sockets = new Map<Socket, Socket>()
+  const servers = new Set<Socket>()
   let isShut = false
   let isFrozen = false
   const join = (from: Socket, to: Socket) => {
@@ -24,6 +27,7 @@ export async function openTcpGate(target: { host: string; port: number }): Promi
     from.on("error", () => {})
     from.on("close", () => {
       sockets.delete(from)
+      servers.delete(from)
       to.destroy()
     })
   }
@@ -33,6 +37,7 @@ export async function openTcpGate(target: { host: string; port: number }): Promi
       return
     }
     const outside = connect(target)
+    servers.add(outside)
     join(inside, outside)
     join(outside, inside)
   })
@@ -55,6 +60,13 @@ export async function openTcpGate(target: { host: string; port: number }): Promi
     thaw: () => {
       isFrozen = false
       for (const [from, to] of sockets) from.pipe(to)
+    },
+    mute: () => {
+      for (const server of servers) {
+        server.unpipe()
+        // What it says is read, so that it is never held up.
+        server.resume()
+      }
     },
     close: async () => {
       shut()

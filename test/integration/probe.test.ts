@@ -1,16 +1,7 @@
 /** A target is asked what became of a call, and a person closes what cannot be settled: on a real worker and target. */
 import { expect } from "vitest"
 import { type Behaviour, describeBehaviours } from "../helpers/behaviour.ts"
-import { isBlocked, type Sketch, task } from "../helpers/ledger-task.ts"
-
-const ask = (door: "find" | "fence", more: object = {}) => ({
-  task_name: "http",
-  config: { connection: "ledger", url: `/${door}/pay`, method: "POST", body: { key: "${ task.key }" } },
-  executed_when: "${ output.found }",
-  output: { id: "${ output.id }" },
-  retry: { max_attempts: 2, interval: "50ms" },
-  ...more,
-})
+import { ask, isBlocked, type Sketch, task } from "../helpers/ledger-task.ts"
 
 /** Sent once, under a key that its target only knows when it is asked. */
 const pay = (more: Partial<Sketch> = {}) =>

@@ -57,6 +57,8 @@ export interface TestGrpcServer {
 export interface GrpcServerOptions {
   proto?: string
   handler: Handler
+  /** Of the methods that a proto of its own has beside `Charge`. */
+  methods?: Record<string, Handler>
   reflection?: "both" | "v1alpha" | "none"
   port?: number
   credentials?: ServerCredentials
@@ -73,6 +75,7 @@ export async function startGrpc(options: GrpcServerOptions): Promise<TestGrpcSer
       handler(call, reply)
     },
     Watch: (call: { end(): void }) => call.end(),
+    ...options.methods,
   })
   const state = { port: 0, calls, reflections: 0, stop: () => server.forceShutdown() }
   const count = () => void state.reflections++

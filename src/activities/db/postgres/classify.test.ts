@@ -74,6 +74,11 @@ describe("classifySqlState()", () => {
     expect(classifySqlState({ state: "08P01", severity, routine })).toEqual({ class: expected })
   })
 
+  test("0A000 of a standby that is asked for writing was not executed", () => {
+    const standby = { state: "0A000", severity: "错误", routine: "call_bool_check_hook" }
+    expect(classifySqlState(standby)).toEqual({ class: "not_executed" })
+  })
+
   test("08007 leaves open what another transaction did", () => {
     expect(classifySqlState({ state: "08007" })).toEqual({ class: "unknown" })
   })

@@ -10,6 +10,9 @@ export type StateFinding = Pick<SqlFinding, "class" | "left" | "conflict">
 const PROTOCOL_VIOLATION = "08P01"
 /** The server's function that finds a statement with too few or too many values. */
 const BIND = "exec_bind_message"
+const UNSUPPORTED = "0A000"
+/** The one that finds a BEGIN which asks a standby for writing; of tasks nothing else reaches it. */
+const CHECK_SETTING = "call_bool_check_hook"
 
 const EXACT: Record<string, StateFinding> = {
   // Of another transaction that the statement committed elsewhere: ours has been rolled back.
@@ -65,6 +68,8 @@ export interface SqlSignal {
 
 export function classifySqlState({ state, severity, routine }: SqlSignal): StateFinding {
   if (state === PROTOCOL_VIOLATION) return readProtocolViolation({ severity, routine })
+  // As 25006 says it of a server that became a standby meanwhile: writing waits for the promotion.
+  if (state === UNSUPPORTED && routine === CHECK_SETTING) return { class: "not_executed" }
   return EXACT[state] ?? CLASSES[state.slice(0, 2)] ?? { class: "not_executed" }
 }
 

@@ -1,0 +1,138 @@
+/** Two people decide at once, and one person decides twice: through the whole product (design 4.6). */
+import { randomUUID } from "node:crypto"
+import { Client, Connection } from "@temporalio/client"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
+import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { task } from "../helpers/ledger-task.ts"
+import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
+import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+
+const FLOW = {
+  name: "order",
+  tasks: [
+    task({ id: "pay", retry: { strategy: "manual" }, on_error: "park" }),
+    task({ id: "ship", depends_on: ["pay"] }),
+  ],
+}
+
+let database: TestDatabase
+let ledger: EffectLedger
+let temporal: TestTemporal
+let nodes: HoldfastNode[]
+/** Of two processes: two operators, each with one of their own. */
+let apis: [NodeApi, NodeApi]
+
+beforeAll(async () => {
+  ;[database, ledger, temporal] = await Promise.all([
+    createTestDatabase(),
+    startEffectLedger(),
+    testTemporal(),
+  ])
+  const targets = {
+    databaseUrl: database.url,
+    temporalAddress: temporal.address,
+    namespace: temporal.namespace,
+    connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" } as const],
+  }
+  nodes = [await createNode(targets), await createNode({ ...targets, role: "api" })]
+  for (const node of nodes) await node.start()
+  apis = [createNodeApi(nodes[0]?.url ?? ""), createNodeApi(nodes[1]?.url ?? "")]
+  await apis[0].publish(FLOW)
+})
+afterAll(async () => {
+  for (const node of nodes) await node.stop()
+  await ledger.stop()
+  await database.drop()
+})
+
+/** Refused by its target; version 1 or so, with nothing under way. */
+async function parked(): Promise<{ id: string; version: number }> {
+  const id = randomUUID()
+  await ledger.misbehave("pay", ["refuse"], id)
+  await apis[0].start("order", id)
+  await apis[0].reaches(id, "blocked")
+  const { version } = await apis[0].get(`/transactions/${id}?fresh=true`)
+  return { id, version }
+}
+
+/** Ids of the updates that Temporal's history has, in order, without those that were refused. */
+async function updatesOf(id: string): Promise<string[]> {
+  const connection = await Connection.connect({ address: temporal.address })
+  try {
+    const client = new Client({ connection, namespace: temporal.namespace })
+    const { events } = await client.workflow.getHandle(`default/${id}`).fetchHistory()
+    const ended = (events ?? []).flatMap(
+      (event) => event.workflowExecutionUpdateCompletedEventAttributes ?? [],
+    )
+    return ended.flatMap(({ meta, outcome }) => (outcome?.failure ? [] : (meta?.updateId ?? [])))
+  } finally {
+    await connection.close()
+  }
+}
+
+const paymentsOf = async (id: string) =>
+  (await ledger.deliveries(id)).filter(({ name }) => name === "pay").length
+
+describe("52: decisions about one transaction", () => {
+  test("that two people take at once: one is carried out, the other is told by whom", async () => {
+    for (let round = 0; round < 5; round++) {
+      const { id, version } = await parked()
+      const decide = (api: NodeApi, action: string, key: string) =>
+        api.post(
+          `/transactions/${id}/decisions`,
+          { action, task: "pay", reason: `${key} saw it`, expected_version: version, output: {} },
+          { "idempotency-key": `${key}-${id}` },
+        )
+      const both = await Promise.all([decide(apis[0], "retry", "ann"), decide(apis[1], "complete", "bob")])
+      const [won, lost] = both[0].status === 200 ? both : both.toReversed()
+      const winner = both[0].status === 200 ? "ann" : "bob"
+      expect(won).toMatchObject({ status: 200, json: { data: { decision_id: `${winner}-${id}` } } })
+      expect(lost).toMatchObject({
+        status: 409,
+        json: {
+          error: "stale_version",
+          data: null,
+          detail: expect.stringMatching(
+            new RegExp(`for version ${version}.*\\(decision_id ${winner}-${id}\\)`),
+          ),
+        },
+      })
+      await apis[0].reaches(id, "success")
+      expect(await updatesOf(id)).toEqual([`${winner}-${id}`])
+      expect(await paymentsOf(id)).toBe(winner === "ann" ? 2 : 1)
+    }
+  })
+
+  test("that one person sends twice under a key: the same body, and one update in Temporal's history", async () => {
+    const { id, version } = await parked()
+    const body = { action: "retry", task: "pay", reason: "again", expected_version: version }
+    const send = (api: NodeApi) =>
+      api.post(`/transactions/${id}/decisions`, body, { "idempotency-key": `key-${id}` })
+    const first = await send(apis[0])
+    expect(first.status, JSON.stringify(first.json)).toBe(200)
+    await apis[0].reaches(id, "success")
+    for (const api of apis) expect((await send(api)).json.data).toEqual(first.json.data)
+    expect(await updatesOf(id)).toEqual([`key-${id}`])
+    expect(await paymentsOf(id)).toBe(2)
+  })
+
+  test("under one key at once, on two processes: one update, and one answer in the end", async () => {
+    const { id } = await parked()
+    const body = { action: "retry", task: "pay", reason: "again" }
+    const send = (api: NodeApi) =>
+      api.post(`/transactions/${id}/decisions`, body, { "idempotency-key": `key-${id}` })
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, at) => send(at % 2 === 0 ? apis[0] : apis[1])),
+    )
+    for (const { status, json } of answers)
+      expect(status === 200 || json.error === "idempotency_key_in_use", JSON.stringify(json)).toBe(true)
+    await apis[0].reaches(id, "success")
+    const again = await send(apis[1])
+    expect(again.status).toBe(200)
+    for (const { status, json } of answers) if (status === 200) expect(json.data).toEqual(again.json.data)
+    expect(await updatesOf(id)).toEqual([`key-${id}`])
+    expect(await paymentsOf(id)).toBe(2)
+  })
+})
