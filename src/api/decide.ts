@@ -10,6 +10,7 @@ import { findDecision, type RecordedDecision } from "../store/queries/find-decis
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal, TEMPORAL_PATIENCE_MS, temporalUnavailable } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { toAsked } from "./four-eyes.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
 import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
@@ -28,12 +29,28 @@ export async function decide(services: ApiServices, request: DecisionRequest): P
   const transaction = await getTransaction(services, { tenant, instance_id })
   const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
   if (recorded !== undefined) return toAnswer(recorded)
+  const asked = await toAsked(services, request)
   try {
-    return await update(services, transaction.workflow_id, decision)
+    return await update(services, transaction.workflow_id, asked)
   } catch (error) {
-    if (!isGone(error)) throw toRefusal(error)
-    return await decideWithoutRun(services, request, transaction)
+    if (!isGone(error)) throw await namePending(services, { transaction, asked }, toRefusal(error))
+    return await decideWithoutRun(services, { ...request, decision: asked }, transaction)
   }
+}
+
+/** The request that is in the way is what the caller needs to know. */
+async function namePending(
+  services: ApiServices,
+  { transaction, asked }: { transaction: WholeTransactionRow; asked: Decision },
+  problem: unknown,
+): Promise<unknown> {
+  if (!(problem instanceof ApiProblem) || problem.word !== "request_pending") return problem
+  const view = await askWorkflow(services, transaction.workflow_id)
+  const about = asked.task ?? null
+  const pending = view?.transaction.pending_approvals?.find(({ task }) => task === about)
+  if (pending === undefined) return problem
+  const detail = `${problem.title} It is ${JSON.stringify(pending.id)}, ${pending.action}, by ${pending.requester}.`
+  return new ApiProblem("request_pending", { detail, cause: problem })
 }
 
 /** Temporal has no open run: it is over, or it was never started. */

@@ -5,6 +5,7 @@ export const SCOPES = [
   "transactions:read",
   "transactions:write",
   "transactions:force",
+  "transactions:approve",
   "exceptions:read",
   "exceptions:write",
   "connections:read",

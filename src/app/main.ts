@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander"
 import { EXIT, toExitCode } from "../cli/exit-codes.ts"
+import { addApprovalCommands } from "../cli/approvals.ts"
 import { addConnectionCommands } from "../cli/connections.ts"
 import { addDecisionCommands } from "../cli/decisions.ts"
 import { addSecretCommands } from "../cli/secrets.ts"
@@ -73,6 +74,7 @@ function createProgram(context: AppContext): Command {
   addGetCommand(program, context.terminal)
   addListCommand(program, context.terminal)
   addDecisionCommands(program, context.terminal)
+  addApprovalCommands(program, context.terminal)
   addExceptionsCommands(program, context.terminal)
   addFlowCommands(program, context.terminal)
   addConnectionCommands(program, context.terminal)

@@ -1,5 +1,6 @@
 /** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
+import { listApprovalsRoute } from "./approvals/list.ts"
 import { listAuditRoute } from "./audit/list.ts"
 import { createConnectionRoute } from "./connections/create.ts"
 import { deleteConnectionRoute } from "./connections/delete.ts"
@@ -105,6 +106,8 @@ export const ROUTES: readonly ApiRoute[] = [
   pauseTransactionRoute,
   resumeTransactionRoute,
   decideTransactionRoute,
+
+  listApprovalsRoute,
 
   listExceptionsRoute,
   // Before the one whose {id} would match it as well.
