@@ -13,7 +13,11 @@ import { isRole, SCOPES_OF_ROLE } from "./roles.ts"
 import { isScope, type Scope, SCOPES } from "./scopes.ts"
 
 /** @throws {ApiProblem} `unauthenticated`, or `forbidden` when the key lacks the scope. */
-export type Authenticate = (authorization: string | undefined, scope: Scope) => Promise<Identity>
+export type Authenticate = (
+  authorization: string | undefined,
+  scope: Scope,
+  orScope?: Scope,
+) => Promise<Identity>
 
 /** How long a key that was found is taken for valid: a revocation reaches every process within it. */
 const CACHE_MS = 2_000
@@ -23,7 +27,7 @@ const LOCAL: Identity = { tenant: DEFAULT_TENANT, actor: "local", roles: ["admin
 export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Authenticate {
   if (auth.mode === "off") return () => Promise.resolve(LOCAL)
   const findKey = createKeyReader(pool, logger)
-  return async (authorization, scope) => {
+  return async (authorization, scope, orScope) => {
     if (authorization === undefined || authorization === "")
       throw unauthenticated("Send Authorization: Bearer with an API key.")
     const [, sent] = /^bearer +(\S+)$/i.exec(authorization) ?? []
@@ -39,9 +43,9 @@ export function createAuthenticate({ auth, pool, logger }: ApiDependencies): Aut
       throw unauthenticated("The API key is not valid: it is unknown, expired or revoked.")
     }
     const scopes = scopesOf(key)
-    if (!scopes.has(scope)) {
+    if (!scopes.has(scope) && (orScope === undefined || !scopes.has(orScope))) {
       throw new ApiProblem("forbidden", {
-        detail: `This needs the scope ${scope}, which the API key${key.role === null ? "" : ` of role ${key.role}`} does not have.`,
+        detail: `This needs the scope ${scope}${orScope === undefined ? "" : ` or ${orScope}`}, which the API key${key.role === null ? "" : ` of role ${key.role}`} does not have.`,
       })
     }
     const roles = key.role === null ? [] : [key.role]

@@ -10,8 +10,9 @@ import { findDecision, type RecordedDecision } from "../store/queries/find-decis
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal, TEMPORAL_PATIENCE_MS, temporalUnavailable } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { toAsked } from "./four-eyes.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
-import { nameWinner } from "./stale-version.ts"
+import { nameOther } from "./other-decision.ts"
 import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
 export interface DecisionRequest {
@@ -29,12 +30,12 @@ export async function decide(services: ApiServices, request: DecisionRequest): P
   const transaction = await getTransaction(services, { tenant, instance_id })
   const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
   if (recorded !== undefined) return toAnswer(recorded)
+  const asked = await toAsked(services, request)
   try {
-    return await update(services, transaction.workflow_id, decision)
+    return await update(services, transaction.workflow_id, asked)
   } catch (error) {
-    if (!isGone(error))
-      throw await nameWinner(services, { workflowId: transaction.workflow_id, decision }, toRefusal(error))
-    return await decideWithoutRun(services, request, transaction)
+    if (!isGone(error)) throw await nameOther(services, { transaction, asked }, toRefusal(error))
+    return await decideWithoutRun(services, { ...request, decision: asked }, transaction)
   }
 }
 

@@ -4,6 +4,7 @@ import type { Pool } from "pg"
 import type { AddressPolicy } from "../contract/addresses.ts"
 import type { Connection, ConnectionTest } from "../contract/connections.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
+import type { ProposableAction } from "../contract/statuses.ts"
 import type { Mask } from "../masking/mask.ts"
 import type { Dispatcher } from "../store/dispatch.ts"
 import type { EventWatch } from "../store/events/event-watch.ts"
@@ -37,6 +38,8 @@ export interface ApiDependencies {
   /** For tasks that do not say; the flow language's own unless given. */
   retryDefaults?: RetryDefaults
   auth: AuthMode
+  /** Actions that wait for a second person; none unless given. */
+  fourEyes?: readonly ProposableAction[] | undefined
   logger: Logger
   version: string
   /** Of this process's mirror writer. */

@@ -32,7 +32,7 @@ export const Exception = z
     severity: z.enum(SEVERITIES),
     state: z.enum(SHOWN_STATES).openapi({
       description:
-        "`open`, `reopened`, `resolved`, `auto_resolved`, `superseded` and `accepted` are what the transaction says of it. `acknowledged`, `assigned` and `snoozed` are what people said of one that is open, or open again; of these the strongest is shown, a snooze before an assignment before an acknowledgement.",
+        "`open`, `reopened`, `resolved`, `auto_resolved`, `superseded` and `accepted` are what the transaction says of it. `acknowledged`, `assigned` and `snoozed` are what people said of one that is open, or open again; of these the strongest is shown, a snooze before an assignment before an acknowledgement. `action_pending`: a decision about it waits for a second person.",
     }),
     outcome: z.enum(OUTCOMES),
     occurrence: z.int().openapi({ description: "How often this record was opened." }),

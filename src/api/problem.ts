@@ -86,7 +86,7 @@ export class ApiProblem extends Error {
   readonly headers: Record<string, string>
 
   constructor(word: ProblemWord, { detail, errors, headers = {}, cause }: ProblemOptions = {}) {
-    const [status, title] = isRefusal(word) ? ([409, REFUSALS[word]] as const) : WORDS[word]
+    const [status, title] = isRefusal(word) ? ([statusOf(word), REFUSALS[word]] as const) : WORDS[word]
     super(detail ?? title, cause === undefined ? undefined : { cause })
     this.name = "ApiProblem"
     this.word = word
@@ -95,6 +95,12 @@ export class ApiProblem extends Error {
     this.errors = errors
     this.headers = headers
   }
+}
+
+/** A refusal is about how the transaction stands, but for these. */
+function statusOf(word: Refusal): number {
+  if (word === "own_request") return 403
+  return word === "unknown_request" ? 404 : 409
 }
 
 export function isRefusal(word: string): word is Refusal {

@@ -11,8 +11,8 @@ const OPERATOR: readonly Scope[] = [...VIEWER, "transactions:write", "exceptions
 export const SCOPES_OF_ROLE: Record<Role, readonly Scope[]> = {
   viewer: VIEWER,
   operator: OPERATOR,
-  // A right of its own beside the ladder; what it adds to a viewer's is the decision about human tasks.
-  approver: VIEWER,
+  // Beside the ladder: who asks for a decision and who approves it are different people with different rights.
+  approver: [...VIEWER, "transactions:approve"],
   editor: [...OPERATOR, "flows:write", "secrets:read"],
   admin: SCOPES,
 }

@@ -19,6 +19,8 @@ type Finish = (services: ApiServices) => (c: Context<ApiEnv>, answer: Response) 
 interface RouteDefinition<R extends RouteConfig> {
   contract: R
   scope: Scope | "public"
+  /** Opens the route too; the handler tells what each of the two is for. */
+  orScope?: Scope
   /** On every POST that changes something. */
   idempotent?: StoredAnswer
   /** @param app which it is a route of. */
@@ -33,6 +35,7 @@ export interface ApiRoute {
   id: string
   contract: RouteConfig
   scope: Scope | "public"
+  orScope?: Scope | undefined
   idempotent: StoredAnswer | undefined
   handler: (services: ApiServices, app: OpenAPIHono<ApiEnv>) => Handler<ApiEnv>
   finish?: Finish | undefined
@@ -45,6 +48,7 @@ export function defineRoute<R extends RouteConfig & { operationId: string }>(
     id: definition.contract.operationId,
     contract: definition.contract,
     scope: definition.scope,
+    orScope: definition.orScope,
     idempotent: definition.idempotent,
     // The handler was checked against its own contract above; the contract's validators run before it.
     handler: definition.handler,
@@ -54,7 +58,7 @@ export function defineRoute<R extends RouteConfig & { operationId: string }>(
 
 export function mountRoute(app: OpenAPIHono<ApiEnv>, route: ApiRoute, services: ApiServices): void {
   const guards: MiddlewareHandler<ApiEnv>[] = []
-  if (route.scope !== "public") guards.push(requireScope(services.authenticate, route.scope))
+  if (route.scope !== "public") guards.push(requireScope(services.authenticate, route.scope, route.orScope))
   const body = route.contract.request?.body
   if (body !== undefined) guards.push(readBody(body.required === true ? "required" : "optional"))
   const handler = route.handler(services, app)
@@ -70,9 +74,13 @@ export function mountRoute(app: OpenAPIHono<ApiEnv>, route: ApiRoute, services: 
   })
 }
 
-function requireScope(authenticate: Authenticate, scope: Scope): MiddlewareHandler<ApiEnv> {
+function requireScope(
+  authenticate: Authenticate,
+  scope: Scope,
+  orScope: Scope | undefined,
+): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    c.set("identity", await authenticate(c.req.header("authorization"), scope))
+    c.set("identity", await authenticate(c.req.header("authorization"), scope, orScope))
     await next()
   }
 }
@@ -80,6 +88,7 @@ function requireScope(authenticate: Authenticate, scope: Scope): MiddlewareHandl
 /** What every route of a kind has in common in the OpenAPI document. */
 function documentation({
   scope,
+  orScope,
   contract,
 }: ApiRoute): Pick<RouteConfig, "responses" | "security" | "description"> {
   if (scope === "public") return { responses: contract.responses, security: [] }
@@ -87,10 +96,11 @@ function documentation({
     contract.request?.body === undefined
       ? problemsOf(401, 403, 500, 503)
       : problemsOf(400, 401, 403, 413, 415, 500, 503)
+  const scopeLine = `Scope: \`${scope}\`${orScope === undefined ? "" : ` or \`${orScope}\``}.`
   return {
     responses: { ...general, ...contract.responses },
     security: [{ api_key: [] }],
-    description: [contract.description, `Scope: \`${scope}\`.`].filter(Boolean).join("\n\n"),
+    description: [contract.description, scopeLine].filter(Boolean).join("\n\n"),
   }
 }
 

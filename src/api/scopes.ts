@@ -6,6 +6,7 @@ export const SCOPES = [
   "transactions:read",
   "transactions:write",
   "transactions:force",
+  "transactions:approve",
   "exceptions:read",
   "exceptions:write",
   "connections:read",

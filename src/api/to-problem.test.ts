@@ -55,11 +55,12 @@ describe("toApiProblem()", () => {
 })
 
 describe("ApiProblem", () => {
-  test("answers 409 for every refusal, with its sentence", () => {
+  test("answers 409 for every refusal but two, with its sentence", () => {
+    const others: Record<string, number> = { own_request: 403, unknown_request: 404 }
     for (const word of Object.keys(REFUSALS) as (keyof typeof REFUSALS)[]) {
       expect(toProblemBody(new ApiProblem(word), "r")).toEqual({
-        code: 409,
-        status: 409,
+        code: others[word] ?? 409,
+        status: others[word] ?? 409,
         message: REFUSALS[word],
         detail: REFUSALS[word],
         title: REFUSALS[word],

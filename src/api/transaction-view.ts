@@ -13,6 +13,7 @@ import { listTasks, type TaskRow } from "../store/queries/list-tasks.ts"
 import type { TransactionRow } from "../store/queries/transaction-row.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { PendingApproval, toPendingApproval } from "./approval-view.ts"
 import { ApiProblem } from "./problem.ts"
 import { Task, toTask } from "./task-view.ts"
 
@@ -53,6 +54,9 @@ export const Transaction = TransactionSummary.extend({
   error: z
     .object({ code: z.string(), class: z.string(), message: z.string(), task: z.string().nullable() })
     .nullable(),
+  pending_approvals: z
+    .array(PendingApproval)
+    .openapi({ description: "Decisions that wait for a second person, oldest first." }),
   ignored_messages: z.int().openapi({ description: "Signals that were recorded and changed nothing." }),
   tasks: z.array(Task),
 }).openapi("Transaction")
@@ -155,6 +159,7 @@ export async function viewTransaction(
     params: privacy.params(row.params),
     output: privacy.hide(whole.output ?? null),
     error: privacy.hide(whole.error),
+    pending_approvals: (whole.pending_approvals ?? []).map(toPendingApproval),
     ignored_messages: whole.ignored_messages,
     tasks: version.plan.tasks.map((task, index) =>
       toHidden(
@@ -184,6 +189,7 @@ function overlayTransaction(row: WholeTransactionRow, view: View | undefined): W
     ...row,
     ...told,
     pivot_passed: told.pivot_passed === true,
+    pending_approvals: told.pending_approvals ?? null,
     started_at: toTimestamp(started_at),
     ended_at: toTimestamp(ended_at),
     deadline_at: toTimestamp(deadline_at),

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander"
 import { EXIT, toExitCode } from "../cli/exit-codes.ts"
+import { addApprovalCommands } from "../cli/approvals.ts"
 import { addBulkCommands } from "../cli/bulk.ts"
 import { addConnectionCommands } from "../cli/connections.ts"
 import { addDecisionCommands } from "../cli/decisions.ts"
@@ -74,6 +75,7 @@ function createProgram(context: AppContext): Command {
   addGetCommand(program, context.terminal)
   addListCommand(program, context.terminal)
   addDecisionCommands(program, context.terminal)
+  addApprovalCommands(program, context.terminal)
   addExceptionsCommands(program, context.terminal)
   addBulkCommands(program, context.terminal)
   addFlowCommands(program, context.terminal)

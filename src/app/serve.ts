@@ -1,6 +1,7 @@
 /** What `holdfast start` does. */
 import { createMask } from "../masking/mask.ts"
 import { isLoopback } from "../api/main.ts"
+import { DEFAULT_FOUR_EYES } from "../contract/four-eyes.ts"
 import type { Settings } from "../config/env.ts"
 import { toLocalContext } from "./app-context.ts"
 import type { AppContext } from "./app-context.ts"
@@ -47,6 +48,7 @@ export async function serve(context: AppContext, options: ServeOptions): Promise
     temporal: servers.temporal,
     http: { host: settings.httpHost, port },
     auth,
+    fourEyes: settings.fourEyes ?? (isLocal ? [] : DEFAULT_FOUR_EYES),
     ...toTuning(settings),
     connections,
     secrets,

@@ -11,6 +11,7 @@ import { SCOPES } from "../api/scopes.ts"
 import type { Connection } from "../contract/connections.ts"
 import { DEFAULT_TENANT } from "../contract/messages.ts"
 import type { Role } from "../contract/roles.ts"
+import type { ProposableAction } from "../contract/statuses.ts"
 import type { RetryDefaults } from "../flow/retry.ts"
 import type { Mask } from "../masking/mask.ts"
 import { createDispatcher } from "../store/dispatch.ts"
@@ -49,6 +50,8 @@ export interface HoldfastOptions {
   temporal: TemporalTarget
   http: { host: string; port: number }
   auth: AuthMode
+  /** Decisions that wait for a second person; none unless given. */
+  fourEyes?: readonly ProposableAction[]
   connections: Connection[]
   secrets: Record<string, string>
   /** Absent: secrets come from the file only. */
@@ -193,6 +196,7 @@ function toServices(
     fileSecrets: Object.keys(options.secrets),
     masterKeys: options.masterKeys,
     mask: options.mask,
+    fourEyes: options.fourEyes,
     ...(testConnection === undefined ? {} : { testConnection }),
     ...(retryDefaults === undefined ? {} : { retryDefaults }),
     auth,

@@ -1,7 +1,9 @@
 /** Every setting there is, as data: what reads them, what prints them and docs/settings.md are made from it. */
 import { z } from "zod"
 import { TASK_QUEUE } from "../contract/messages.ts"
+import { DEFAULT_FOUR_EYES, FOUR_EYES_ACTIONS } from "../contract/four-eyes.ts"
 import {
+  actionList,
   anyText,
   decimalNumber,
   duration,
@@ -55,6 +57,12 @@ export const SETTINGS = {
     absent: "`off` in local mode, `keys` elsewhere",
     schema: oneOf(["off", "keys"]),
     does: "`keys` asks callers for an API key; `off` is for loopback only",
+  },
+  fourEyes: {
+    name: "HOLDFAST_FOUR_EYES",
+    absent: `\`off\` in local mode, \`${DEFAULT_FOUR_EYES.join(",")}\` elsewhere`,
+    schema: actionList,
+    does: `decisions that wait until a second person approves them ([approvals](approvals.md)): \`off\`, or some of ${FOUR_EYES_ACTIONS.map((action) => `\`${action}\``).join(", ")}; read by \`api\``,
   },
   databaseUrl: {
     name: "DATABASE_URL",

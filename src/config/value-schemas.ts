@@ -3,8 +3,10 @@ import { z } from "zod"
 import { createAddressRules } from "../contract/addresses.ts"
 import { DurationError, parseDuration } from "../contract/duration.ts"
 import { toError } from "../contract/errors.ts"
+import { FOUR_EYES_ACTIONS } from "../contract/four-eyes.ts"
 import { isRole, ROLES } from "../contract/roles.ts"
 import type { Role } from "../contract/roles.ts"
+import type { ProposableAction } from "../contract/statuses.ts"
 
 type Refuse = (message: string) => never
 
@@ -84,6 +86,16 @@ export const rangeList: z.ZodType<string[], string> = readText((text, refuse) =>
   } catch (thrown) {
     return refuse(toError(thrown).message)
   }
+})
+
+/** Decisions that wait for a second person, between commas; `off` for none. */
+export const actionList: z.ZodType<ProposableAction[], string> = readText((text, refuse) => {
+  const words = splitList(text)
+  const listed = FOUR_EYES_ACTIONS.filter((action) => words.includes(action))
+  if (words.length === 1 && words[0] === "off") return []
+  if (words.length === 0 || listed.length < words.length)
+    return refuse(`expected off, or some of ${FOUR_EYES_ACTIONS.join(", ")}`)
+  return listed
 })
 
 /** `all` means every role. In the order of `ROLES`, each once. */

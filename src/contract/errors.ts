@@ -1,5 +1,5 @@
 /** Stable error words. Code is API, message is prose. */
-import { DECISION_ACTIONS } from "./statuses.ts"
+import { DECISION_ACTIONS, PROPOSABLE_ACTIONS } from "./statuses.ts"
 
 /** Why the engine refuses a decision. The API answers 409 with this word. */
 export const REFUSALS = {
@@ -35,6 +35,17 @@ export const REFUSALS = {
   ending: "The transaction is ending.",
   ended: "The transaction has ended.",
   decision_too_large: "A decision may hold 16 KiB besides its output, nested 256 levels deep.",
+  not_proposable: `Only these wait for a second person: ${PROPOSABLE_ACTIONS.join(", ")}.`,
+  request_pending:
+    "A decision about this waits for a second person already: approve or reject that one first.",
+  too_many_requests: "Too many decisions about this transaction wait for a second person.",
+  request_required: "This action needs a request: the id of the decision that waits.",
+  unknown_request: "No decision of this id waits, or waited lately, for a second person.",
+  own_request: "Whoever asked for a decision does not approve it: that takes a second person.",
+  request_approved: "The decision was approved already.",
+  request_rejected: "The decision was rejected.",
+  request_expired: "Nobody approved the decision in time: it has to be asked for anew.",
+  request_superseded: "The transaction has moved on, so that the decision is possible no longer.",
   output_too_large: "The output is larger than a transaction can hold inline.",
 } as const
 export type Refusal = keyof typeof REFUSALS

@@ -27,6 +27,12 @@ export const FLAGS = {
     story:
       "A plan may say how a target is asked what became of a call. An engine that does not know that would park at once, and not find the question in the history.",
   },
+  approvals_expire: {
+    id: 5,
+    since: "0.1.0",
+    story:
+      "A decision that waits for a second person has a timer. Before, the engine knew no such decision, and its refusal can be in the history: a replay would ask for the timer there. Such a run has none, and what is over is noticed with whatever happens next.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

@@ -1,6 +1,7 @@
 /** What travels between the API, the workflow shell and the worker. */
 import type { Plan } from "./plan.ts"
-import type { Attestation, DecisionAction } from "./statuses.ts"
+import type { ApprovalRequest } from "./rows.ts"
+import type { Attestation, DecisionAction, ProposableAction } from "./statuses.ts"
 
 export const TASK_QUEUE = "holdfast"
 /**
@@ -45,6 +46,10 @@ export interface Decision {
   evidence?: unknown
   /** The transaction's `version` that the person saw. */
   expected_version?: number
+  /** With `propose`: the action that all other members are about. */
+  proposed?: ProposableAction
+  /** With `approve` and `reject`: the id of the decision that proposed. */
+  request?: string
 }
 
 /** What the update answers. The same id gets the same answer. */
@@ -55,6 +60,8 @@ export interface DecisionAnswer {
   /** The first 100. */
   tasks: { path: string; status: string }[]
   more_tasks?: number | undefined
+  /** Of `propose`: nothing was done yet, it waits for a second person. */
+  request?: ApprovalRequest | undefined
 }
 
 /**

@@ -12,6 +12,7 @@ import type {
   ExceptionState,
   FailureClass,
   Outcome,
+  ProposableAction,
   Severity,
   TaskStatus,
   TransactionStatus,
@@ -22,6 +23,31 @@ export interface RowError {
   code: string
   class: FailureClass
   message: string
+}
+
+/** A decision that waits until a second person approves it. */
+export interface ApprovalRequest {
+  /** Of the decision that proposed it. */
+  id: string
+  /** What is done once somebody approves. */
+  action: ProposableAction
+  /** Null where it is about the whole transaction. */
+  task: string | null
+  /** Whether it is about the task, or about how the task is undone. */
+  operation: "do" | "undo"
+  requester: string
+  at: number
+  expires_at: number
+}
+
+/** The yes of a second person. */
+export interface Approval {
+  actor: string
+  roles: readonly string[]
+  reason: string | null
+  at: number
+  /** The id of the decision `approve`. */
+  update_id: string
 }
 
 export interface TransactionRow {
@@ -40,6 +66,8 @@ export interface TransactionRow {
   open_exceptions: number
   /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
   ignored_messages: number
+  /** Oldest first. Absent or null: none. */
+  pending_approvals?: ApprovalRequest[] | null | undefined
   output: unknown
   error: (RowError & { task: string | null }) | null
   started_at: number
@@ -115,6 +143,8 @@ export interface DecisionRow {
   attest: Attestation | null
   executed_externally: boolean | null
   evidence: unknown
+  /** Absent: it needed none. */
+  approvals?: Approval[] | undefined
   before: DecisionState
   after: DecisionState
   at: number
@@ -127,6 +157,8 @@ export interface DecisionState {
   /** The first 100. */
   tasks: { path: string; status: TaskStatus; outcome: Outcome }[]
   more_tasks?: number | undefined
+  /** The request that is pending then: after its `propose`, before its `approve` or `reject`. */
+  request?: ApprovalRequest | undefined
 }
 
 export interface Changes {

@@ -124,8 +124,31 @@ export const DECISION_ACTIONS = [
   "mark_compensated",
   "waive_compensation",
   "force_close",
+  /** Asks that another action be taken once a second person says yes. */
+  "propose",
+  "approve",
+  "reject",
 ] as const
 export type DecisionAction = (typeof DECISION_ACTIONS)[number]
+
+/** What may be proposed: it moves a task, or the whole transaction, in a way that somebody may want to look at twice. */
+export const PROPOSABLE_ACTIONS = [
+  "retry",
+  "retry_unsafe",
+  "retry_with_input",
+  "skip",
+  "complete",
+  "fail",
+  "abort",
+  "mark_compensated",
+  "waive_compensation",
+  "force_close",
+] as const satisfies readonly DecisionAction[]
+export type ProposableAction = (typeof PROPOSABLE_ACTIONS)[number]
+
+export function isProposable(action: unknown): action is ProposableAction {
+  return (PROPOSABLE_ACTIONS as readonly unknown[]).includes(action)
+}
 
 export const ATTESTATIONS = ["executed", "not_executed"] as const
 export type Attestation = (typeof ATTESTATIONS)[number]

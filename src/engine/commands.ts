@@ -27,7 +27,7 @@ export interface CallRetry {
   non_retryable: string[]
 }
 
-export type TimerPurpose = "deadline" | "drain"
+export type TimerPurpose = "deadline" | "drain" | "approval"
 
 export type Command =
   | CallCommand

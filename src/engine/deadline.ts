@@ -1,20 +1,28 @@
-/** What happens when a time has come: the transaction's own limit (`policy.timeout`), the end of the drain. */
+/**
+ * What happens when a time has come: the transaction's own limit (`policy.timeout`), the end of the drain, of the
+ * wait for a second person.
+ */
 import { goBackward, stopDraining } from "./backward.ts"
 import type { TimerPurpose } from "./commands.ts"
 import { openTransactionException } from "./exceptions.ts"
 import { isPivotPassed } from "./pivot.ts"
+import { dropExpired } from "./requests.ts"
 import type { MachineState, Stop } from "./state.ts"
 import { stopAll } from "./stop.ts"
 import { setTimer } from "./timer.ts"
 
 const CODE = "deadline_exceeded"
 
+export function takeTimer(state: MachineState, timer: { of: TimerPurpose; at: number }): void {
+  if (timer.of === "drain" && state.mode === "compensating") stopDraining(state)
+  if (timer.of === "deadline") takeDeadline(state, timer.at)
+  dropExpired(state)
+  // There is one timer: this one may have stood before another.
+  if (timer.of === "approval" || (state.timesRequests && state.requests.size > 0)) setTimer(state)
+}
+
 /** A deadline that comes early, by a clock that differs, is set again. */
-export function takeTimer(state: MachineState, { of, at }: { of: TimerPurpose; at: number }): void {
-  if (of === "drain") {
-    if (state.mode === "compensating") stopDraining(state)
-    return
-  }
+function takeDeadline(state: MachineState, at: number): void {
   if (state.deadlineAt === null || state.mode !== "forward" || state.overdue) return
   if (at < state.deadlineAt) setTimer(state)
   else endInTime(state, state.deadlineAt)

@@ -9,6 +9,7 @@ import { goBackward } from "./backward.ts"
 import { closeException, TRANSACTION } from "./exceptions.ts"
 import { forceClose } from "./force-close.ts"
 import { renewKey } from "./probe.ts"
+import { endRequest, holdRequest } from "./requests.ts"
 import { attestationOf, mayRetry, parkedTasks, parkedUndos } from "./refuse.ts"
 import { cutText, jsonSize } from "./size.ts"
 import { type MachineState, outcomeOf, setOutcome, setStatus, type Stop, touchTransaction } from "./state.ts"
@@ -62,6 +63,16 @@ export function decide(state: MachineState, decision: Decision): void {
       break
     case "extend_deadline":
       extendDeadline(state, decision)
+      break
+    case "propose":
+      holdRequest(state, decision)
+      setTimer(state)
+      break
+    case "approve":
+      endRequest(state, decision.request ?? "", "approved")
+      break
+    case "reject":
+      endRequest(state, decision.request ?? "", "rejected")
       break
     default:
       assertNever(decision.action)
@@ -126,9 +137,19 @@ export function targetsOf(state: MachineState, decision: Decision): number[] {
     case "resume":
     case "extend_deadline":
       return []
+    case "propose":
+      return decision.task === undefined ? [] : [positionOf(state, decision)]
+    case "approve":
+    case "reject":
+      return targetsOfRequest(state, decision)
     default:
       return assertNever(decision.action)
   }
+}
+
+function targetsOfRequest(state: MachineState, { request = "" }: Decision): number[] {
+  const held = state.requests.get(request)
+  return held === undefined ? [] : targetsOf(state, held.decision)
 }
 
 function retryTargets(state: MachineState, decision: Decision): number[] {

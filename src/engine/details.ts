@@ -1,6 +1,7 @@
 /** Markdown for Temporal's UI: how the run stands, for a person who has nothing but that page. */
 import type { TaskStatus } from "../contract/statuses.ts"
 import { parkedUndos } from "./refuse.ts"
+import { pendingApprovals } from "./requests.ts"
 import { compensationOf, type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 const MAX_ROWS = 40
@@ -31,6 +32,12 @@ export function detailsOf(state: MachineState): string {
     isBack ? "|---|---|---|---|---|---|" : "|---|---|---|---|---|",
     ...rows,
     ...(rest > 0 ? ["", `and ${rest} more`] : []),
+    ...pendingApprovals(state)
+      .slice(0, MAX_ROWS)
+      .flatMap(({ id, action, task, requester }) => [
+        "",
+        `Waits for a second person: ${action}${task === null ? "" : ` of ${cell(task)}`}, asked for by ${cell(requester)}; \`approve\` or \`reject\` with \`{"request": "${cell(id, 300)}", "reason": "…"}\`.`,
+      ]),
     ...(state.lastIgnored === null
       ? []
       : ["", `The last message changed nothing: ${cell(state.lastIgnored, 300)}`]),

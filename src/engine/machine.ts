@@ -10,12 +10,13 @@
  * M2 the machine starts in `createMachine`: a message may come before `started`.
  * M3 what is ready is started in definition order. M4 the run ends only when no call is open.
  * T1 see `timeOf`.
+ * Q1 to Q3 see `requests.ts`.
  * M5 a continue-as-new is wished for only when no call is open, and only after something moved.
  */
 import type { Decision, DecisionAnswer, StartInput } from "../contract/messages.ts"
 import { assertNever, REFUSALS, type Refusal } from "../contract/errors.ts"
 import type { Plan } from "../contract/plan.ts"
-import type { Changes, View } from "../contract/rows.ts"
+import type { Approval, Changes, View } from "../contract/rows.ts"
 import { createMeter, type Meter } from "../expression/meter.ts"
 import { answer } from "./calls.ts"
 import type { Command } from "./commands.ts"
@@ -24,6 +25,7 @@ import { takeTimer } from "./deadline.ts"
 import { cancel, decide, targetsOf } from "./decisions.ts"
 import { recountEdges } from "./edges.ts"
 import type { EngineEvent } from "./events.ts"
+import { approvedBy, dropOutdated } from "./four-eyes.ts"
 import type { Graph } from "./graph.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { refuse } from "./refuse.ts"
@@ -93,6 +95,7 @@ export function createMachine(options: MachineStart): Machine {
         take(state, event, meter)
       }
       settle(state, meter)
+      dropOutdated(state)
     },
     takeCommands() {
       const { commands } = state
@@ -184,9 +187,21 @@ function takeDecision(state: MachineState, decision: Decision, meter: Meter): vo
     ignore(state, `${decision.action} was refused: ${REFUSALS[refusal]}`)
     return
   }
+  carryOut(state, { decision }, meter)
+  dropOutdated(state)
+}
+
+interface CarriedOut {
+  decision: Decision
+  approvals?: Approval[]
+}
+
+function carryOut(state: MachineState, { decision, ...approved }: CarriedOut, meter: Meter): void {
   const targets = targetsOf(state, decision)
-  const before = decisionState(state, targets)
+  const before = decisionState(state, targets, state.requests.get(decision.request ?? "")?.row)
+  const awaited = approvedBy(state, decision)
   decide(state, decision)
+  if (awaited) carryOut(state, awaited, meter)
   settle(state, meter)
-  recordDecision(state, decision, { targets, before })
+  recordDecision(state, decision, { targets, before, ...approved })
 }

@@ -1,13 +1,17 @@
 /** What stays of a decision: the row with what it changed, and the answer that its id gets from now on. */
 import type { Decision } from "../contract/messages.ts"
-import type { DecisionRow, DecisionState } from "../contract/rows.ts"
+import type { Approval, ApprovalRequest, DecisionRow, DecisionState } from "../contract/rows.ts"
 import { type MachineState, outcomeOf, planTask, statusOf } from "./state.ts"
 
 /** A decision about all parked tasks may be about thousands; their own rows say the rest. */
 const MAX_NAMED_TASKS = 100
 
 /** The tasks a decision is about, for its record. */
-export function decisionState(state: MachineState, tasks: readonly number[]): DecisionState {
+export function decisionState(
+  state: MachineState,
+  tasks: readonly number[],
+  request?: ApprovalRequest,
+): DecisionState {
   return {
     version: state.version,
     status: state.status,
@@ -17,25 +21,28 @@ export function decisionState(state: MachineState, tasks: readonly number[]): De
       outcome: outcomeOf(state, task),
     })),
     ...moreThan(tasks),
+    ...(request === undefined ? {} : { request }),
   }
 }
 
 export function recordDecision(
   state: MachineState,
   decision: Decision,
-  { targets, before }: { targets: number[]; before: ReturnType<typeof decisionState> },
+  { targets, before, approvals }: { targets: number[]; before: DecisionState; approvals?: Approval[] },
 ): void {
-  const after = decisionState(state, targets)
+  const after = decisionState(state, targets, state.requests.get(decision.id)?.row)
+  const roles = rolesOf(decision)
   state.decisions.push({
     decision_id: decision.id,
     action: decision.action,
     task: decision.task ?? null,
     actor: decision.actor,
-    ...rolesOf(decision),
+    ...(roles === undefined ? {} : { roles }),
     reason: decision.reason ?? null,
     attest: decision.attest ?? null,
     executed_externally: decision.executed_externally ?? null,
     evidence: decision.evidence ?? null,
+    ...(approvals === undefined ? {} : { approvals }),
     before,
     after,
     at: state.now,
@@ -48,9 +55,8 @@ export function recordDecision(
 }
 
 /** For the record alone: what is no list of texts is left out, and no reason to refuse. */
-function rolesOf({ roles }: { roles?: unknown }): Pick<DecisionRow, "roles"> {
-  if (!Array.isArray(roles)) return {}
-  return { roles: roles.filter((role) => typeof role === "string") }
+export function rolesOf({ roles }: { roles?: unknown }): DecisionRow["roles"] {
+  return Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : undefined
 }
 
 function moreThan(tasks: readonly number[]): Pick<DecisionState, "more_tasks"> {

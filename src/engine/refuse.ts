@@ -13,6 +13,7 @@ import { isDeeperThan } from "../contract/nesting.ts"
 import { ATTESTATIONS } from "../contract/statuses.ts"
 import { keyMemoryOf } from "./exceptions.ts"
 import { retrySafety } from "./outcome.ts"
+import { type HeldRequest, isExpired, MAX_REQUESTS, requestAbout, sizeOf, toProposed } from "./requests.ts"
 import { liveRoom, MAX_DECISION_BYTES } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import { isPivotPassed, isPivotPassedWith } from "./pivot.ts"
@@ -59,9 +60,49 @@ export function refuse(state: MachineState, decision: unknown, at = state.now): 
       return state.mode === "stopping" ? "ending" : undefined
     case "extend_deadline":
       return refuseExtension(state, decision)
+    case "propose":
+      return refuseProposal(state, decision, at)
+    case "approve":
+    case "reject":
+      return refuseVerdict(state, decision, at)
     default:
       return "unknown_action"
   }
+}
+
+/** What may wait is what could be done at once. */
+function refuseProposal(state: MachineState, decision: Decision, at: number): Refusal | undefined {
+  const proposed = toProposed(decision)
+  if (proposed === undefined) return "not_proposable"
+  const refusal = refuse(state, proposed, at)
+  if (refusal !== undefined) return refusal
+  const pending = requestAbout(state, decision.task ?? null)
+  if (pending !== undefined && !isExpired(pending, at)) return "request_pending"
+  if (state.requests.size >= MAX_REQUESTS) return "too_many_requests"
+  return state.liveBytes + sizeOf(proposed) <= liveRoom(state) ? undefined : "output_too_large"
+}
+
+/** A second person's yes or no. Who asked may take it back, but not approve it. */
+function refuseVerdict(state: MachineState, decision: Decision, at: number): Refusal | undefined {
+  const { request: id, action, actor } = decision
+  if (typeof id !== "string") return "request_required"
+  const held = state.requests.get(id)
+  if (held === undefined) {
+    const end = state.endedRequests.get(id)
+    return end === undefined ? "unknown_request" : `request_${end}`
+  }
+  if (isExpired(held.row, at)) return "request_expired"
+  if (action === "reject") return undefined
+  return actor === held.row.requester ? "own_request" : refuseHeld(state, held, at)
+}
+
+/** Why a decision that waits could not be made as things stand. */
+export function refuseHeld(state: MachineState, held: HeldRequest, at = state.now): Refusal | undefined {
+  // The room that it takes while it waits is the room that it needs.
+  state.liveBytes -= held.bytes
+  const refusal = refuse(state, held.decision, at)
+  state.liveBytes += held.bytes
+  return refusal
 }
 
 /** A person undid it by hand, or lets it be: of a compensation that does not get on by itself. */

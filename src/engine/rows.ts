@@ -3,6 +3,7 @@ import type { Changes, TaskRow, TransactionRow, UndoRow, View } from "../contrac
 import type { CompensationStatus } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
 import { showReferences } from "./references.ts"
+import { pendingApprovals } from "./requests.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import { isPivotPassed } from "./pivot.ts"
@@ -19,6 +20,7 @@ export function transactionRow(state: MachineState): TransactionRow {
     deadline_at: state.deadlineAt,
     open_exceptions: state.openExceptions,
     ignored_messages: state.ignored,
+    ...(state.requests.size === 0 ? {} : { pending_approvals: pendingApprovals(state) }),
     output: state.output,
     error: state.error,
     started_at: state.startedAt,

@@ -4,6 +4,8 @@
  * engine's word. One seed makes one transaction, always the same.
  */
 import { foldOutcome } from "../activities/fold-outcome.ts"
+import { CURRENT_FLAGS } from "../contract/flags.ts"
+import type { Decision } from "../contract/messages.ts"
 import { type Operation, parseActivityId } from "../contract/names.ts"
 import type { TransactionRow } from "../contract/rows.ts"
 import { isEndStatus, type Outcome } from "../contract/statuses.ts"
@@ -52,6 +54,7 @@ type Verdict = "done" | "refused" | "found" | "not_found"
 
 /** What people do; what is rare, less often still. */
 const ACTIONS = ["retry", "retry", "retry", "probe", "pause", "resume", "resume", "cancel", "abort"] as const
+type SimulatedAction = (typeof ACTIONS)[number] | "propose" | "approve" | "reject"
 
 export function simulate(seed: number, without?: Ablation): SimulationResult {
   return new Simulation(seed, without).run()
@@ -88,6 +91,7 @@ class Simulation {
       output_reads: this.#sketches.map((_, at) => at),
     })
     this.#run = drive(plan, {
+      flags: [...CURRENT_FLAGS],
       rules: {
         openIsUnknown: without !== "open_is_unknown",
         undoUnknown: without !== "undo_unknown",
@@ -267,6 +271,10 @@ class Simulation {
 
   #decide(): void {
     const task = `t${this.#below(this.#sketches.length)}`
+    if (this.#chance(0.2)) {
+      this.#decideInTwo(task)
+      return
+    }
     const action = ACTIONS[this.#below(ACTIONS.length)]
     const repeated = this.#chance(0.1) ? this.#decided[this.#below(this.#decided.length)] : undefined
     if (repeated !== undefined) {
@@ -284,11 +292,28 @@ class Simulation {
     })
   }
 
-  #apply(decision: { action: (typeof ACTIONS)[number]; task?: string }): void {
+  /** A retry that takes two; nobody, somebody else, or whoever asked answers it. */
+  #decideInTwo(task: string): void {
+    const waiting = this.#run.view().transaction.pending_approvals ?? []
+    const request = waiting[this.#below(waiting.length)]
+    if (request === undefined || this.#chance(0.4)) {
+      this.#apply({ action: "propose", proposed: "retry", task })
+      return
+    }
+    const actor = this.#chance(0.8) ? "bob" : "ann"
+    const action = this.#chance(0.8) ? "approve" : "reject"
+    const isLegal = this.#apply({ action, request: request.id, actor })
+    if (action === "approve" && actor === "ann" && isLegal) this.#violations.push("Q own request approved")
+    if (action === "approve" && actor === "bob" && !isLegal)
+      this.#violations.push("Q2 what waits is not possible")
+  }
+
+  #apply(decision: Omit<Partial<Decision>, "action"> & { action: SimulatedAction }): boolean {
     const id = `d${this.#decided.length}`
-    const isLegal = this.#run.machine.refuse({ ...decision, id, actor: "ann" }) === undefined
+    const isLegal = this.#run.machine.refuse({ actor: "ann", ...decision, id }) === undefined
     this.#watch(this.#run.decide({ ...decision, id }))
     if (isLegal) this.#decided.push(id)
+    return isLegal
   }
 
   #restart(): void {
@@ -349,6 +374,8 @@ class Simulation {
       if (net !== wanted || charges > 1 || refunds > 1)
         this.#violations.push(`I4 ${row.path} of a ${status}: ${charges} charges, ${refunds} refunds`)
     }
+    if (view.transaction.pending_approvals !== undefined)
+      this.#violations.push("Q2 something waits although it is over")
     const output = JSON.stringify(view.transaction.output)
     const expected = JSON.stringify(Object.fromEntries(this.#sketches.map(({ id }) => [id, id])))
     if (status === "success" && output !== expected) this.#violations.push(`I6 the output is ${output}`)

@@ -11,6 +11,7 @@ import { Reference } from "../expression/values.ts"
 import { recountBackward } from "./backward.ts"
 import { CONTINUED, recountEdges } from "./edges.ts"
 import { keepsInput } from "./graph.ts"
+import { type HeldRequest, keepRequest, type RequestEnd } from "./requests.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
 import {
@@ -52,6 +53,10 @@ export interface Snapshot {
   exceptions: [number, ExceptionRow][]
   answers: [string, DecisionAnswer][]
   decisions: DecisionRow[]
+  /** Decisions that wait for a second person; absent without one. */
+  requests?: HeldRequest[]
+  /** How the latest of them ended; absent without one. */
+  ended_requests?: [string, RequestEnd][]
   /** Of a run that goes backward; absent before. */
   backward?: BackwardSnapshot
   transaction: {
@@ -118,6 +123,8 @@ export function takeSnapshot(state: MachineState): Snapshot {
     exceptions: [...state.exceptions],
     answers: newestOf([...state.answers]),
     decisions: newestOf(state.decisions),
+    ...(state.requests.size === 0 ? {} : { requests: [...state.requests.values()] }),
+    ...(state.endedRequests.size === 0 ? {} : { ended_requests: [...state.endedRequests] }),
     transaction: {
       started_at: state.startedAt,
       version: state.version,
@@ -200,6 +207,8 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   state.openExceptions = [...state.exceptions.values()].filter((row) => row.resolved_at === null).length
   for (const [id, answer] of snapshot.answers) state.answers.set(id, answer)
   state.decisions.push(...snapshot.decisions)
+  for (const held of snapshot.requests ?? []) keepRequest(state, held)
+  for (const [id, end] of snapshot.ended_requests ?? []) state.endedRequests.set(id, end)
   state.version = snapshot.transaction.version
   state.overridden = snapshot.transaction.overridden
   state.ignored = snapshot.transaction.ignored

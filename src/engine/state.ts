@@ -22,6 +22,7 @@ import {
 import type { Command } from "./commands.ts"
 import type { Graph } from "./graph.ts"
 import type { ReadyQueue } from "./ready-queue.ts"
+import type { HeldRequest, RequestEnd } from "./requests.ts"
 
 export type Mode = "forward" | "stopping" | "compensating" | "ended"
 
@@ -120,6 +121,12 @@ export interface MachineState {
   /** Answers of decisions by id, oldest first. */
   readonly answers: Map<string, DecisionAnswer>
   readonly decisions: DecisionRow[]
+  /** Decisions that wait for a second person, by the id of their proposal, oldest first (`requests.ts`). */
+  readonly requests: Map<string, HeldRequest>
+  /** How the latest of them ended that wait no longer. */
+  readonly endedRequests: Map<string, RequestEnd>
+  /** A timer ends those that nobody approves (flag `approvals_expire`). */
+  readonly timesRequests: boolean
   commands: Command[]
   mode: Mode
   stop: Stop | undefined

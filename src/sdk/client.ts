@@ -4,6 +4,8 @@ import { ApiError, Unreachable } from "./errors.ts"
 import { followEvents } from "./follow-events.ts"
 import type { BulkCommand, BulkItemState } from "../contract/bulk.ts"
 import type {
+  ApprovalFilter,
+  ListedApproval,
   Assignment,
   AuditEntry,
   AuditFilter,
@@ -84,8 +86,10 @@ export interface HoldfastClient {
     action: "cancel" | "pause" | "resume",
     reason?: string,
   ) => Promise<{ instance_id: string; status: string }>
-  /** A person's decision about one task. */
+  /** A person's decision. Where it takes a second one, `request` says what waits, and nothing was done yet. */
   decide: (instanceId: string, decision: DecisionRequest) => Promise<Decided>
+  /** Decisions that wait for a second person, newest first. */
+  listApprovals: (filter: ApprovalFilter) => Promise<ListedApproval[]>
   /** Newest first, at most 200. */
   listExceptions: (filter: ExceptionFilter) => Promise<Exception[]>
   /** What failed in the same way, newest activity first, at most 200. Open ones only, unless a state is asked for. */
@@ -162,6 +166,7 @@ export function createClient(options: ClientOptions): HoldfastClient {
     act: (instanceId, action, reason) =>
       call("POST", path("transactions", instanceId, action), toReason(reason)),
     decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),
+    listApprovals: (filter) => list(path("approvals"), { limit: 200, ...filter }),
     listExceptions: (filter) => list(path("exceptions"), { page_size: 200, ...filter }),
     listExceptionGroups: (filter) => list(path("exceptions", "groups"), filter),
     acknowledgeException: (id) => call("POST", path("exceptions", id, "acknowledge")),

@@ -5,6 +5,7 @@ import type {
   Attestation,
   DecisionAction,
   Effect,
+  ProposableAction,
   ExceptionKind,
   Outcome,
   Severity,
@@ -222,7 +223,9 @@ export interface BulkItem {
 }
 
 export interface DecisionRequest {
-  action: DecisionAction
+  action: Exclude<DecisionAction, "propose">
+  /** With `approve` and `reject`: the id of what waits. */
+  request?: string | undefined
   task?: string | undefined
   reason: string
   output?: unknown
@@ -237,6 +240,37 @@ export interface Decided {
   action: DecisionAction
   status: string
   tasks: { path: string; status: string }[]
+  /** It waits for a second person: nothing was done yet. */
+  request?: PendingApproval
+}
+
+export interface PendingApproval {
+  /** What approve and reject name as their request. */
+  id: string
+  action: ProposableAction
+  task: string | null
+  requester: string
+  requested_at: string
+  expires_at: string
+}
+
+export interface ListedApproval extends PendingApproval {
+  instance_id: string
+  flow_id: string
+  flow_name: string
+  business_key: string | null
+  requester_roles: string[]
+  reason: string | null
+  attest: Attestation | null
+  executed_externally: boolean | null
+  evidence: unknown
+}
+
+export interface ApprovalFilter {
+  transaction?: string | undefined
+  /** Without what the caller asked for. */
+  from_others?: boolean | undefined
+  limit?: number | undefined
 }
 
 export interface ConnectionView {

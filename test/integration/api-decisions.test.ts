@@ -113,7 +113,8 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
     for (const [body, pointer] of [
       [{ action: "retry" }, "/reason"],
       [{ action: "retry", reason: "  " }, "/reason"],
-      [{ action: "approve", reason: "r" }, "/action"],
+      [{ action: "agree", reason: "r" }, "/action"],
+      [{ action: "propose", reason: "r" }, "/action"],
       [{ action: "skip", reason: "r", attest: "maybe" }, "/attest"],
       [{ action: "skip", reason: "r", tsak: "pay" }, "/tsak"],
     ] as const) {

@@ -366,6 +366,7 @@ const CASES: Record<string, Case> = {
     sees: (answer) =>
       expect(answer.data.list.every(({ name }: { name: string }) => name === "theirs")).toBe(true),
   },
+  "list-approvals": { good: ["/approvals"], invalid: ["/approvals?from_others=maybe"], sees: isEmpty },
   "list-audit": { good: ["/audit"], invalid: ["/audit?since=yesterday"], sees: isEmpty },
   "revoke-key": {
     good: ["/keys/AAAAAAAA"],

@@ -61,6 +61,17 @@ describe("createMirrorWriter()", () => {
       overridden: true,
       open_exceptions: 1,
       ignored_messages: 2,
+      pending_approvals: [
+        {
+          id: "ask",
+          action: "skip",
+          task: "ship",
+          operation: "do",
+          requester: "ann",
+          at: 1_768_480_000_123,
+          expires_at: 1_768_494_400_123,
+        },
+      ],
       output: { total: 1.5, list: [null, "x"] },
       error: { code: "HTTP_503", class: "unknown", message: "away", task: "pay" },
       ended_at: Date.UTC(2026, 0, 15, 13, 0, 0, 7),

@@ -1,5 +1,6 @@
 /** Every route there is. What is not in these tables does not answer. */
 import type { ApiRoute } from "../route.ts"
+import { listApprovalsRoute } from "./approvals/list.ts"
 import { listAuditRoute } from "./audit/list.ts"
 import { bulkCommandRoutes } from "./bulk-jobs/commands.ts"
 import { createBulkJobRoute } from "./bulk-jobs/create.ts"
@@ -111,6 +112,8 @@ export const ROUTES: readonly ApiRoute[] = [
   pauseTransactionRoute,
   resumeTransactionRoute,
   decideTransactionRoute,
+
+  listApprovalsRoute,
 
   listExceptionsRoute,
   // Before the one whose {id} would match it as well.

@@ -97,7 +97,7 @@ function compareRows<Row extends TransactionRow | TaskRow | ExceptionRow>(
     .map((field) => difference(entity, key, field, { mirror: stored[field], temporal: expected[field] }))
 }
 
-const JSON_FIELDS = new Set(["input", "output", "error"])
+const JSON_FIELDS = new Set(["input", "output", "error", "pending_approvals"])
 
 /** A value as it comes back from Postgres. */
 function toStored(field: string, value: unknown): unknown {

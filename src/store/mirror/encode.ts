@@ -112,6 +112,7 @@ function transactionRecord(entry: PendingTransaction, resets: number, stamped: S
     deadline_at: row.deadline_at,
     open_exceptions: row.open_exceptions,
     ignored_messages: row.ignored_messages,
+    pending_approvals: toJson(row.pending_approvals),
     output: toJson(row.output),
     error: toJson(row.error),
     // 0 in what the sweeper says of a transaction that no workflow has told of.
@@ -192,6 +193,7 @@ function decisionRecord(entry: PendingTransaction, row: DecisionRow) {
     attest: row.attest,
     executed_externally: row.executed_externally,
     evidence: toJson(row.evidence),
+    approvals: JSON.stringify(row.approvals ?? []),
     before: toJson(row.before),
     after: toJson(row.after),
     decided_at: row.at,

@@ -20,10 +20,14 @@ export async function maskDecisions(
   if (entry.decisions.size === 0) return entry
   const found = await findPrivateParams(db, entry)
   const { hide } = createPrivacy(found?.plan ?? {}, found?.params)
+  const toMaskedText = (text: string | null) => (text === null ? null : secrets.text(hide(text)))
   const toMasked = (row: DecisionRow): DecisionRow => ({
     ...row,
-    reason: row.reason === null ? null : secrets.text(hide(row.reason)),
+    reason: toMaskedText(row.reason),
     evidence: secrets.valuesAndNames(hide(row.evidence)),
+    ...(row.approvals && {
+      approvals: row.approvals.map((approval) => ({ ...approval, reason: toMaskedText(approval.reason) })),
+    }),
   })
   return { ...entry, decisions: new Map(Array.from(entry.decisions, ([id, row]) => [id, toMasked(row)])) }
 }

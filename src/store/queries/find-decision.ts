@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { DECISION_ACTIONS, OUTCOMES, TASK_STATUSES, TRANSACTION_STATUSES } from "../../contract/statuses.ts"
+import { ApprovalRequest } from "./approval-request.ts"
 import type { Queryable } from "./queryable.ts"
 
 const Row = z.object({
@@ -10,6 +11,7 @@ const Row = z.object({
     status: z.enum(TRANSACTION_STATUSES),
     tasks: z.array(z.object({ path: z.string(), status: z.enum(TASK_STATUSES), outcome: z.enum(OUTCOMES) })),
     more_tasks: z.int().optional(),
+    request: ApprovalRequest.optional(),
   }),
 })
 export type RecordedDecision = z.output<typeof Row>

@@ -41,8 +41,8 @@ export async function findMirroredTransaction(
         (select reset.run_id from txn_reset as reset
          where reset.tenant_id = txn.tenant_id and reset.instance_id = txn.instance_id and reset.resets = txn.resets
         ) as reset_run,
-        status, version, overridden, paused, overdue, pivot_passed, deadline_at, open_exceptions, ignored_messages, output, error,
-        started_at, ended_at
+        status, version, overridden, paused, overdue, pivot_passed, deadline_at, open_exceptions, ignored_messages,
+        pending_approvals, output, error, started_at, ended_at
       from txn where tenant_id = $1 and instance_id = $2`,
     values: [tenant, transaction_id],
   })
@@ -51,8 +51,8 @@ export async function findMirroredTransaction(
 
 function toStored(columns: Columns): StoredTransaction {
   const { status, version, overridden, paused, overdue, pivot_passed, ...more } = columns
-  const { open_exceptions, ignored_messages, output, error, started_at, ended_at, deadline_at, ...names } =
-    more
+  const { open_exceptions, ignored_messages, pending_approvals, output, error, ...rest } = more
+  const { started_at, ended_at, deadline_at, ...names } = rest
   return {
     ...names,
     row: {
@@ -65,6 +65,7 @@ function toStored(columns: Columns): StoredTransaction {
       deadline_at: deadline_at?.getTime() ?? null,
       open_exceptions,
       ignored_messages,
+      pending_approvals,
       output,
       error,
       // Not mirrored yet: there is no start to speak of.

@@ -13,6 +13,7 @@ const Row = z.object({
   task: z.string().nullable(),
   attest: z.string().nullable(),
   executed_externally: z.boolean().nullable(),
+  approvals: z.array(z.object({ actor: z.string(), roles: z.array(z.string()), update_id: z.string() })),
 })
 export type AuditedDecision = z.output<typeof Row>
 
@@ -24,7 +25,8 @@ export async function listAuditedDecisions(
   const { rows } = await pool.query({
     name: "list_audited_decisions",
     text: `
-      select seq, update_id as decision_id, at, actor, roles, action, subject as task, attest, executed_externally
+      select seq, update_id as decision_id, at, actor, roles, action, subject as task, attest, executed_externally,
+        approvals
       from audit
       where tenant_id = $1 and instance_id = $2 and action = any ($3)
       order by seq`,

@@ -1,6 +1,7 @@
 /** A transaction as `select` lists have to produce it: what was accepted, and what the mirror knows. */
 import { z } from "zod"
 import { TRANSACTION_STATUSES } from "../../contract/statuses.ts"
+import { ApprovalRequest } from "./approval-request.ts"
 import { bigint, position, timestamp } from "./columns.ts"
 
 export const TransactionRow = z.object({
@@ -23,6 +24,7 @@ export const TransactionRow = z.object({
   labels: z.record(z.string(), z.string()),
   open_exceptions: bigint,
   ignored_messages: bigint,
+  pending_approvals: z.array(ApprovalRequest).nullable(),
   created_at: timestamp,
   updated_at: timestamp,
   started_at: timestamp.nullable(),
@@ -34,5 +36,5 @@ export type TransactionRow = z.output<typeof TransactionRow>
 export const transactionColumns = `
   t.instance_id, t.workflow_id, t.flow_id, t.flow_name, t.flow_version, t.plan_hash, t.business_key, t.redo_of, t.actor,
   t.status, t.version, t.overridden, t.paused, t.overdue, t.pivot_passed, t.deadline_at, t.labels, t.open_exceptions, t.ignored_messages,
-  t.created_at, t.updated_at, t.started_at, t.ended_at,
+  t.pending_approvals,   t.created_at, t.updated_at, t.started_at, t.ended_at,
   (extract(epoch from t.created_at) * 1000000)::bigint::text as created_us`

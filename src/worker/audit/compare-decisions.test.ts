@@ -30,6 +30,7 @@ const audited = (row: Partial<AuditedDecision> = {}): AuditedDecision => ({
   task: "pay",
   attest: null,
   executed_externally: null,
+  approvals: [],
   ...row,
 })
 

@@ -14,7 +14,10 @@ export interface DecisionDifference {
 }
 
 /** What is the same word in both: a reason may be masked, and statuses are worked out by the build that replays. */
-type Facts = Pick<AuditedDecision, "actor" | "roles" | "action" | "task" | "attest" | "executed_externally">
+type Facts = Pick<
+  AuditedDecision,
+  "actor" | "roles" | "action" | "task" | "attest" | "executed_externally" | "approvals"
+>
 
 /**
  * @param told by the runs that Temporal still has; after a reset one decision may be told twice.
@@ -72,9 +75,15 @@ function toldFacts(row: DecisionRow): Facts {
     task: row.task === null ? null : sanitizeText(row.task),
     attest: row.attest,
     executed_externally: row.executed_externally,
+    approvals: (row.approvals ?? []).map(({ actor, roles, update_id }) => ({
+      actor: sanitizeText(actor),
+      roles: roles.map(sanitizeText),
+      update_id: sanitizeText(update_id),
+    })),
   }
 }
 
-function auditedFacts({ actor, roles, action, task, attest, executed_externally }: AuditedDecision): Facts {
-  return { actor, roles, action, task, attest, executed_externally }
+function auditedFacts(row: AuditedDecision): Facts {
+  const { actor, roles, action, task, attest, executed_externally, approvals } = row
+  return { actor, roles, action, task, attest, executed_externally, approvals }
 }

@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto"
 import { createRoute, z } from "@hono/zod-openapi"
 import type { Decision } from "../../../contract/messages.ts"
-import { ATTESTATIONS, DECISION_ACTIONS } from "../../../contract/statuses.ts"
+import { ATTESTATIONS, DECISION_ACTIONS, type DecisionAction } from "../../../contract/statuses.ts"
 import { DurationError, parseDuration } from "../../../contract/duration.ts"
+import { PendingApproval, toPendingApproval } from "../../approval-view.ts"
 import { decide } from "../../decide.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
+import { APPROVE_SCOPE } from "../../four-eyes.ts"
 import { ApiProblem } from "../../problem.ts"
 import { defineRoute } from "../../route.ts"
+import type { Scope } from "../../scopes.ts"
 import { InstanceId, MAX_REASON_CHARACTERS, sentence, text } from "../../texts.ts"
 
 const extension = z.unknown().transform((value, context): number => {
@@ -19,9 +22,15 @@ const extension = z.unknown().transform((value, context): number => {
   }
 })
 
+/** `propose` is how the workflow is told of a decision that waits; nobody asks for it by name. */
+const ASKED_ACTIONS = DECISION_ACTIONS.filter((action) => action !== "propose")
+
 const DecisionBody = z
   .strictObject({
-    action: z.enum(DECISION_ACTIONS),
+    action: z.enum(ASKED_ACTIONS),
+    request: text(500)
+      .optional()
+      .openapi({ description: "With approve and reject: the id of the decision that waits." }),
     task: text(200).optional().openapi({ description: "Its path, such as pay. Retry without it takes all." }),
     reason: sentence(MAX_REASON_CHARACTERS),
     output: z.unknown().optional().openapi({ description: "With complete: the task's output." }),
@@ -65,8 +74,11 @@ const Decided = z
   })
   .openapi("Decided")
 
+const Proposed = Decided.extend({ request: PendingApproval }).openapi("Proposed")
+
 export const decideTransactionRoute = defineRoute({
   scope: "transactions:write",
+  orScope: "transactions:approve",
   idempotent: "whole",
   contract: createRoute({
     method: "post",
@@ -75,22 +87,26 @@ export const decideTransactionRoute = defineRoute({
     tags: ["transactions"],
     summary: "Decide about a stopped transaction",
     description:
-      "Judged by the running transaction before it is accepted; a refusal answers 409 with its word and changes nothing. `force_close` needs the scope `transactions:force`.",
+      "Judged by the running transaction before it is accepted; a refusal answers 409 with its word and changes nothing. `force_close` needs the scope `transactions:force`, `approve` and `reject` need `transactions:approve`, all others `transactions:write`. A decision that takes a second person is answered with 202 and does nothing until somebody else approves it.",
     request: {
       params: z.object({ id: InstanceId }),
       body: { required: true, content: { "application/json": { schema: DecisionBody } } },
     },
-    responses: { 200: successOf("Accepted, with what it led to.", Decided), ...problemsOf(404, 409, 422) },
+    responses: {
+      200: successOf("Accepted, with what it led to.", Decided),
+      202: successOf("It waits for a second person, and nothing was done yet.", Proposed),
+      ...problemsOf(404, 409, 422),
+    },
   }),
   handler: (services) => async (c) => {
     const { tenant, actor, roles, scopes } = c.get("identity")
     const instance_id = c.req.valid("param").id
     const { extend_by, ...body } = c.req.valid("json")
-    if (body.action === "force_close" && !scopes.has("transactions:force")) {
-      throw new ApiProblem("forbidden", { detail: "force_close needs the scope transactions:force." })
-    }
+    for (const scope of scopesFor(body.action))
+      if (!scopes.has(scope))
+        throw new ApiProblem("forbidden", { detail: `${body.action} needs the scope ${scope}.` })
     const id = c.req.header("idempotency-key") ?? randomUUID()
-    const answer = await decide(services, {
+    const { request, ...answer } = await decide(services, {
       tenant,
       instance_id,
       // JSON has no undefined: a member that is not there is absent, as a decision wants it.
@@ -102,6 +118,13 @@ export const decideTransactionRoute = defineRoute({
         roles,
       } as Decision,
     })
-    return c.json(success({ instance_id, action: body.action, ...answer }), 200)
+    const decided = { instance_id, action: body.action, ...answer }
+    if (request === undefined) return c.json(success(decided), 200)
+    return c.json(success({ ...decided, request: toPendingApproval(request) }), 202)
   },
 })
+
+function scopesFor(action: DecisionAction): Scope[] {
+  if (action === "approve" || action === "reject") return [APPROVE_SCOPE]
+  return action === "force_close" ? ["transactions:write", "transactions:force"] : ["transactions:write"]
+}

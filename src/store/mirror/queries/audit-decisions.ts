@@ -6,11 +6,11 @@
 export const AUDIT_DECISIONS = `
   insert into audit (
     tenant_id, at, actor, roles, action, instance_id, subject, reason, attest, executed_externally, evidence, before,
-    after, update_id
+    after, update_id, approvals
   )
   select
     d.tenant_id, d.decided_at, d.actor, d.roles, d.action, d.instance_id, d.path, d.reason, d.attest,
-    d.executed_externally, d.evidence, d.before, d.after, d.decision_id
+    d.executed_externally, d.evidence, d.before, d.after, d.decision_id, d.approvals
   from decisions as d
   cross join (
     select count(*) from (

@@ -15,6 +15,7 @@ export const UPDATE_TRANSACTIONS = `
     deadline_at = to_timestamp(r.deadline_at / 1000.0),
     open_exceptions = r.open_exceptions,
     ignored_messages = r.ignored_messages,
+    pending_approvals = r.pending_approvals::json,
     output = r.output::json,
     error = r.error::json,
     started_at = to_timestamp(r.started_at / 1000.0),
@@ -29,7 +30,7 @@ export const UPDATE_TRANSACTIONS = `
   from json_to_recordset($1) as r (
     tenant_id text, instance_id text, status text, version integer, overridden boolean, paused boolean,
     overdue boolean, pivot_passed boolean, deadline_at float8, open_exceptions integer,
-    ignored_messages integer, output text, error text, started_at float8, ended_at float8, run_id text,
+    ignored_messages integer, pending_approvals text, output text, error text, started_at float8, ended_at float8, run_id text,
     resets integer, chain integer, seq bigint
   )
   where stored.tenant_id = r.tenant_id and stored.instance_id = r.instance_id
