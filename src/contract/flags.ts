@@ -27,6 +27,12 @@ export const FLAGS = {
     story:
       "A plan may say how a target is asked what became of a call. An engine that does not know that would park at once, and not find the question in the history.",
   },
+  escalation: {
+    id: 6,
+    since: "0.1.0",
+    story:
+      "A plan may say when its exceptions escalate, and a call that goes on failing may warn. An engine that does not know that would tell nobody, and not find the timers in the history.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

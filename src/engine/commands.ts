@@ -27,7 +27,7 @@ export interface CallRetry {
   non_retryable: string[]
 }
 
-export type TimerPurpose = "deadline" | "drain"
+export type TimerPurpose = "deadline" | "drain" | "escalation"
 
 export type Command =
   | CallCommand

@@ -40,6 +40,7 @@ export function createState({
     planBytes,
     isReset,
     takesReferences: start.flags?.includes(FLAGS.outputs_by_reference.id) ?? false,
+    escalates: start.flags?.includes(FLAGS.escalation.id) ?? false,
     chain: start.snapshot ? start.snapshot.chain + 1 : 0,
     startedAt: start.snapshot?.transaction.started_at ?? at,
     tasks,
@@ -81,6 +82,7 @@ export function createState({
     historyEvents: 0,
     historyBytes: 0,
     progressed: false,
+    timerWanted: false,
     detailsWanted: false,
     dirty: {
       transaction: true,

@@ -11,6 +11,7 @@ const CODE = "deadline_exceeded"
 
 /** A deadline that comes early, by a clock that differs, is set again. */
 export function takeTimer(state: MachineState, { of, at }: { of: TimerPurpose; at: number }): void {
+  if (of === "escalation") return
   if (of === "drain") {
     if (state.mode === "compensating") stopDraining(state)
     return

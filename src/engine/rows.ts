@@ -1,7 +1,8 @@
 /** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
-import type { Changes, TaskRow, TransactionRow, UndoRow, View } from "../contract/rows.ts"
+import type { Changes, ExceptionRow, TaskRow, TransactionRow, UndoRow, View } from "../contract/rows.ts"
 import type { CompensationStatus } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
+import { careOf } from "./escalation.ts"
 import { showReferences } from "./references.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
@@ -61,6 +62,11 @@ function undoRow(state: MachineState, task: number): UndoRow {
   }
 }
 
+function exceptionRow(state: MachineState, position: number): ExceptionRow[] {
+  const row = state.exceptions.get(position)
+  return row === undefined ? [] : [{ ...row, ...careOf(state, position, row) }]
+}
+
 /** Dirty rows since the last call; or, for `all`, every row that is not pending, or was touched. */
 export function takeChanges(state: MachineState, which: "dirty" | "all"): Changes {
   const { dirty } = state
@@ -72,7 +78,7 @@ export function takeChanges(state: MachineState, which: "dirty" | "all"): Change
       .filter((task) => !all || statusOf(state, task) !== "pending" || dirty.marks[task] === 1)
       .map((task) => taskRow(state, task)),
     exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap(
-      (task) => state.exceptions.get(task) ?? [],
+      (position) => exceptionRow(state, position),
     ),
     decisions: all ? [...state.decisions] : state.decisions.slice(dirty.decisionsGiven),
   }
@@ -102,7 +108,7 @@ export function viewOf(state: MachineState, payloadBytes: number): View {
     chain: state.chain,
     transaction: transactionRow(state),
     tasks,
-    exceptions: [...state.exceptions.values()],
+    exceptions: [...state.exceptions.keys()].flatMap((position) => exceptionRow(state, position)),
     decisions: newestOf(state.decisions),
   }
 }

@@ -1,11 +1,23 @@
 /** The one timer of a run: for whatever comes first. A run that goes on from a snapshot sets it anew. */
+import type { TimerPurpose } from "./commands.ts"
 import type { MachineState } from "./state.ts"
 
 export function setTimer(state: MachineState): void {
+  state.timerWanted = false
+  const [first, ...others] = timesOf(state)
+  if (first === undefined) return
+  const next = others.reduce((soonest, time) => (time.at < soonest.at ? time : soonest), first)
+  state.commands.push({ kind: "timer", ...next })
+}
+
+function timesOf(state: MachineState): { at: number; of: TimerPurpose }[] {
   const { mode, deadlineAt, drainUntil, overdue } = state
+  if (mode !== "forward" && mode !== "compensating") return []
+  const times: { at: number; of: TimerPurpose }[] = []
   // A deadline that has passed is over, whatever became of it.
-  if (mode === "forward" && deadlineAt !== null && !overdue)
-    state.commands.push({ kind: "timer", at: deadlineAt, of: "deadline" })
-  if (mode === "compensating" && drainUntil !== null)
-    state.commands.push({ kind: "timer", at: drainUntil, of: "drain" })
+  if (mode === "forward" && deadlineAt !== null && !overdue) times.push({ at: deadlineAt, of: "deadline" })
+  if (mode === "compensating" && drainUntil !== null) times.push({ at: drainUntil, of: "drain" })
+  for (const { escalates_at: at } of state.exceptions.values())
+    if (at !== undefined) times.push({ at, of: "escalation" })
+  return times
 }
