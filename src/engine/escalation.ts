@@ -71,7 +71,10 @@ export function stopClocks(state: MachineState): void {
 export function restartClocks(state: MachineState): void {
   for (const [position, row] of state.exceptions)
     if (row.resolved_at === null && !hasClock(row))
-      put(state, position, { ...row, ...startClock(state, position, { opened: { kind: row.kind, occurrence: 1 }, before: row }) })
+      put(state, position, {
+        ...row,
+        ...startClock(state, position, { opened: { kind: row.kind, occurrence: 1 }, before: row }),
+      })
 }
 
 /**

@@ -153,7 +153,8 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       takeEscalations(state, event.of, meter)
       return
     case "warning":
-      if (!takeWarning(state, event.warning)) ignore(state, "early_warning was refused: its call is not known.")
+      if (!takeWarning(state, event.warning))
+        ignore(state, "early_warning was refused: its call is not known.")
       return
     case "ignored":
       ignore(state, `${event.what} is no message that this transaction takes.`)

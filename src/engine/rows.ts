@@ -77,8 +77,8 @@ export function takeChanges(state: MachineState, which: "dirty" | "all"): Change
     tasks: positions
       .filter((task) => !all || statusOf(state, task) !== "pending" || dirty.marks[task] === 1)
       .map((task) => taskRow(state, task)),
-    exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap(
-      (position) => exceptionRow(state, position),
+    exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap((position) =>
+      exceptionRow(state, position),
     ),
     decisions: all ? [...state.decisions] : state.decisions.slice(dirty.decisionsGiven),
   }
