@@ -29,7 +29,7 @@ const five = {
     max_interval_ms: 1,
     non_retryable: [],
   },
-} as const
+} satisfies Partial<TaskSketch>
 
 describe("early warning", () => {
   test("a call is told when it is to warn: of attempts only where others follow", () => {
