@@ -67,11 +67,9 @@ export const Exception = z
       .string()
       .nullable()
       .openapi({ description: "Whom it was given to; before that the flow's `team`." }),
-    escalation_level: z
-      .int()
-      .openapi({
-        description: "How many steps of its escalation were taken. It stays when it is opened again.",
-      }),
+    escalation_level: z.int().openapi({
+      description: "How many steps of its escalation were taken. It stays when it is opened again.",
+    }),
     escalated_to: z.string().nullable().openapi({ description: "Who was told last." }),
     escalates_at: z.iso.datetime().nullable().openapi({
       description:

@@ -313,6 +313,12 @@ describe("holdfast start", () => {
       () => list("instance_id=warns"),
       ([row]) => row?.kind !== "early_warning",
     )
-    expect(real).toMatchObject({ kind: "unknown_outcome", id: warning?.["id"], state: "open", handled: false, occurrence: 1 })
+    expect(real).toMatchObject({
+      kind: "unknown_outcome",
+      id: warning?.["id"],
+      state: "open",
+      handled: false,
+      occurrence: 1,
+    })
   })
 })
