@@ -37,6 +37,7 @@ export interface TransactionRow {
   /** Something irreversible may have happened: from here on the transaction goes forward only. Absent: no. */
   pivot_passed?: boolean | undefined
   deadline_at: number | null
+  /** Without warnings: they ask for nothing. */
   open_exceptions: number
   /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
   ignored_messages: number

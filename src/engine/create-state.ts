@@ -48,7 +48,6 @@ export function createState({
     ready: createReadyQueue(),
     taskOfToken: new Map(),
     exceptions: new Map(),
-    openExceptions: 0,
     answers: new Map(),
     decisions: [],
     commands: [],

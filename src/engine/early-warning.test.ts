@@ -43,7 +43,7 @@ describe("early warning", () => {
     const run = begin([{ id: "pay" }])
     const commands = warn(run)
     expect(commands).toEqual([])
-    expect(run.view().transaction).toMatchObject({ status: "running", version: 0, open_exceptions: 1 })
+    expect(run.view().transaction).toMatchObject({ status: "running", version: 0, open_exceptions: 0 })
     expect(run.row("pay").status).toBe("running")
     expect(run.view().exceptions).toMatchObject([
       {

@@ -58,8 +58,9 @@ function keptOf(
   }
 }
 
-export function stopClock({ escalates_at: _, ...row }: ExceptionRow): ExceptionRow {
-  return row
+export function stopClock(row: ExceptionRow): ExceptionRow {
+  const { escalates_at: _, ...rest } = row
+  return rest
 }
 
 /** The run has ended, and with it its timers. What is open stays so. */

@@ -163,7 +163,6 @@ export function closeException(
 ): void {
   const found = state.exceptions.get(task)
   if (!found || !isOpen(found)) return
-  state.openExceptions--
   state.exceptions.set(task, {
     ...stopClock(found),
     state: how.state,
@@ -178,7 +177,6 @@ export function closeException(
 export function reopenException(state: MachineState, task: number): void {
   const found = state.exceptions.get(task)
   if (!found || isOpen(found)) return
-  state.openExceptions++
   state.exceptions.set(task, {
     ...found,
     ...startClock(state, task, { opened: { kind: found.kind, occurrence: 1 }, before: found }),
@@ -188,6 +186,11 @@ export function reopenException(state: MachineState, task: number): void {
   })
   state.dirty.exceptions.add(task)
   touchTransaction(state)
+}
+
+/** A warning is open, and asks for nothing. */
+export function waitsForPerson(row: ExceptionRow): boolean {
+  return isOpen(row) && row.kind !== "early_warning"
 }
 
 export function isOpen(row: ExceptionRow): boolean {
@@ -201,7 +204,6 @@ function open(state: MachineState, task: number, facts: Facts): void {
   const again = before?.generation === facts.generation
   // What was warned of has come: the same record goes on.
   const isGrown = again && isWarned(state, task)
-  if (!before || !isOpen(before)) state.openExceptions++
   const occurrence = again ? before.occurrence + (isGrown ? 0 : 1) : 1
   const opened = { kind: facts.kind, occurrence }
   state.exceptions.set(task, {

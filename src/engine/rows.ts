@@ -3,6 +3,7 @@ import type { Changes, ExceptionRow, TaskRow, TransactionRow, UndoRow, View } fr
 import type { CompensationStatus } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
 import { careOf } from "./escalation.ts"
+import { waitsForPerson } from "./exceptions.ts"
 import { showReferences } from "./references.ts"
 import { newestOf } from "./room.ts"
 import { jsonSize } from "./size.ts"
@@ -18,7 +19,7 @@ export function transactionRow(state: MachineState): TransactionRow {
     overdue: state.overdue,
     ...(isPivotPassed(state) ? { pivot_passed: true } : {}),
     deadline_at: state.deadlineAt,
-    open_exceptions: state.openExceptions,
+    open_exceptions: [...state.exceptions.values()].filter(waitsForPerson).length,
     ignored_messages: state.ignored,
     output: state.output,
     error: state.error,

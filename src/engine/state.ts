@@ -118,7 +118,6 @@ export interface MachineState {
   readonly taskOfToken: Map<number, number>
   /** Open and past exceptions by task position; -1 for the transaction itself. */
   readonly exceptions: Map<number, ExceptionRow>
-  openExceptions: number
   /** Answers of decisions by id, oldest first. */
   readonly answers: Map<string, DecisionAnswer>
   readonly decisions: DecisionRow[]
