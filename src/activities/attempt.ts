@@ -28,6 +28,7 @@ import {
   Misconfigured,
   type Verdict,
 } from "./call.ts"
+import { type SendWarning, watchForWarning, type WarningWatch } from "./early-warning.ts"
 import { toApplicationFailure } from "./failure.ts"
 import { findMarker, foldOutcome, outcomeBefore } from "./fold-outcome.ts"
 import { idempotencyKey } from "../contract/idempotency-key.ts"
@@ -56,6 +57,8 @@ export interface AttemptFrame {
   admit?: (signal: AbortSignal) => Promise<Leave>
   /** Reads the secrets again. Whether those of the call are others since `prepare`. */
   renew?: () => Promise<boolean>
+  /** Tells the transaction that the call goes on failing. Without it nobody is told. */
+  warn?: SendWarning
   pulse: Pulse
   recordAttempt: (row: AttemptRow) => void
   logger: ActivityLogger
@@ -88,13 +91,22 @@ export async function runAttempt(
   if (!identity) throw unknownIdentity(context, input)
   const startedAt = Date.now()
   const before = outcomeBefore(input.prior, context.info)
-  const verdict = await judge(frame, { context, input, identity, before })
+  const marks = { newest: findMarker(context.info.heartbeatDetails) }
+  const warning = watchForWarning({
+    rule: input.early_warning,
+    identity,
+    since: context.info.scheduledTimestampMs,
+    warned: marks.newest?.warned === true,
+    send: frame.warn,
+    onError: ({ message }) => frame.logger.warn({ ...identity, reason: message }, "a warning was not sent"),
+  })
+  const verdict = await judge(frame, { context, input, identity, before, marks, warning })
+  warning.stop()
   const outcome = foldOutcome(before, verdict)
   const endedAt = Date.now()
   record(frame, { identity, verdict, outcome, startedAt, endedAt })
   if (verdict.class === "done") return toAnswer(verdict, endedAt)
-  if (outcome === "not_executed") context.heartbeat({ attempt: identity.attempt, clean: true })
-  throw toApplicationFailure(
+  const failure = toApplicationFailure(
     {
       ...verdict,
       code: frame.secrets.redactText(verdict.code),
@@ -104,6 +116,13 @@ export async function runAttempt(
     },
     input,
   )
+  const { message } = failure
+  const isTold =
+    failure.nonRetryable !== true &&
+    warning.tellFailure({ class: verdict.class, code: frame.secrets.redactText(verdict.code), message })
+  if (outcome === "not_executed") context.heartbeat(warning.mark({ attempt: identity.attempt, clean: true }))
+  else if (isTold) context.heartbeat(warning.mark(marks.newest))
+  throw failure
 }
 
 function toAnswer({ output, by_reference }: Done, endedAt: number): CallAnswer {
@@ -115,14 +134,16 @@ interface Attempt {
   input: CallInput
   identity: CallIdentity
   before: Outcome
+  /** The newest marker: inherited, or this attempt's own. */
+  marks: { newest: AttemptMarker | undefined }
+  warning: WarningWatch
 }
 
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
-  const { input, identity, before, context } = attempt
-  const isAsked =
-    input.poll !== undefined && findMarker(context.info.heartbeatDetails)?.memo?.poll !== undefined
+  const { input, identity, before, marks } = attempt
+  const isAsked = input.poll !== undefined && marks.newest?.memo?.poll !== undefined
   if (input.effect === "unsafe" && before === "unknown" && !isAsked) return refuseRepeat()
-  const watch = watchAttempt(context, frame)
+  const watch = watchAttempt(attempt, frame)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
     if (unprepared) return unprepared
@@ -212,7 +233,7 @@ interface AttemptWatch extends Pick<CallRequest, "remember" | "signal"> {
 }
 
 function watchAttempt(
-  context: AttemptContext,
+  { context, marks, warning }: Attempt,
   { pulse, secrets }: Pick<AttemptFrame, "pulse" | "secrets">,
 ): AttemptWatch {
   const budgetMs = attemptBudgetMs(context.info.startToCloseTimeoutMs)
@@ -224,27 +245,27 @@ function watchAttempt(
     () => controller.abort(new AttemptAborted("attempt_timeout", `no end within ${budgetMs} ms`)),
     budgetMs,
   )
-  const { attempt, heartbeatDetails, heartbeatTimeoutMs } = context.info
+  const { attempt, heartbeatTimeoutMs } = context.info
   // The server keeps the newest details only, so every heartbeat repeats the marker it inherited.
-  let marker = findMarker(heartbeatDetails)
-  const isStale = marker !== undefined && marker.attempt !== attempt - 1
+  const beat = () => context.heartbeat(warning.mark(marks.newest))
+  const inherited = marks.newest
   // After an activity reset the count starts again: an old marker would come to count once more.
-  if (isStale) {
-    marker = { ...marker, attempt, clean: false }
-    context.heartbeat(marker)
+  if (inherited !== undefined && inherited.attempt !== attempt - 1) {
+    marks.newest = { ...inherited, attempt, clean: false }
+    beat()
   }
-  const stopHeartbeats = pulse.start(() => context.heartbeat(marker), heartbeatTimeoutMs)
+  const stopHeartbeats = pulse.start(beat, heartbeatTimeoutMs)
   if (context.cancellationSignal.aborted) onCancel()
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
     leftMs: () => Math.max(endsAt - Date.now(), 1),
     signal: controller.signal,
-    memo: () => marker?.memo,
+    memo: () => marks.newest?.memo,
     remember(memo) {
       // One that holds a secret is of no use once it is masked: then this attempt alone knows it.
       if (!isDeepStrictEqual(secrets.mask(memo), memo)) return
-      marker = { attempt, clean: false, memo }
-      context.heartbeat(marker)
+      marks.newest = { attempt, clean: false, memo }
+      beat()
     },
     stop() {
       clearTimeout(timer)

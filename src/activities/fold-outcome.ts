@@ -55,9 +55,9 @@ export function outcomeBefore(prior: Outcome | undefined, info: AttemptInfo): Ou
 /** `undefined` when the heartbeat details are none of ours. */
 export function findMarker(details: unknown): AttemptMarker | undefined {
   if (typeof details !== "object" || details === null) return undefined
-  const { attempt, clean, memo } = details as Partial<Record<keyof AttemptMarker, unknown>>
+  const { attempt, clean, memo, warned } = details as Partial<Record<keyof AttemptMarker, unknown>>
   if (typeof attempt !== "number" || typeof clean !== "boolean") return undefined
   // Only this file's frame writes markers, and an object in one is a memo.
   const kept = typeof memo === "object" && memo !== null ? { memo: memo as AttemptMemo } : {}
-  return { attempt, clean, ...kept }
+  return { attempt, clean, ...kept, ...(warned === true ? { warned } : {}) }
 }

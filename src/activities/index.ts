@@ -2,6 +2,7 @@
 import { Context } from "@temporalio/activity"
 import type { CallAnswer, CallInput } from "../contract/activities.ts"
 import type { ConnectionTest } from "../contract/connections.ts"
+import { type EarlyWarning, SIGNAL_EARLY_WARNING } from "../contract/messages.ts"
 import type { AttemptRow } from "../contract/rows.ts"
 import { TASK_KINDS, type TaskKind } from "../contract/statuses.ts"
 import { createMask, type Mask } from "../masking/mask.ts"
@@ -73,6 +74,13 @@ async function admitTo(
   return connection === undefined ? () => undefined : admit(connection, signal)
 }
 
+/** To the run that made the call, and no later one. */
+async function sendWarning({ client, info }: Context, warning: EarlyWarning): Promise<void> {
+  const { workflowId, runId } = info.workflowExecution ?? {}
+  if (workflowId === undefined) return
+  await client.workflow.getHandle(workflowId, runId).signal(SIGNAL_EARLY_WARNING, warning)
+}
+
 export function createActivities(deps: ActivityDeps): Activities {
   const { guard, outputs, recordAttempt, logger } = deps
   const client = createHttpClient(guard)
@@ -123,6 +131,7 @@ export function createActivities(deps: ActivityDeps): Activities {
           await targets.refresh(name, "anew")
           return stamp() !== sentWith
         },
+        warn: (warning: EarlyWarning) => sendWarning(context, warning),
         admit: (signal: AbortSignal) => admitTo(calls, name, signal),
       }
       return runAttempt(frame, context, input)

@@ -21,6 +21,7 @@ export const exceptionQuery = {
     .string()
     .regex(/^[0-9a-f]{16}$/, "must be the group of an exception: 16 hexadecimal digits")
     .optional(),
+  overdue: flag.optional().openapi({ description: "Open, and past `sla_due_at`." }),
   snoozed: flag.optional().openapi({ description: "`false` leaves out what sleeps at this moment." }),
 }
 const ExceptionQuery = z.object(exceptionQuery)
@@ -38,5 +39,6 @@ export function toExceptionFilter(tenant: string, query: z.output<typeof Excepti
     team: query.team ?? null,
     group: query.group ?? null,
     snoozed: query.snoozed ?? null,
+    overdue: query.overdue ?? null,
   }
 }

@@ -63,7 +63,26 @@ export const Exception = z
     acknowledged_by: z.string().nullable(),
     acknowledged_at: z.iso.datetime().nullable(),
     owner: z.string().nullable(),
-    team: z.string().nullable(),
+    team: z
+      .string()
+      .nullable()
+      .openapi({ description: "Whom it was given to; before that the flow's `team`." }),
+    escalation_level: z.int().openapi({
+      description: "How many steps of its escalation were taken. It stays when it is opened again.",
+    }),
+    escalated_to: z.string().nullable().openapi({ description: "Who was told last." }),
+    escalates_at: z.iso.datetime().nullable().openapi({
+      description:
+        "When the next step is taken. Null where there is none, and once its transaction has ended.",
+    }),
+    escalation_refused: z.string().nullable().openapi({
+      description: "The action that a step could not carry out last, and why: a person would be refused too.",
+      example: "abort: pivot_passed",
+    }),
+    sla_due_at: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "By when it is to be resolved, by the flow's `sla`." }),
     snoozed_until: z.iso.datetime().nullable().openapi({ description: "Null once it is over." }),
     occurred_at: z.iso.datetime(),
     resolved_at: z.iso.datetime().nullable(),

@@ -253,6 +253,10 @@ const EXCEPTION: Exception = {
   acknowledged_at: null,
   owner: "安",
   team: "payments",
+  escalation_level: 2,
+  escalated_to: "lead",
+  escalates_at: null,
+  sla_due_at: null,
   snoozed_until: null,
 }
 

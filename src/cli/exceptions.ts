@@ -13,6 +13,7 @@ interface ListFlags {
   team?: string
   group?: string
   awake?: true
+  overdue?: true
   all?: true
   output: OutputFormat
 }
@@ -71,11 +72,12 @@ function addFilters(command: Command): Command {
     .option("--owner <name>", "only what this person has")
     .option("--team <name>", "only what this team has")
     .option("--awake", "without those that sleep")
+    .option("--overdue", "only what is past its time")
     .option("--all", "the handled ones too")
     .addOption(outputOption())
 }
 
-function toFilter({ transaction, flow, state, owner, team, group, awake, all }: ListFlags) {
+function toFilter({ transaction, flow, state, owner, team, group, awake, overdue, all }: ListFlags) {
   return {
     instance_id: transaction,
     flow_id: flow,
@@ -83,6 +85,7 @@ function toFilter({ transaction, flow, state, owner, team, group, awake, all }: 
     owner,
     team,
     group,
+    overdue,
     snoozed: awake === true ? false : undefined,
     handled: all === true ? undefined : false,
   }

@@ -12,10 +12,12 @@ export function showExceptions(list: Exception[]): string {
     one.retry_safe ? "yes" : "no",
     one.state,
     [one.owner, one.team].filter((name) => name !== null).join(", "),
+    one.escalation_level === 0 ? "" : [one.escalation_level, one.escalated_to ?? ""].join(" ").trim(),
+    one.sla_due_at ?? "",
     one.error_message,
   ])
   return formatTable(
-    ["ID", "TRANSACTION", "TASK", "CODE", "OUTCOME", "RETRY SAFE", "STATE", "OWNER", "WHY"],
+    ["ID", "TRANSACTION", "TASK", "CODE", "OUTCOME", "RETRY SAFE", "STATE", "OWNER", "LEVEL", "DUE", "WHY"],
     rows,
   )
 }

@@ -26,6 +26,8 @@ export interface CallInput {
   executed_when?: Template
   /** How a target that took the call is asked whether it is done. */
   poll?: PlanPoll
+  /** When a call that goes on failing, or takes long, tells its transaction. Absent: never. */
+  early_warning?: EarlyWarningRule
   /** Only when the workflow id had to be shortened. */
   transaction?: string
   /** Only when the activity id had to be shortened. */
@@ -41,6 +43,12 @@ export interface CallInput {
   late?: LateConfig
   /** Outputs to be loaded before the call, each into its place in `config` or `input`, which holds null. */
   references?: PlacedReference[]
+}
+
+export interface EarlyWarningRule {
+  /** Attempts that failed. Absent: the last one is among them, and its failure says more. */
+  attempts?: number
+  after_ms: number
 }
 
 /**
@@ -105,6 +113,8 @@ export interface AttemptMarker {
   attempt: number
   clean: boolean
   memo?: AttemptMemo
+  /** The transaction was warned: once is enough. */
+  warned?: true
 }
 
 /** What the target said to one attempt that the later ones of the same call must know. */

@@ -33,6 +33,12 @@ export const FLAGS = {
     story:
       "A decision that waits for a second person has a timer. Before, the engine knew no such decision, and its refusal can be in the history: a replay would ask for the timer there. Such a run has none, and what is over is noticed with whatever happens next.",
   },
+  escalation: {
+    id: 6,
+    since: "0.1.0",
+    story:
+      "A plan may say when its exceptions escalate, and a call that goes on failing may warn. An engine that does not know that would tell nobody, and not find the timers in the history.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

@@ -11,6 +11,8 @@ export const TASK_QUEUE = "holdfast"
 export const REPLAY_FOR_MIRROR = "holdfast-mirror-rebuild"
 
 export const UPDATE_DECIDE = "decide"
+/** A call that goes on failing, or takes long, tells its transaction: an `EarlyWarning`. */
+export const SIGNAL_EARLY_WARNING = "early_warning"
 /** Answers a `View` for a person: a large one without payloads, and of a large flow what needs a look first. */
 export const QUERY_STATE = "state"
 /** Answers the whole `View`, packed (`packed-json.ts`). */
@@ -50,6 +52,15 @@ export interface Decision {
   proposed?: ProposableAction
   /** With `approve` and `reject`: the id of the decision that proposed. */
   request?: string
+}
+
+/** Said by the activity of a call that is still tried; anybody with a Temporal client may say the same. */
+export interface EarlyWarning {
+  task: string
+  operation: "do" | "undo"
+  generation: number
+  code: string
+  message: string
 }
 
 /** What the update answers. The same id gets the same answer. */

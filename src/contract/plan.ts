@@ -3,12 +3,33 @@
  * parsed; immutable and addressed by the sha256 of its canonical JSON. The engine has no defaults of its own.
  */
 import type { InputField } from "./input-fields.ts"
-import type { Effect, TaskKind } from "./statuses.ts"
+import type { Effect, EscalationAction, TaskKind } from "./statuses.ts"
 import type { Template } from "./tree.ts"
 
 export const PLAN_FORMAT = 1
 
-export interface Plan {
+/** Who hears of exceptions, and when: of a task, or of the flow for the tasks that do not say. */
+export interface PlanCare {
+  /** Times rise. Empty: nobody is told. */
+  escalate?: PlanEscalationStep[]
+  /** By when an exception is to be resolved, from its opening. */
+  sla_ms?: number
+  /** Of calls that go on failing, or take long. False, or absent in the flow: none. */
+  early_warning?: PlanEarlyWarning | false
+}
+
+/** From the exception's opening on: somebody is told, or something is done. */
+export type PlanEscalationStep = { after_ms: number } & ({ notify: string } | { action: EscalationAction })
+
+/** Whichever comes first. */
+export interface PlanEarlyWarning {
+  /** Attempts that failed. */
+  attempts: number
+  /** From when the call was handed out first. */
+  after_ms: number
+}
+
+export interface Plan extends PlanCare {
   format: typeof PLAN_FORMAT
   /** The flow's name, and the workflow type. */
   flow: string
@@ -16,6 +37,8 @@ export interface Plan {
   tasks: PlanTask[]
   /** How many tasks may run at once. */
   max_parallel: number
+  /** Whose its exceptions are, before a person says. */
+  team?: string
   /** One failed task stops all others. */
   fail_fast?: boolean
   /** What is executed is undone when the transaction cannot go on. Absent: it never goes backward (design 4.4). */
@@ -71,7 +94,7 @@ export interface PlanCall {
   timeout: PlanTimeout
 }
 
-export interface PlanTask extends PlanCall {
+export interface PlanTask extends PlanCall, PlanCare {
   id: string
   /** Positions of the tasks it depends on, without repeats. */
   deps: number[]

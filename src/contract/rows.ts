@@ -63,6 +63,7 @@ export interface TransactionRow {
   /** Something irreversible may have happened: from here on the transaction goes forward only. Absent: no. */
   pivot_passed?: boolean | undefined
   deadline_at: number | null
+  /** Without warnings: they ask for nothing. */
   open_exceptions: number
   /** Messages that were recorded and changed nothing (bad signals, illegal decisions by signal). */
   ignored_messages: number
@@ -126,6 +127,18 @@ export interface ExceptionRow {
   /** Why a plain retry is safe, or why not: a sentence for a person. */
   retry_safe_reason: string
   suggested_actions: string[]
+  /** Of the flow. Absent: it says none. */
+  team?: string | undefined
+  /** How many steps of its escalation were taken. Absent: none. */
+  escalation_level?: number | undefined
+  /** Who was told last. Absent: nobody. */
+  escalated_to?: string | undefined
+  /** When the next step is taken. Absent: there is none, or it is closed, or its transaction has ended. */
+  escalates_at?: number | undefined
+  /** The action that a step could not carry out last, and why: `abort: pivot_passed`. */
+  escalation_refused?: string | undefined
+  /** By when it is to be resolved. Absent: the flow does not say. */
+  sla_due_at?: number | undefined
   occurred_at: number
   resolved_at: number | null
   /** The decision that resolved it. */

@@ -86,6 +86,7 @@ export const EXCEPTION_KINDS = [
   "compensation_failed",
   "late_execution",
   "pivot_passed",
+  "early_warning",
   "orchestrator_lost",
   "mirror_drift",
 ] as const
@@ -149,6 +150,10 @@ export type ProposableAction = (typeof PROPOSABLE_ACTIONS)[number]
 export function isProposable(action: unknown): action is ProposableAction {
   return (PROPOSABLE_ACTIONS as readonly unknown[]).includes(action)
 }
+
+/** What an escalation may do by itself: what a person may decide without evidence, and without making anything up. */
+export const ESCALATION_ACTIONS = ["retry", "probe", "abort", "cancel", "pause"] as const
+export type EscalationAction = (typeof ESCALATION_ACTIONS)[number]
 
 export const ATTESTATIONS = ["executed", "not_executed"] as const
 export type Attestation = (typeof ATTESTATIONS)[number]

@@ -7,7 +7,8 @@
  * target fences it off; nobody waits for anything else. B5 what cannot be undone parks, and holds up only what it
  * depends on itself. B6 the run ends when every task is finished backward and no call is open.
  */
-import { closeException, openUndoException, undoPosition } from "./exceptions.ts"
+import { undoPosition } from "./exception-position.ts"
+import { closeException, openUndoException } from "./exceptions.ts"
 import {
   compensationOf,
   type MachineState,

@@ -9,6 +9,7 @@
 import type { Meter } from "../expression/meter.ts"
 import { reconsider } from "./backward.ts"
 import { explainTooLarge, toCommand } from "./call-command.ts"
+import { endWarning } from "./early-warning.ts"
 import type { CallDone, CallFailed } from "./events.ts"
 import { openLateExecution } from "./exceptions.ts"
 import { judgeFailure } from "./outcome.ts"
@@ -107,6 +108,7 @@ export function answer(
   if (state.tasks.asking[task] === 1) answerProbe(state, task, end)
   else if ("done" in end) endDone(state, task, end.done)
   else endFailed(state, task, judgeFailure(planTask(state, task), priorOf(state, task), end.failure))
+  endWarning(state, task, "done" in end ? "auto_resolved" : "superseded")
   if (state.mode === "compensating") endBackward(state, task)
 }
 

@@ -27,7 +27,7 @@ export interface CallRetry {
   non_retryable: string[]
 }
 
-export type TimerPurpose = "deadline" | "drain" | "approval"
+export type TimerPurpose = "deadline" | "drain" | "approval" | "escalation"
 
 export type Command =
   | CallCommand

@@ -40,6 +40,7 @@ export function createState({
     planBytes,
     isReset,
     takesReferences: start.flags?.includes(FLAGS.outputs_by_reference.id) ?? false,
+    escalates: start.flags?.includes(FLAGS.escalation.id) ?? false,
     chain: start.snapshot ? start.snapshot.chain + 1 : 0,
     startedAt: start.snapshot?.transaction.started_at ?? at,
     tasks,
@@ -47,7 +48,6 @@ export function createState({
     ready: createReadyQueue(),
     taskOfToken: new Map(),
     exceptions: new Map(),
-    openExceptions: 0,
     answers: new Map(),
     decisions: [],
     requests: new Map(),
@@ -84,6 +84,7 @@ export function createState({
     historyEvents: 0,
     historyBytes: 0,
     progressed: false,
+    timerWanted: false,
     detailsWanted: false,
     dirty: {
       transaction: true,

@@ -6,7 +6,9 @@ import { assertNever } from "../contract/errors.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { Outcome } from "../contract/statuses.ts"
 import { goBackward } from "./backward.ts"
-import { closeException, TRANSACTION } from "./exceptions.ts"
+import { ESCALATION_ACTOR } from "./escalation.ts"
+import { TRANSACTION } from "./exception-position.ts"
+import { closeException } from "./exceptions.ts"
 import { forceClose } from "./force-close.ts"
 import { renewKey } from "./probe.ts"
 import { endRequest, holdRequest } from "./requests.ts"
@@ -112,8 +114,9 @@ function endUndoByPerson(
   endUndo(state, task, status, id)
 }
 
-function abortError({ reason }: Decision): Stop["error"] {
-  const message = `A person aborted the transaction${reason === undefined ? "." : `: ${reason}`}`
+function abortError({ actor, reason }: Decision): Stop["error"] {
+  const who = actor === ESCALATION_ACTOR ? "Its escalation" : "A person"
+  const message = `${who} aborted the transaction${reason === undefined ? "." : `: ${reason}`}`
   return { code: "aborted", class: "refused", message: cutText(message, 2_000), task: null }
 }
 

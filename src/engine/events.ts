@@ -1,7 +1,7 @@
 /** What the shell tells the engine. Clock and history size come with every event: the engine has neither. */
 import type { OutputReference } from "../contract/activities.ts"
 import type { TimerPurpose } from "./commands.ts"
-import type { Decision } from "../contract/messages.ts"
+import type { Decision, EarlyWarning } from "../contract/messages.ts"
 import type { FailureClass, Outcome } from "../contract/statuses.ts"
 
 export interface EventStamp {
@@ -49,6 +49,8 @@ export type EventBody =
   | { kind: "decision"; decision: Decision }
   /** The time that the last `timer` command asked for has come. */
   | { kind: "timer"; of: TimerPurpose }
+  /** A call that is open goes on failing, or takes long. */
+  | { kind: "warning"; warning: EarlyWarning }
   /** Temporal's own cancel request. */
   | { kind: "cancel" }
   /** A message that is none of ours or could not be read. */

@@ -5,14 +5,10 @@
 import type { ExceptionRow } from "../contract/rows.ts"
 import type { ExceptionKind } from "../contract/statuses.ts"
 import { suggestedActions } from "../contract/suggested-actions.ts"
+import { startClock, stopClock } from "./escalation.ts"
+import { TRANSACTION, undoPosition } from "./exception-position.ts"
 import { exceptionKindOf, type Judgement, type KeyMemory, retrySafety, severityOf } from "./outcome.ts"
 import { type MachineState, outcomeOf, planTask, touchTransaction, undoOutcomeOf } from "./state.ts"
-
-/** Position under which the transaction's own exception is kept. */
-export const TRANSACTION = -1
-
-/** Position under which the exception of a task's compensation is kept. */
-export const undoPosition = (task: number): number => -2 - task
 
 /** @param kind what the judgement says, unless another rule made it a person's matter. */
 export type TellOfTask = (
@@ -134,6 +130,31 @@ export function openTransactionException(
   })
 }
 
+/** A call is still repeated by itself, or takes long: nobody has to decide anything yet. */
+export function openWarning(
+  state: MachineState,
+  position: number,
+  warning: Pick<ExceptionRow, "operation" | "code" | "message">,
+): void {
+  const task = warning.operation === "do" ? position : undoPosition(position)
+  open(state, position, {
+    ...warning,
+    task: planTask(state, task).id,
+    generation: state.tasks.generation[task] ?? 1,
+    kind: "early_warning",
+    severity: "warn",
+    outcome: "unknown",
+    retry_safe: false,
+    retry_safe_reason: "Its call is open: it is repeated by itself.",
+    suggested_actions: [],
+  })
+}
+
+export function isWarned(state: MachineState, position: number): boolean {
+  const found = state.exceptions.get(position)
+  return found?.kind === "early_warning" && isOpen(found)
+}
+
 /** No-op when the task has no open record. */
 export function closeException(
   state: MachineState,
@@ -142,8 +163,12 @@ export function closeException(
 ): void {
   const found = state.exceptions.get(task)
   if (!found || !isOpen(found)) return
-  state.openExceptions--
-  state.exceptions.set(task, { ...found, state: how.state, resolved_at: state.now, resolved_by: how.by })
+  state.exceptions.set(task, {
+    ...stopClock(found),
+    state: how.state,
+    resolved_at: state.now,
+    resolved_by: how.by,
+  })
   state.dirty.exceptions.add(task)
   touchTransaction(state)
 }
@@ -152,13 +177,23 @@ export function closeException(
 export function reopenException(state: MachineState, task: number): void {
   const found = state.exceptions.get(task)
   if (!found || isOpen(found)) return
-  state.openExceptions++
-  state.exceptions.set(task, { ...found, state: "reopened", resolved_at: null, resolved_by: null })
+  state.exceptions.set(task, {
+    ...found,
+    ...startClock(state, task, { opened: { kind: found.kind, occurrence: 1 }, before: found }),
+    state: "reopened",
+    resolved_at: null,
+    resolved_by: null,
+  })
   state.dirty.exceptions.add(task)
   touchTransaction(state)
 }
 
-function isOpen(row: ExceptionRow): boolean {
+/** A warning is open, and asks for nothing. */
+export function waitsForPerson(row: ExceptionRow): boolean {
+  return isOpen(row) && row.kind !== "early_warning"
+}
+
+export function isOpen(row: ExceptionRow): boolean {
   return row.state === "open" || row.state === "reopened"
 }
 
@@ -167,11 +202,15 @@ type Facts = Omit<ExceptionRow, "state" | "occurrence" | "occurred_at" | "resolv
 function open(state: MachineState, task: number, facts: Facts): void {
   const before = state.exceptions.get(task)
   const again = before?.generation === facts.generation
-  if (!before || !isOpen(before)) state.openExceptions++
+  // What was warned of has come: the same record goes on.
+  const isGrown = again && isWarned(state, task)
+  const occurrence = again ? before.occurrence + (isGrown ? 0 : 1) : 1
+  const opened = { kind: facts.kind, occurrence }
   state.exceptions.set(task, {
     ...facts,
-    state: again ? "reopened" : "open",
-    occurrence: again ? before.occurrence + 1 : 1,
+    ...startClock(state, task, { opened, before: again ? before : undefined }),
+    state: again ? (isGrown ? before.state : "reopened") : "open",
+    occurrence,
     occurred_at: state.now,
     resolved_at: null,
     resolved_by: null,

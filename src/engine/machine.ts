@@ -19,11 +19,13 @@ import type { Plan } from "../contract/plan.ts"
 import type { Approval, Changes, View } from "../contract/rows.ts"
 import { createMeter, type Meter } from "../expression/meter.ts"
 import { answer } from "./calls.ts"
-import type { Command } from "./commands.ts"
+import type { Command, TimerPurpose } from "./commands.ts"
 import { createState } from "./create-state.ts"
 import { takeTimer } from "./deadline.ts"
 import { cancel, decide, targetsOf } from "./decisions.ts"
+import { takeWarning } from "./early-warning.ts"
 import { recountEdges } from "./edges.ts"
+import { escalate, hasClock } from "./escalation.ts"
 import type { EngineEvent } from "./events.ts"
 import { approvedBy, dropOutdated } from "./four-eyes.ts"
 import type { Graph } from "./graph.ts"
@@ -144,13 +146,18 @@ function take(state: MachineState, event: EngineEvent, meter: Meter): void {
       answer(state, event.token, { failure: event.failure })
       return
     case "decision":
-      takeDecision(state, event.decision, meter)
+      decideOrIgnore(state, event.decision, meter)
       return
     case "cancel":
       takeCancel(state)
       return
     case "timer":
       takeTimer(state, event)
+      takeEscalations(state, event.of, meter)
+      return
+    case "warning":
+      if (!takeWarning(state, event.warning))
+        ignore(state, "early_warning was refused: its call is not known.")
       return
     case "ignored":
       ignore(state, `${event.what} is no message that this transaction takes.`)
@@ -180,15 +187,25 @@ function ignore(state: MachineState, why: string): void {
   touchTransaction(state)
 }
 
-function takeDecision(state: MachineState, decision: Decision, meter: Meter): void {
-  if (state.answers.has(decision.id)) return
+/** Whichever time has come, the timer was for the soonest: the next one is looked for. */
+function takeEscalations(state: MachineState, of: TimerPurpose, meter: Meter): void {
+  escalate(state, (decision) => takeDecision(state, decision, meter))
+  if (of === "escalation" || [...state.exceptions.values()].some(hasClock)) state.timerWanted = true
+}
+
+function decideOrIgnore(state: MachineState, decision: Decision, meter: Meter): void {
+  const refusal = takeDecision(state, decision, meter)
+  if (refusal !== undefined) ignore(state, `${decision.action} was refused: ${REFUSALS[refusal]}`)
+}
+
+/** @returns why it changed nothing. One that is known changes nothing either. */
+function takeDecision(state: MachineState, decision: Decision, meter: Meter): Refusal | undefined {
+  if (state.answers.has(decision.id)) return undefined
   const refusal = refuse(state, decision)
-  if (refusal !== undefined) {
-    ignore(state, `${decision.action} was refused: ${REFUSALS[refusal]}`)
-    return
-  }
+  if (refusal !== undefined) return refusal
   carryOut(state, { decision }, meter)
   dropOutdated(state)
+  return undefined
 }
 
 interface CarriedOut {

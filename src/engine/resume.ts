@@ -2,7 +2,9 @@ import type { Decision } from "../contract/messages.ts"
 import { mayRetry } from "./refuse.ts"
 import { decisionState, recordDecision } from "./record-decision.ts"
 import { edgeOf, recountEdges } from "./edges.ts"
-import { closeException, reopenException, TRANSACTION } from "./exceptions.ts"
+import { restartClocks } from "./escalation.ts"
+import { TRANSACTION } from "./exception-position.ts"
+import { closeException, reopenException } from "./exceptions.ts"
 import { renewKey } from "./probe.ts"
 import { type MachineState, outcomeOf, setStatus, statusOf, touchTransaction } from "./state.ts"
 
@@ -33,6 +35,7 @@ export function resumeFailed(state: MachineState, decision: Decision): void {
   state.overdue = false
   state.deadlineAt = state.plan.timeout_ms === undefined ? null : state.now + state.plan.timeout_ms
   closeException(state, TRANSACTION, { state: "resolved", by: decision.id })
+  restartClocks(state)
   state.status = "running"
   state.version++
   touchTransaction(state)

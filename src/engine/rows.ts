@@ -1,7 +1,9 @@
 /** The one place where the machine's memory becomes rows: for the mirror, for the `state` query, for a closing failure. */
-import type { Changes, TaskRow, TransactionRow, UndoRow, View } from "../contract/rows.ts"
+import type { Changes, ExceptionRow, TaskRow, TransactionRow, UndoRow, View } from "../contract/rows.ts"
 import type { CompensationStatus } from "../contract/statuses.ts"
 import { Reference } from "../expression/values.ts"
+import { careOf } from "./escalation.ts"
+import { waitsForPerson } from "./exceptions.ts"
 import { showReferences } from "./references.ts"
 import { pendingApprovals } from "./requests.ts"
 import { newestOf } from "./room.ts"
@@ -18,7 +20,7 @@ export function transactionRow(state: MachineState): TransactionRow {
     overdue: state.overdue,
     ...(isPivotPassed(state) ? { pivot_passed: true } : {}),
     deadline_at: state.deadlineAt,
-    open_exceptions: state.openExceptions,
+    open_exceptions: [...state.exceptions.values()].filter(waitsForPerson).length,
     ignored_messages: state.ignored,
     ...(state.requests.size === 0 ? {} : { pending_approvals: pendingApprovals(state) }),
     output: state.output,
@@ -63,6 +65,11 @@ function undoRow(state: MachineState, task: number): UndoRow {
   }
 }
 
+function exceptionRow(state: MachineState, position: number): ExceptionRow[] {
+  const row = state.exceptions.get(position)
+  return row === undefined ? [] : [{ ...row, ...careOf(state, position, row) }]
+}
+
 /** Dirty rows since the last call; or, for `all`, every row that is not pending, or was touched. */
 export function takeChanges(state: MachineState, which: "dirty" | "all"): Changes {
   const { dirty } = state
@@ -73,8 +80,8 @@ export function takeChanges(state: MachineState, which: "dirty" | "all"): Change
     tasks: positions
       .filter((task) => !all || statusOf(state, task) !== "pending" || dirty.marks[task] === 1)
       .map((task) => taskRow(state, task)),
-    exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap(
-      (task) => state.exceptions.get(task) ?? [],
+    exceptions: (all ? [...state.exceptions.keys()] : [...dirty.exceptions]).flatMap((position) =>
+      exceptionRow(state, position),
     ),
     decisions: all ? [...state.decisions] : state.decisions.slice(dirty.decisionsGiven),
   }
@@ -104,7 +111,7 @@ export function viewOf(state: MachineState, payloadBytes: number): View {
     chain: state.chain,
     transaction: transactionRow(state),
     tasks,
-    exceptions: [...state.exceptions.values()],
+    exceptions: [...state.exceptions.keys()].flatMap((position) => exceptionRow(state, position)),
     decisions: newestOf(state.decisions),
   }
 }

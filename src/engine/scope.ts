@@ -16,6 +16,7 @@ import { getConvertedInput } from "../expression/convert-input.ts"
 import { ExpressionError } from "../expression/error.ts"
 import type { Meter } from "../expression/meter.ts"
 import { render } from "../expression/render.ts"
+import { earlyWarningOf } from "./escalation.ts"
 import { mayHoldReference, placeReferences, showReferences } from "./references.ts"
 import { type MachineState, outcomeOf, planTask, statusOf, undoOutcomeOf, undoSentAs } from "./state.ts"
 
@@ -36,6 +37,7 @@ export function renderCall(
     const call = toCall(plan, { config, input, prior: outcomeOf(state, task) })
     nameCall(state, call, activityOf(state, task, "do"))
     if (state.takesReferences) call.by_reference = true
+    askForWarning(state, task, { call, plan })
     if (!mayHoldReference(state, plan.reads)) return { input, call }
     return { input: showReferences(input), call: placeReferences(call) }
   })
@@ -53,6 +55,7 @@ export function renderUndo(state: MachineState, task: number, meter: Meter): Ren
     const prior = undoOutcomeOf(state, task)
     const { call, scope } = renderOwn(state, task, compensate, { names, prior, meter })
     nameCall(state, call, activityOf(state, task, "undo"))
+    askForWarning(state, task, { call, plan: compensate })
     if (plan.fenced === true) {
       call.undoes = outcome
       if (output === undefined) call.late = toLate(plan, compensate, scope)
@@ -127,6 +130,17 @@ function toCall(
   if (plan.fail_when !== undefined) call.fail_when = plan.fail_when
   if (plan.poll !== undefined) call.poll = plan.poll
   return call
+}
+
+function askForWarning(
+  state: MachineState,
+  task: number,
+  { call, plan: { retry } }: { call: CallInput; plan: PlanCall },
+): void {
+  const rule = earlyWarningOf(state, task)
+  if (rule === undefined) return
+  const { attempts, after_ms } = rule
+  call.early_warning = attempts < retry.max_attempts ? { attempts, after_ms } : { after_ms }
 }
 
 /** Names that the ids had to shorten. */

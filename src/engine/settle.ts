@@ -5,6 +5,7 @@ import { startTask } from "./calls.ts"
 import { stopOverdue } from "./deadline.ts"
 import { detailsOf } from "./details.ts"
 import { edgeOf } from "./edges.ts"
+import { stopClocks } from "./escalation.ts"
 import { closeException, openTransactionException } from "./exceptions.ts"
 import { isPivotPassed } from "./pivot.ts"
 import { renderFlowOutput } from "./scope.ts"
@@ -17,6 +18,7 @@ import {
   touchTransaction,
 } from "./state.ts"
 import { releaseHeld } from "./task-end.ts"
+import { setTimer } from "./timer.ts"
 import { startUndo } from "./undo.ts"
 
 /** Workflow results have the limit of any payload. */
@@ -28,6 +30,7 @@ export function settle(state: MachineState, meter: Meter): void {
   if (state.mode === "forward") settleForward(state, meter)
   else if (state.mode === "compensating") settleBackward(state, meter)
   else if (state.open === 0) finish(state, state.stop?.ending ?? "cancelled", null)
+  if (state.timerWanted) setTimer(state)
   if (state.detailsWanted) {
     state.detailsWanted = false
     state.commands.push({ kind: "details", text: detailsOf(state) })
@@ -132,6 +135,7 @@ function finishWithOutput(state: MachineState, meter: Meter): void {
 
 function finish(state: MachineState, status: EndStatus, output: unknown): void {
   if (status === "compensated") closeUndone(state)
+  stopClocks(state)
   state.mode = "ended"
   state.output = output
   state.endedAt = state.now

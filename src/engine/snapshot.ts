@@ -204,7 +204,6 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
     state.liveBytes += jsonSize(input, Number.MAX_SAFE_INTEGER)
   }
   for (const [task, row] of snapshot.exceptions) state.exceptions.set(task, row)
-  state.openExceptions = [...state.exceptions.values()].filter((row) => row.resolved_at === null).length
   for (const [id, answer] of snapshot.answers) state.answers.set(id, answer)
   state.decisions.push(...snapshot.decisions)
   for (const held of snapshot.requests ?? []) keepRequest(state, held)

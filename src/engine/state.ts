@@ -109,6 +109,8 @@ export interface MachineState {
   readonly isReset: boolean
   /** Its calls may answer with a reference (flag `outputs_by_reference`). */
   readonly takesReferences: boolean
+  /** Its exceptions may escalate, and its calls warn (flag `escalation`). */
+  readonly escalates: boolean
   readonly chain: number
   readonly startedAt: number
   readonly tasks: TaskSlots
@@ -117,7 +119,6 @@ export interface MachineState {
   readonly taskOfToken: Map<number, number>
   /** Open and past exceptions by task position; -1 for the transaction itself. */
   readonly exceptions: Map<number, ExceptionRow>
-  openExceptions: number
   /** Answers of decisions by id, oldest first. */
   readonly answers: Map<string, DecisionAnswer>
   readonly decisions: DecisionRow[]
@@ -169,6 +170,8 @@ export interface MachineState {
   historyBytes: number
   /** Something moved in this run: without it a continue-as-new could follow a continue-as-new. */
   progressed: boolean
+  /** Some exception has another time to wait for: the timer is set anew. */
+  timerWanted: boolean
   /** A person who reads the run in Temporal should see how it stands now. */
   detailsWanted: boolean
   dirty: Dirty

@@ -1,7 +1,8 @@
 /** A task as the engine runs it: every default written out, names resolved, expressions parsed. */
-import type { PlanTask } from "../contract/plan.ts"
+import type { PlanCare, PlanTask } from "../contract/plan.ts"
 import type { Effect } from "../contract/statuses.ts"
 import type { Template } from "../contract/tree.ts"
+import { compileCare } from "./compile-care.ts"
 import { compileCompensate } from "./compile-compensate.ts"
 import { type CompiledPoll, compilePoll } from "./compile-poll.ts"
 import { compileProbe } from "./compile-probe.ts"
@@ -24,6 +25,8 @@ export interface FlowContext extends Omit<Place, "pointer"> {
   graph: Graph
   connections: readonly ConnectionInfo[]
   retryDefaults: RetryDefaults
+  /** Of the flow. */
+  care: PlanCare
   /** For tasks that say nothing of it themselves. */
   onError: PlanTask["on_error"]
   /** Some task declares how it is undone, or the policy does: the transaction can go backward. */
@@ -74,6 +77,7 @@ export function compileTask(draft: TaskDraft, context: FlowContext): CompiledTas
     retry,
     timeout: compileTimeout(fields.timeout),
     on_error: fields.on_error ?? onErrorOf(retry.strategy, context),
+    ...compileCare(fields, context.care.early_warning),
   }
   const declared = draft.definition === undefined ? undefined : toPlanFields(draft.definition)
   if (declared !== undefined) plan.fields = declared

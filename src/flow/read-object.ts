@@ -80,6 +80,11 @@ function reportIssue({ issue, name, field, raw, place }: Finding): void {
     for (const key of issue.keys) reportUnknown(key, shape, { ...place, pointer })
     return
   }
+  if (issue.code === "invalid_union" && hasOffSwitch(issue)) {
+    for (const inner of issue.errors[1] ?? [])
+      reportIssue({ issue: { ...inner, path: [...issue.path, ...inner.path] }, name, field, raw, place })
+    return
+  }
   const value = path.reduce<unknown>(memberOf, raw[name])
   if (value === undefined && issue.code !== "custom") {
     place.report({ pointer, code: "required", message: `${path.at(-1) ?? name} is missing` })
@@ -89,6 +94,12 @@ function reportIssue({ issue, name, field, raw, place }: Finding): void {
   place.report({ pointer, code: codeOf(issue), message: inner?.message ?? issue.message })
 }
 
+/** Of `false` and something else: who wrote neither meant that. */
+function hasOffSwitch({ errors }: Extract<Issue, { code: "invalid_union" }>): boolean {
+  const [off] = errors[0] ?? []
+  return errors.length === 2 && off?.code === "invalid_value" && off.values[0] === false
+}
+
 function memberOf(value: unknown, name: string | number): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined
   return (value as Record<string | number, unknown>)[name]
@@ -96,6 +107,7 @@ function memberOf(value: unknown, name: string | number): unknown {
 
 function shapeAt(schema: unknown, path: readonly (string | number)[]): Record<string, unknown> {
   if (schema instanceof z.ZodOptional) return shapeAt(schema.unwrap(), path)
+  if (schema instanceof z.ZodUnion) return shapeAt(schema.options.at(-1), path)
   if (schema instanceof z.ZodPipe) return shapeAt(schema.out, path)
   if (schema instanceof z.ZodObject) {
     const [name, ...rest] = path

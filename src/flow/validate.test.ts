@@ -17,7 +17,15 @@ import { unpackPlan } from "./plan-bytes.ts"
 
 describe("validateFlow()", () => {
   test("compiles the smallest flow", () => {
-    const plan = { format: 1, flow: "nothing", tasks: [], max_parallel: 50, output: null, output_reads: [] }
+    const plan = {
+      format: 1,
+      flow: "nothing",
+      tasks: [],
+      max_parallel: 50,
+      output: null,
+      output_reads: [],
+      early_warning: { attempts: 3, after_ms: 120_000 },
+    }
     const { packed, ...rest } = validate({ name: "nothing", tasks: [] })
     expect(rest).toEqual({ problems: [], warnings: [], plan })
     expect(unpackPlan(packed ?? new Uint8Array())).toEqual(plan)

@@ -1,5 +1,6 @@
 /** Publish: everything that is wrong with a definition at once, or its plan. */
 import { type Plan, PLAN_FORMAT, type PlanBackward } from "../contract/plan.ts"
+import { compileFlowCare } from "./compile-care.ts"
 import { compileTask, type CompiledTask, type FlowContext } from "./compile-task.ts"
 import type { ConnectionInfo } from "./connection.ts"
 import { readGraph } from "./graph.ts"
@@ -118,6 +119,7 @@ function* compileFlow(
     graph,
     connections,
     retryDefaults,
+    care: compileFlowCare(fields.policy ?? {}),
     onError: ON_ERROR_OF_POLICY[fields.policy?.failure ?? "park"],
     goesBackward: declaresBackward(fields, drafts),
     undoElapsedMs: fields.policy?.compensation?.max_elapsed ?? UNDO_ELAPSED_MS,
@@ -203,7 +205,9 @@ function toPlan(
     max_parallel: fields.policy?.max_parallel ?? DEFAULT_MAX_PARALLEL,
     output: output.template,
     output_reads: tasksOf(output.references, context.graph),
+    ...context.care,
   }
+  if (fields.team !== undefined) plan.team = fields.team
   if (businessKey !== undefined) plan.business_key = businessKey.template
   const onDuplicate = fields.on_duplicate ?? "allow"
   if (onDuplicate !== "allow" && key === undefined) reportNoKey(context.report)

@@ -85,6 +85,11 @@ export interface Exception {
   acknowledged_at: string | null
   owner: string | null
   team: string | null
+  escalation_level: number
+  /** Who was told last. */
+  escalated_to: string | null
+  escalates_at: string | null
+  sla_due_at: string | null
   /** Null once it is over. */
   snoozed_until: string | null
 }
@@ -169,6 +174,8 @@ export interface ExceptionFilter {
   team?: string | undefined
   group?: string | undefined
   snoozed?: boolean | undefined
+  /** Open, and past its time. */
+  overdue?: boolean | undefined
 }
 
 export interface BulkJobRequest {

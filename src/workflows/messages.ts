@@ -14,10 +14,12 @@ import { REFUSALS, type Refusal } from "../contract/errors.ts"
 import {
   type Decision,
   type DecisionAnswer,
+  type EarlyWarning,
   QUERY_ROWS,
   QUERY_SNAPSHOT,
   QUERY_STATE,
   REFUSED_FAILURE,
+  SIGNAL_EARLY_WARNING,
   UPDATE_DECIDE,
 } from "../contract/messages.ts"
 import { packJson } from "../contract/packed-json.ts"
@@ -81,7 +83,7 @@ export function openDoors({ machine, apply, turns }: MessageOptions): void {
     const position = ++signals
     const decision = toSignalDecision(name, payloads[0], position)
     return turns.take(() => {
-      if (!apply(decision ? { kind: "decision", decision } : { kind: "ignored", what: name }))
+      if (!apply(decision ? { kind: "decision", decision } : toOtherEvent(name, payloads[0])))
         turns.mark(position)
     })
   })
@@ -110,6 +112,13 @@ function toSignalDecision(name: string, payload: unknown, position: number): Dec
     action: name,
     actor: TEMPORAL_ACTOR,
   }
+}
+
+function toOtherEvent(name: string, payload: unknown): EventBody {
+  // Whatever the payload holds, the engine checks the shape before it acts.
+  return name === SIGNAL_EARLY_WARNING
+    ? { kind: "warning", warning: payload as EarlyWarning }
+    : { kind: "ignored", what: name }
 }
 
 /**

@@ -6,7 +6,7 @@
  * them gave no command: the SDK takes that one for a heartbeat, and sorts the jobs of both. And an update is accepted
  * before its handler may do anything. So a message waits for its turn also where it came alone: only then do the
  * commands come in the same order in a replay. And a signal that led to no command leaves a mark, which is one: with
- * what came after it in one activation, it would take its turn too late.
+ * what came after it in one activation, it would take its turn too late. So does a step of an escalation.
  */
 import { CancellationScope, condition, upsertMemo } from "@temporalio/workflow"
 import { FLAGS } from "../contract/flags.ts"
@@ -27,8 +27,8 @@ export interface TurnsOptions {
   flags: readonly number[]
   /** A cancel of the root must not end the wait for a turn. */
   shield: CancellationScope
-  /** Applies an event at once. */
-  apply: (event: EventBody) => unknown
+  /** Applies an event at once. Whether it led to commands that Temporal sees. */
+  apply: (event: EventBody) => boolean
   /** Applies an event together with the answers of its activation. */
   post: (event: EventBody) => void
 }
@@ -37,6 +37,8 @@ export function createTurns({ flags, shield, apply, post }: TurnsOptions): Turns
   if (!flags.includes(FLAGS.messages_in_turn.id)) return createEarlyTurns({ apply, post })
   let waiting: (() => void)[] = []
 
+  let steps = 0
+  const markStep = () => upsertMemo({ escalations: ++steps })
   const takeAll = () => {
     const works = waiting
     waiting = []
@@ -59,7 +61,11 @@ export function createTurns({ flags, shield, apply, post }: TurnsOptions): Turns
   return {
     take,
     // What `apply` throws is a bug of ours: the rejection fails this workflow task until a fix is deployed.
-    tell: (event) => void take(() => apply(event)),
+    tell(event) {
+      void take(() => {
+        if (!apply(event) && event.kind === "timer" && event.of === "escalation") markStep()
+      })
+    },
     mark: (count) => upsertMemo({ signals: count }),
     areOver: () => waiting.length === 0,
   }

@@ -304,6 +304,61 @@ const BEHAVIOURS: Behaviour[] = [
     effects: ["pay"],
   },
   {
+    name: "escalated-and-aborted",
+    flow: {
+      team: "payments",
+      policy: {
+        escalate: [
+          { after: "200ms", notify: "oncall" },
+          { after: "400ms", action: "abort" },
+        ],
+      },
+      tasks: [task({ id: "a" }), task({ id: "pay", depends_on: ["a"] })],
+    },
+    faults: { pay: ["refuse"] },
+    ends: "failed",
+    tasks: { a: "success", pay: "cancelled" },
+    effects: ["a"],
+    sees: (view) =>
+      expect(view.exceptions).toMatchObject([
+        { escalation_level: 2, escalated_to: "oncall", team: "payments" },
+      ]),
+  },
+  {
+    name: "paused-by-escalation",
+    flow: {
+      policy: { escalate: [{ after: "200ms", action: "pause" }] },
+      tasks: [task({ id: "pay" }), task({ id: "ship", depends_on: ["pay"] })],
+    },
+    faults: { pay: ["refuse"] },
+    steps: async (run) => {
+      await run.reaches((view) => view.transaction.paused)
+      await run.handle.signal("skip", { task: "pay", reason: "test" })
+      await run.handle.signal("resume", { reason: "test" })
+    },
+    ends: "success",
+    tasks: { pay: "skipped", ship: "success" },
+    effects: ["ship"],
+  },
+  {
+    name: "warned-while-retried",
+    flow: {
+      tasks: [
+        task({
+          id: "pay",
+          retry: { strategy: "auto", max_attempts: 6, interval: "300ms", backoff: 1 },
+          early_warning: { after_attempts: 2 },
+        }),
+      ],
+    },
+    faults: { pay: ["unavailable", "unavailable", "unavailable"] },
+    ends: "success",
+    tasks: { pay: "success" },
+    effects: ["pay"],
+    sees: (view) =>
+      expect(view.exceptions).toMatchObject([{ kind: "early_warning", state: "auto_resolved" }]),
+  },
+  {
     name: "labels-and-business-key",
     flow: {
       business_key: "${ params.order }",

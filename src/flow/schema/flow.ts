@@ -1,6 +1,7 @@
 /** The flow document (dsl 1). Its tasks are read one by one with `TaskSchema`. */
 import { z } from "zod"
 import { refuseFlowName } from "../flow-name.ts"
+import { careFields, personName } from "./care.ts"
 import { duration, words } from "./fields.ts"
 
 const LABEL_NAME = /^[A-Za-z0-9_.-]{1,63}$/
@@ -13,6 +14,7 @@ const PolicySchema = z.strictObject({
    */
   failure: words(["park", "finish_independent", "fail_fast", "compensate"]).optional(),
   max_parallel: z.int().min(1).max(500).optional(),
+  ...careFields,
   /** Of a transaction in which something may have happened. */
   on_cancel: words(["stop", "compensate"]).optional(),
   /** From the start; then what has not started is stopped, and the transaction fails. */
@@ -47,6 +49,8 @@ export const FlowSchema = z.strictObject({
   /** What a start does whose business key another transaction of the flow has, open or successful. */
   on_duplicate: words(["allow", "reject", "return_existing"]).optional(),
   tasks: z.array(z.unknown()),
+  /** Whose its exceptions are, before a person says. */
+  team: personName.optional(),
   /** Names and texts for filters, made from `params`. */
   labels: z
     .record(

@@ -3,6 +3,7 @@ import { z } from "zod"
 import { EFFECTS } from "../../contract/statuses.ts"
 import { FLOW_NAME_PATTERN, refuseTaskId } from "../flow-name.ts"
 import { quote } from "../problem.ts"
+import { careFields } from "./care.ts"
 import { duration, notYet, wholeExpression, words } from "./fields.ts"
 
 export const RetrySchema = z.strictObject({
@@ -117,11 +118,11 @@ export const TaskSchema = z.strictObject({
   probe: z.unknown().optional(),
   /** Once it may have happened, the transaction goes forward only. */
   pivot: z.boolean().optional(),
+  ...careFields,
   /** 1 is the most urgent; counts where calls wait for a worker. */
   priority: z.int().min(1).max(5).optional(),
   worker: notYet("worker"),
   labels: notYet("labels"),
   cache: notYet("cache"),
-  sla: notYet("sla"),
   cancel_others: notYet("cancel_others"),
 })

@@ -58,6 +58,6 @@ function exceptionData(row: string): string {
   return `json_build_object(
       'exception_id', ${row}.id, 'task_id', nullif(${row}.path, ''), 'kind', ${row}.kind,
       'severity', ${row}.severity, 'state', ${row}.state, 'occurrence', ${row}.occurrence,
-      'handled', ${row}.handled
+      'handled', ${row}.handled, 'escalation_level', ${row}.escalation_level, 'escalated_to', ${row}.escalated_to
     ) as data`
 }

@@ -6,7 +6,7 @@
  */
 import type { ExceptionRow, TaskRow, TransactionRow } from "../../contract/rows.ts"
 
-const TIMES = new Set(["ended_at", "occurred_at", "resolved_at"])
+const TIMES = new Set(["ended_at", "occurred_at", "resolved_at", "sla_due_at"])
 /** Codes of ends that come from Temporal and not from a connector (`engine/outcome.ts`). */
 const TEMPORAL_CODES = new Set([
   "timeout_schedule_to_start",

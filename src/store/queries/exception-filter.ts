@@ -17,13 +17,20 @@ export interface ExceptionFilter {
   group: string | null
   /** Open, and asleep at this moment. */
   snoozed: boolean | null
+  /** Open, and past its time. */
+  overdue: boolean | null
 }
 
 /** For rows whose group was not stored. Of the rows `e` of `exception` and `t` of `txn`. */
 export const computedGroup = `
   exception_group(t.flow_id, e.path, e.operation, e.kind, e.code, coalesce(e.message_shape, e.message))`
 
-/** Of the rows `e` of `exception` and `t` of `txn`, parameters $1 to $11. */
+/** Whoever a person gave it to goes before what the flow says. Of the row `e` of `exception`. */
+export const shownTeam = "coalesce(e.team, e.flow_team)"
+
+const isOverdue = "e.state in ('open', 'reopened') and coalesce(e.sla_due_at < now(), false)"
+
+/** Of the rows `e` of `exception` and `t` of `txn`, parameters $1 to $12. */
 export const exceptionFilter = `
   e.tenant_id = $1
   and ($2::boolean is null or e.handled = $2)
@@ -33,11 +40,12 @@ export const exceptionFilter = `
   and ($6::text is null or t.flow_id = $6 or t.flow_name = $6)
   and ($7::text[] is null or e.instance_id = any($7))
   and ($8::text is null or e.owner = $8)
-  and ($9::text is null or e.team = $9)
+  and ($9::text is null or ${shownTeam} = $9)
   and ($10::text is null or e.group_hash = $10 or (e.group_hash is null and ${computedGroup} = $10))
-  and ($11::boolean is null or (${shownState} = 'snoozed') = $11)`
+  and ($11::boolean is null or (${shownState} = 'snoozed') = $11)
+  and ($12::boolean is null or (${isOverdue}) = $12)`
 
-/** The parameters $1 to $11. */
+/** The parameters $1 to $12. */
 export function filterValues(filter: ExceptionFilter): unknown[] {
   return [
     filter.tenant,
@@ -51,5 +59,6 @@ export function filterValues(filter: ExceptionFilter): unknown[] {
     filter.team,
     filter.group,
     filter.snoozed,
+    filter.overdue,
   ]
 }

@@ -9,7 +9,7 @@ import {
   TRANSACTION_STATUSES,
 } from "../../contract/statuses.ts"
 import { bigint, position, timestamp } from "./columns.ts"
-import { computedGroup } from "./exception-filter.ts"
+import { computedGroup, shownTeam } from "./exception-filter.ts"
 import { SHOWN_STATES, shownState } from "./shown-state.ts"
 
 export const ExceptionRow = z.object({
@@ -46,7 +46,13 @@ export const ExceptionRow = z.object({
   acknowledged_by: z.string().nullable(),
   acknowledged_at: timestamp.nullable(),
   owner: z.string().nullable(),
+  /** The flow's where nobody said another. */
   team: z.string().nullable(),
+  escalation_level: z.int(),
+  escalated_to: z.string().nullable(),
+  escalates_at: timestamp.nullable(),
+  escalation_refused: z.string().nullable(),
+  sla_due_at: timestamp.nullable(),
   /** Null once it is over. */
   snoozed_until: timestamp.nullable(),
   occurred_us: position,
@@ -63,7 +69,8 @@ export const exceptionColumns = `
   e.kind, e.severity, e.state, ${shownState} as shown_state,
   coalesce(e.group_hash, ${computedGroup}) as "group", e.code, e.message, e.outcome, e.occurrence,
   e.retry_safe, e.retry_safe_until, e.retry_safe_reason, e.suggested_actions, e.occurred_at, e.resolved_at, e.resolved_by,
-  e.handled, e.handled_by, e.handled_at, e.handled_remark, e.acknowledged_by, e.acknowledged_at, e.owner, e.team,
+  e.handled, e.handled_by, e.handled_at, e.handled_remark, e.acknowledged_by, e.acknowledged_at, e.owner,
+  ${shownTeam} as team, e.escalation_level, e.escalated_to, e.escalates_at, e.escalation_refused, e.sla_due_at,
   case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
   (extract(epoch from e.occurred_at) * 1000000)::bigint::text as occurred_us,
   t.status as transaction_status, t.error ->> 'task' as failed_task,

@@ -38,7 +38,7 @@ export async function readOverviewStatistics(db: Queryable, tenant: string): Pro
      ), exceptions as (
        select
          count(*) filter (where occurred_at >= today.since) as exceptions_today,
-         count(*) filter (where state in ('open', 'reopened')) as open_exceptions,
+         count(*) filter (where state in ('open', 'reopened') and kind <> 'early_warning') as open_exceptions,
          count(*) filter (where not handled) as unhandled_exceptions
        from exception, today where tenant_id = $1
      ), flows as (

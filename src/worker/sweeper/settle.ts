@@ -83,12 +83,16 @@ function withRecord(view: View, record: ExceptionRow): View {
   return {
     ...view,
     exceptions,
-    transaction: { ...view.transaction, open_exceptions: exceptions.filter(isOpen).length },
+    transaction: { ...view.transaction, open_exceptions: exceptions.filter(waitsForPerson).length },
   }
 }
 
 function isSweepers(row: ExceptionRow): boolean {
   return row.task === null && row.generation === SWEEPER_GENERATION
+}
+
+function waitsForPerson(row: ExceptionRow): boolean {
+  return isOpen(row) && row.kind !== "early_warning"
 }
 
 function isOpen(row: ExceptionRow): boolean {

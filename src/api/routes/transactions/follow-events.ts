@@ -19,7 +19,7 @@ export const followEventsRoute = defineRoute({
     tags: ["transactions"],
     summary: "Follow a transaction as Server-Sent Events",
     description:
-      "From its first event on, or from the one after `Last-Event-ID`. The types are `transaction.updated`, `transaction.ended` (final unless somebody resumes a failed one), `task.updated`, `exception.opened`, `exception.reopened`, `exception.resolved`, `exception.auto_resolved`, `exception.superseded`, `exception.accepted`, what people said of an exception (`exception.handled`, `exception.acknowledged`, `exception.assigned`, `exception.unassigned`, `exception.snoozed`, `exception.woken`, `exception.commented`) and `decision.recorded`. The same fact may be told twice. The stream ends when the transaction has ended.",
+      "From its first event on, or from the one after `Last-Event-ID`. The types are `transaction.updated`, `transaction.ended` (final unless somebody resumes a failed one), `task.updated`, `exception.opened`, `exception.reopened`, `exception.resolved`, `exception.auto_resolved`, `exception.superseded`, `exception.accepted`, `exception.escalated`, what people said of an exception (`exception.handled`, `exception.acknowledged`, `exception.assigned`, `exception.unassigned`, `exception.snoozed`, `exception.woken`, `exception.commented`) and `decision.recorded`. The same fact may be told twice. The stream ends when the transaction has ended.",
     request: {
       params: z.object({ id: InstanceId }),
       headers: z.object({

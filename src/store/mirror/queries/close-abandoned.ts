@@ -29,6 +29,7 @@ export async function closeAbandoned(client: Client, completes: string): Promise
         update exception as stored set
           state = case when stored.kind in ('orchestrator_lost', 'mirror_drift') then 'auto_resolved'
             else 'superseded' end,
+          escalates_at = null,
           resolved_at = now(),
           resets = r.resets,
           chain = r.chain,

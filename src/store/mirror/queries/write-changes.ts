@@ -12,6 +12,7 @@ import type { ChangeDocuments } from "../encode.ts"
 import { AUDIT_DECISIONS } from "./audit-decisions.ts"
 import { INSERT_ATTEMPTS } from "./insert-attempts.ts"
 import { INSERT_DECISIONS } from "./insert-decisions.ts"
+import { TELL_EXCEPTIONS } from "./tell-exceptions.ts"
 import { UPDATE_TRANSACTIONS } from "./update-transactions.ts"
 import { UPSERT_EXCEPTIONS } from "./upsert-exceptions.ts"
 import { UPSERT_TASKS } from "./upsert-tasks.ts"
@@ -27,7 +28,7 @@ with
   told as (
     select changed.* from (
       select 1 as place, * from tasks
-      union all select 2, * from exceptions
+      union all select 2, * from (${TELL_EXCEPTIONS}) as exceptions_told
       union all select 3, ${decisionEvent("decisions")} from decisions
       union all select 4, * from transactions
     ) as changed cross join (select count(*) from attempts) as logged
