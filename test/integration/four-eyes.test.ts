@@ -440,3 +440,13 @@ test("who is alone decides alone", async () => {
   expect((await decide("eva", id, UNSAFE)).status).toBe(200)
   await pool.query("update api_key set revoked_at = null where name in ('bob', 'cid')")
 })
+
+test("what takes two is not done in bulk", async () => {
+  await holdfast.stop()
+  holdfast = await serve(["abort"])
+  const job = (action: string) => ({ action, filter: { instance_ids: ["nobody"] }, reason: "all of them" })
+  const abort = await ask("ann", "POST", "/bulk-jobs", job("abort"))
+  expect(abort).toMatchObject({ status: 409, json: { error: "approval_needed" } })
+  const cancel = await ask("ann", "POST", "/bulk-jobs", job("cancel"))
+  expect(cancel).toMatchObject({ status: 422, json: { error: "bulk_job_empty" } })
+})

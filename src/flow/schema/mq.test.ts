@@ -32,7 +32,7 @@ describe("mq config", () => {
     [{ topic: "a", headers: { a: [] } }, "invalid_value /headers/a"],
     [{ topic: "a", headers: { "idempotency-key": "k" } }, "constant_key /headers/idempotency-key"],
     [{ topic: "a", headers: { "Idempotency-Key": 7 } }, "constant_key /headers/Idempotency-Key"],
-    [{ topic: "a", reply: {} }, "invalid_duration /reply/timeout"],
+    [{ topic: "a", reply: {} }, "required /reply/timeout"],
     [{ topic: "a", reply: { timeout: "soon" } }, "invalid_duration /reply/timeout"],
     [{ topic: "a", reply: { timeout: 0 } }, "invalid_duration /reply/timeout"],
     [{ topic: "a", reply: { timeout: "5s", to: "b" } }, "unknown_field /reply/to"],

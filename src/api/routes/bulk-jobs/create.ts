@@ -6,9 +6,11 @@ import { insertBulkJob } from "../../../store/queries/insert-bulk-job.ts"
 import { type BulkTargets, freeze, MAX_BULK_ITEMS } from "../../bulk/freeze.ts"
 import { BulkJob, getBulkJob, viewBulkJob } from "../../bulk/job-view.ts"
 import { startBulkJob } from "../../bulk/run-job.ts"
+import type { ApiServices } from "../../dependencies.ts"
 import { durationField } from "../../duration-field.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { MAX_PERSON_CHARACTERS, toExceptionFilter } from "../../exception-query.ts"
+import { toAsked } from "../../four-eyes.ts"
 import { ApiProblem } from "../../problem.ts"
 import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
@@ -102,6 +104,7 @@ export const createBulkJobRoute = defineRoute({
     const { tenant, actor, roles } = author
     const body = c.req.valid("json")
     const { action, reason, filter, dry_run, velocity, canary, stop_above } = body
+    await refuseApprovals(services, { tenant, action, actor })
     const items = await freeze(services, { action, targets: toTargets(tenant, action, filter) })
     const key = { tenant, job_id: randomUUID() }
     const pace = { velocity, canary, stop_above, settle_ms: body.settle_within ?? DEFAULT_SETTLE_MS }
@@ -120,6 +123,15 @@ export const createBulkJobRoute = defineRoute({
     })
   },
 })
+
+/** A second person looks at each case: nobody can look at a thousand at once. @throws {ApiProblem} `approval_needed`. */
+async function refuseApprovals(
+  services: ApiServices,
+  { tenant, action, actor }: { tenant: string; action: BulkAction; actor: string },
+): Promise<void> {
+  const asked = await toAsked(services, { tenant, decision: { id: "", action, actor } })
+  if (asked.action === "propose") throw new ApiProblem("approval_needed")
+}
 
 /** @throws {ApiProblem} `request_invalid` that names the condition. */
 function toTargets(tenant: string, action: BulkAction, filter: Record<string, unknown>): BulkTargets {
