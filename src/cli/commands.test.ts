@@ -377,7 +377,7 @@ describe("holdfast exceptions", () => {
 
   test("shows the exception as it is then, or its comments", async () => {
     const { seen } = await note("assign", "7", "安", "--team", "payments")
-    expect(seen.printed[0]).toContain("assigned  安, payments  no stock")
+    expect(seen.printed[0]).toContain("assigned  安, payments  2 lead       no stock")
     expect((await note("ack", "7", "-o", "json")).seen.printed).toEqual([JSON.stringify(EXCEPTION)])
     expect((await note("comments", "7", "-o", "yaml")).seen.printed[0]).toContain("text: 银行说没有收到")
     expect((await note("comment", "7", "x")).seen.printed[0]).toContain("安  银行说没有收到")

@@ -18,7 +18,7 @@ export function takeTimer(state: MachineState, timer: { of: TimerPurpose; at: nu
   if (timer.of === "deadline") takeDeadline(state, timer.at)
   dropExpired(state)
   // There is one timer: this one may have stood before another.
-  if (timer.of === "approval" || (state.timesRequests && state.requests.size > 0)) setTimer(state)
+  if (timer.of === "approval" || (state.timesRequests && state.requests.size > 0)) state.timerWanted = true
 }
 
 /** A deadline that comes early, by a clock that differs, is set again. */

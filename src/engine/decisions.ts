@@ -68,7 +68,7 @@ export function decide(state: MachineState, decision: Decision): void {
       break
     case "propose":
       holdRequest(state, decision)
-      setTimer(state)
+      if (state.timesRequests) state.timerWanted = true
       break
     case "approve":
       endRequest(state, decision.request ?? "", "approved")
