@@ -31,6 +31,9 @@ export interface WarningWatchOptions {
   onError: (error: Error) => void
 }
 
+/** An attempt that has just begun is no news, however old its call is. */
+const LEAST_ATTEMPT_MS = 10_000
+
 const SILENT: WarningWatch = { mark: (marker) => marker, tellFailure: () => false, stop: () => {} }
 
 export function watchForWarning(options: WarningWatchOptions): WarningWatch {
@@ -48,7 +51,8 @@ export function watchForWarning(options: WarningWatchOptions): WarningWatch {
     const message = `attempt ${attempt} is under way, and the call is open for more than ${rule.after_ms / 1000} s`
     tell({ code: "slow_call", message })
   }
-  const leftMs = Math.max(since + rule.after_ms - Date.now(), 0)
+  // After an outage every call is old, and most are done in a moment.
+  const leftMs = Math.max(since + rule.after_ms - Date.now(), Math.min(rule.after_ms, LEAST_ATTEMPT_MS))
   const timer = told || leftMs > LONGEST_TIMER_MS ? undefined : setTimeout(tellSlow, leftMs)
   return {
     mark: (marker) => (told ? { attempt, clean: false, ...marker, warned: true } : marker),
@@ -56,7 +60,8 @@ export function watchForWarning(options: WarningWatchOptions): WarningWatch {
       // Who works on the call has not failed.
       const isRepeated = kind !== "ongoing" && rule.attempts !== undefined && attempt >= rule.attempts
       if (told || (!isRepeated && Date.now() < since + rule.after_ms)) return false
-      tell({ code, message: `attempt ${attempt} failed, the next one follows: ${message}` })
+      const how = kind === "ongoing" ? "found it still at work" : "failed"
+      tell({ code, message: `attempt ${attempt} ${how}, the next one follows: ${message}` })
       return true
     },
     stop: () => clearTimeout(timer),

@@ -40,5 +40,6 @@ export function toExceptionFilter(tenant: string, query: z.output<typeof Excepti
     group: query.group ?? null,
     snoozed: query.snoozed ?? null,
     overdue: query.overdue ?? null,
+    open: null,
   }
 }

@@ -33,6 +33,10 @@ const WORDS = {
   connection_default_taken: [409, "Another connection is the default of this kind of task."],
   given_by_file: [409, "The file that Holdfast was started with gives this: change it there."],
   idempotency_key_in_use: [409, "A request with this Idempotency-Key is still at work."],
+  no_approver: [
+    409,
+    "This waits for a second person, and nobody of the tenant may approve: give somebody a key with the role approver.",
+  ],
   approval_needed: [409, "Each decision of this kind waits for a second person: it cannot be taken in bulk."],
   bulk_job_state: [409, "The bulk job is in no state for it."],
   not_redoable: [409, "Only a transaction that ended without success is done again."],

@@ -1,6 +1,9 @@
 /** What a row of the audit trail is about: a person's decision about a transaction, or a change of anything else. */
 import { DECISION_ACTIONS } from "./statuses.ts"
 
+/** Who decides without a key: no key has one of these names. */
+export const RESERVED_ACTORS: readonly string[] = ["temporal", "escalation", "local"]
+
 const CHANGES = [
   "flow.publish",
   "flow.activate",

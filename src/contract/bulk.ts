@@ -80,9 +80,12 @@ export interface BulkStart extends BulkKey, BulkPace {
 /** What a job has come to. */
 export interface BulkProgress {
   pending: number
+  /** Without a result. */
   sent: number
-  /** Of the last results since it was started or resumed, `BULK_WINDOW` at most. */
-  recent: { settled: number; failed: number }
+  /** Since it was started or resumed: what is without a result, and of the results the last, `BULK_WINDOW` at most. */
+  recent: { sent: number; settled: number; failed: number }
+  /** Of the last step, where nothing could be asked: Temporal is away, or these transactions do not answer. */
+  stuck: boolean
 }
 
 export const BULK_WINDOW = 50

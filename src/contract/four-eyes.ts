@@ -1,5 +1,5 @@
 /** Which decisions need a second person where somebody asks for that. */
-import { type DecisionAction, PROPOSABLE_ACTIONS, type ProposableAction } from "./statuses.ts"
+import { type DecisionAction, isProposable, PROPOSABLE_ACTIONS, type ProposableAction } from "./statuses.ts"
 
 /** What a setting may name. A plain `retry` repeats what is safe to repeat, and routes without a body lead to it. */
 export const FOUR_EYES_ACTIONS = PROPOSABLE_ACTIONS.filter((action) => action !== "retry")
@@ -18,13 +18,15 @@ interface Asked {
   executed_externally?: boolean | undefined
 }
 
-/** With `retry_unsafe` listed, every repeat that rests on an attestation needs a second person, under any name. */
+/**
+ * With `retry_unsafe` listed, the word that something did not happen needs a second person under any name: a task that
+ * was failed with it is repeated by a plain retry, and one that was skipped with it is never undone.
+ */
 export function needsSecondPerson(
   { action, attest, executed_externally }: Asked,
   listed: readonly ProposableAction[],
 ): boolean {
   if ((listed as readonly string[]).includes(action)) return true
-  const isRepeat = action === "retry" || action === "retry_with_input"
-  const isAttested = attest === "not_executed" || executed_externally === false
-  return isRepeat && isAttested && listed.includes("retry_unsafe")
+  const isDenied = attest === "not_executed" || (executed_externally === false && action !== "complete")
+  return isDenied && isProposable(action) && listed.includes("retry_unsafe")
 }

@@ -126,7 +126,8 @@ function toDecision(
   const isAboutTask = step.action === "retry" || step.action === "probe"
   const of = task === null ? "the transaction" : `task ${task}`
   return {
-    id: `escalation:${task ?? ""}:${operation}:${generation}:${occurrence}:${level}`,
+    // No `Idempotency-Key` has a space: nobody can take it in advance.
+    id: `escalation ${task ?? ""}:${operation}:${generation}:${occurrence}:${level}`,
     action: step.action,
     ...(isAboutTask && task !== null ? { task } : {}),
     actor: ESCALATION_ACTOR,

@@ -5,7 +5,7 @@ import { newPhase, nextStep } from "./bulk-pace.ts"
 const PACE: BulkPace = { velocity: 20, canary: 5, stop_above: 0.2, settle_ms: 60_000 }
 
 function at(pending: number, sent: number, [settled, failed]: [number, number]): BulkProgress {
-  return { pending, sent, recent: { settled, failed } }
+  return { pending, sent, recent: { sent, settled, failed }, stuck: false }
 }
 
 describe("a canary", () => {
@@ -14,7 +14,11 @@ describe("a canary", () => {
     expect(nextStep(PACE, phase, at(1_000, 0, [0, 0]), 0)).toEqual({ kind: "advance", after_ms: 0, limit: 5 })
     expect(nextStep(PACE, phase, at(995, 5, [0, 0]), 0)).toMatchObject({ kind: "advance", limit: 0 })
     expect(nextStep(PACE, phase, at(995, 1, [4, 0]), 0)).toMatchObject({ kind: "advance", limit: 0 })
-    expect(nextStep(PACE, phase, at(995, 0, [5, 0]), 0)).toEqual({ kind: "advance", after_ms: 0, limit: 20 })
+    expect(nextStep(PACE, phase, at(995, 0, [5, 0]), 100)).toEqual({
+      kind: "advance",
+      after_ms: 150,
+      limit: 20,
+    })
   })
 
   test("takes more where some were refused, which say nothing of the target", () => {
@@ -42,6 +46,48 @@ describe("a canary", () => {
     expect(nextStep(PACE, phase, at(995, 5, [0, 0]), 60_000)).toEqual({
       kind: "stop",
       reason: "5 of the decisions have not led to a result within 60 s",
+    })
+  })
+
+  test("is no faster than the rest, however many are refused", () => {
+    const pace = { ...PACE, velocity: 2 }
+    const phase = newPhase(pace)
+    const waits = [0, 10, 20].map((now) => nextStep(pace, phase, at(900, 0, [0, 0]), now))
+    expect(waits).toEqual([
+      { kind: "advance", after_ms: 0, limit: 2 },
+      { kind: "advance", after_ms: 990, limit: 2 },
+      { kind: "advance", after_ms: 1_980, limit: 2 },
+    ])
+  })
+
+  test("after a stop is one of its own, whatever still hangs from before", () => {
+    const hanging = { pending: 90, sent: 7, recent: { sent: 0, settled: 0, failed: 0 }, stuck: false }
+    expect(nextStep(PACE, newPhase(PACE), hanging, 0)).toMatchObject({ limit: 5 })
+  })
+})
+
+describe("what cannot be asked", () => {
+  test.each([true, false])(
+    "is tried again, more and more slowly, and then stops the job (canary: %s)",
+    (in_canary) => {
+      const phase = { ...newPhase(PACE), in_canary }
+      const stuck = { ...at(90, 0, [0, 0]), stuck: true }
+      const first = nextStep(PACE, phase, stuck, 0)
+      expect(first).toEqual({ kind: "advance", after_ms: 250, limit: in_canary ? 5 : 20 })
+      expect(nextStep(PACE, phase, stuck, 1_000)).toMatchObject({ kind: "advance", after_ms: 375 })
+      expect(nextStep(PACE, phase, stuck, 60_000)).toEqual({
+        kind: "stop",
+        reason: "nothing more could be decided for 60 s: Temporal, or the next transactions, do not answer",
+      })
+    },
+  )
+
+  test("is forgotten with the first that can", () => {
+    const phase = newPhase(PACE)
+    nextStep(PACE, phase, { ...at(90, 0, [0, 0]), stuck: true }, 0)
+    nextStep(PACE, phase, at(88, 2, [0, 0]), 50_000)
+    expect(nextStep(PACE, phase, { ...at(88, 2, [0, 0]), stuck: true }, 100_000)).toMatchObject({
+      kind: "advance",
     })
   })
 })

@@ -25,48 +25,38 @@ export function nextStep(pace: BulkPace, phase: BulkPhase, progress: BulkProgres
   const sample = Math.max(recent.settled, Math.min(LEAST_SAMPLE, pace.canary || LEAST_SAMPLE))
   if (pending > 0 && recent.failed > pace.stop_above * sample)
     return { kind: "stop", reason: `of the last ${recent.settled} results ${recent.failed} were failures` }
-  if (phase.in_canary && recent.settled >= pace.canary) endCanary(phase)
-  if (phase.in_canary) {
-    const missing = Math.min(pace.canary - recent.settled - sent, pending)
-    return missing > 0
-      ? send(phase, { limit: missing, after_ms: 0, next_at: now })
-      : awaitResults(pace, phase, progress, now)
+  if (phase.in_canary && recent.settled >= pace.canary) {
+    phase.in_canary = false
+    phase.settle_by = null
   }
-  const room = Math.max(LEAST_ROOM, Math.ceil(pace.velocity * ROOM_SECONDS)) - sent
-  if (pending === 0 || room <= 0) return awaitResults(pace, phase, progress, now)
+  const room = phase.in_canary
+    ? pace.canary - recent.settled - recent.sent
+    : Math.max(LEAST_ROOM, Math.ceil(pace.velocity * ROOM_SECONDS)) - recent.sent
   const limit = Math.min(Math.ceil(pace.velocity), room, pending)
+  if (progress.stuck) return awaitResults(pace, phase, { ...progress, limit: Math.max(limit, 0) }, now)
+  if (limit <= 0) return awaitResults(pace, phase, { ...progress, limit: 0 }, now)
   const startsAt = Math.max(now, phase.next_at)
-  const next_at = startsAt + (limit * 1_000) / pace.velocity
-  return send(phase, { limit, after_ms: startsAt - now, next_at })
-}
-
-function endCanary(phase: BulkPhase): void {
-  phase.in_canary = false
-  phase.settle_by = null
-}
-
-function send(
-  phase: BulkPhase,
-  { limit, after_ms, next_at }: { limit: number; after_ms: number; next_at: number },
-): BulkStep {
-  phase.next_at = next_at
+  phase.next_at = startsAt + (limit * 1_000) / pace.velocity
   phase.settle_by = null
   phase.poll_ms = POLL_MS
-  return { kind: "advance", after_ms, limit }
+  return { kind: "advance", after_ms: startsAt - now, limit }
 }
 
+/** @param limit what is sent all the same: what could not be asked is tried again. */
 function awaitResults(
   { settle_ms }: BulkPace,
   phase: BulkPhase,
-  { pending, sent }: BulkProgress,
+  { pending, sent, stuck, limit }: BulkProgress & { limit: number },
   now: number,
 ): BulkStep {
   phase.settle_by ??= now + settle_ms
   if (now >= phase.settle_by) {
-    const reason = `${sent} of the decisions have not led to a result within ${settle_ms / 1_000} s`
+    const reason = stuck
+      ? `nothing more could be decided for ${settle_ms / 1_000} s: Temporal, or the next transactions, do not answer`
+      : `${sent} of the decisions have not led to a result within ${settle_ms / 1_000} s`
     return pending > 0 ? { kind: "stop", reason } : { kind: "done", reason }
   }
   const after_ms = Math.min(phase.poll_ms, phase.settle_by - now)
   phase.poll_ms = Math.min(phase.poll_ms * 1.5, LONGEST_POLL_MS)
-  return { kind: "advance", after_ms, limit: 0 }
+  return { kind: "advance", after_ms, limit }
 }

@@ -10,6 +10,7 @@
  */
 import { CancellationScope, condition, upsertMemo } from "@temporalio/workflow"
 import { FLAGS } from "../contract/flags.ts"
+import type { TimerPurpose } from "../engine/commands.ts"
 import type { EventBody } from "../engine/events.ts"
 import { stage } from "./stage.ts"
 
@@ -63,13 +64,16 @@ export function createTurns({ flags, shield, apply, post }: TurnsOptions): Turns
     // What `apply` throws is a bug of ours: the rejection fails this workflow task until a fix is deployed.
     tell(event) {
       void take(() => {
-        if (!apply(event) && event.kind === "timer" && event.of === "escalation") markStep()
+        if (!apply(event) && event.kind === "timer" && MARKED.has(event.of)) markStep()
       })
     },
     mark: (count) => upsertMemo({ signals: count }),
     areOver: () => waiting.length === 0,
   }
 }
+
+/** Their timers may lead to no command at all. */
+const MARKED: ReadonlySet<TimerPurpose> = new Set(["escalation", "approval"] as const)
 
 /** Of runs that were started before messages took turns: they wait only where answers came with them. */
 function createEarlyTurns({ apply, post }: Pick<TurnsOptions, "apply" | "post">): Turns {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { jetstreamManager } from "@nats-io/jetstream"
 import { connect, type NatsConnection } from "@nats-io/transport-node"
-import { closedPort } from "../../src/activities/calls.testsuite.ts"
 import { startChild } from "../../src/local/children.ts"
+import { findQuietPort } from "./quiet-port.ts"
 import { until } from "./until.ts"
 
 export const PASSWORD = "s3cret-nats"
@@ -34,7 +34,7 @@ export interface NatsOptions {
  */
 export async function startNats(program: string, { tls, users = [] }: NatsOptions = {}): Promise<NatsServer> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-nats-"))
-  const port = await closedPort()
+  const port = await findQuietPort()
   const config = path.join(directory, "nats.conf")
   const secured = tls === undefined ? "" : tlsConfigOf(tls.server, directory)
   writeFileSync(config, configOf(port, directory, users) + secured)

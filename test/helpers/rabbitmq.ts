@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { Connection } from "rabbitmq-client"
-import { closedPort } from "../../src/activities/calls.testsuite.ts"
 import { startChild } from "../../src/local/children.ts"
 import { findOptionalServer } from "./optional-server.ts"
+import { findQuietPort } from "./quiet-port.ts"
 import { until } from "./until.ts"
 
 /** Debian's own start script becomes another user, who cannot read a private directory. */
@@ -37,7 +37,7 @@ export interface RabbitmqUser {
  */
 export async function startRabbitmq(program: string, users: readonly RabbitmqUser[] = []): Promise<Broker> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-rabbitmq-"))
-  const [port, distribution, names] = [await closedPort(), await closedPort(), await closedPort()]
+  const [port, distribution, names] = [await findQuietPort(), await findQuietPort(), await findQuietPort()]
   const [config, definitions] = [
     path.join(directory, "rabbitmq.conf"),
     path.join(directory, "definitions.json"),
@@ -106,7 +106,10 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
   try {
     const probe = connect()
     await until(
-      () => (broker.hasEnded() ? Promise.reject(new Error("the broker ended")) : probe.ready),
+      () => {
+        if (broker.hasEnded()) throw new Error(`the broker ended: ${readLogs(directory)}`)
+        return probe.ready
+      },
       (isReady) => isReady,
       { timeoutMs: 120_000 },
     )
@@ -116,6 +119,14 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
     throw thrown
   }
   return { port, connect, stop }
+}
+
+/** What it said, as far as it is there still. */
+function readLogs(directory: string): string {
+  return ["epmd", "rabbitmq"]
+    .map((name) => path.join(directory, `${name}.log`))
+    .map((file) => (existsSync(file) ? readFileSync(file, "utf8").slice(-2_000) : "(no log)"))
+    .join("\n")
 }
 
 const vhost = "shop"

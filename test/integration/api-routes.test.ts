@@ -237,7 +237,7 @@ const CASES: Record<string, Case> = {
     invalid: [`/bulk-jobs/${bulkId("preview")}/items?limit=0`],
   },
   "start-bulk-job": bulkJob("preview", "/start"),
-  // What it is already, it is told without asking its workflow.
+  // Of a job without a workflow: it is what it would become.
   "pause-bulk-job": bulkJob("paused", "/pause"),
   "resume-bulk-job": bulkJob("running", "/resume"),
   "cancel-bulk-job": bulkJob("cancelled", "/cancel"),

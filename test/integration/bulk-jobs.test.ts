@@ -1,6 +1,7 @@
 /** One decision for many transactions: through the API of a whole process, with a target that is down and repaired. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Client, Connection } from "@temporalio/client"
+import { createPool } from "../../src/store/pool.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
@@ -45,12 +46,16 @@ interface Answer {
   data: any
 }
 
-async function call(method: string, path: string, body?: unknown): Promise<Answer> {
+async function call(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(`${node.url}/api/v1${path}`, {
     method,
-    ...(body === undefined
-      ? {}
-      : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const json = (await response.json()) as Answer["json"]
   return { status: response.status, json, data: json.data }
@@ -124,7 +129,6 @@ describe("a bulk retry", () => {
     const items = await call("GET", `/bulk-jobs/${job_id}/items?limit=10`)
     expect(items.data.list[0]).toMatchObject({
       seq: 1,
-      instance_id: "stop-1",
       task: "stop",
       effect: "keyed",
       state: "succeeded",
@@ -133,8 +137,8 @@ describe("a bulk retry", () => {
     expect(items.data.next_after).toBe(10)
     expect((await call("GET", `/bulk-jobs/${job_id}/items?after=10`)).data.list).toHaveLength(2)
     // Each decision is one of its own, by whoever made the job, for its reason.
-    const decision = items.data.list[0].decision_id
-    const decisions = await call("GET", "/audit?transaction=stop-1")
+    const { decision_id: decision, instance_id } = items.data.list[0]
+    const decisions = await call("GET", `/audit?transaction=${instance_id}`)
     expect(decisions.data.list).toContainEqual(
       expect.objectContaining({ update_id: decision, action: "retry", reason: "The bank is back." }),
     )
@@ -160,7 +164,7 @@ describe("a bulk retry", () => {
     })
     const { job_id } = made.data
     await call("POST", "/transactions", { instance_id: "dry-late", flow_id: "dry", params: {} })
-    for (const command of ["pause", "resume", "cancel"])
+    for (const command of ["pause", "resume"])
       expect((await call("POST", `/bulk-jobs/${job_id}/${command}`)).json.error).toBe("bulk_job_state")
     expect(await statuses("dry")).toMatchObject({ blocked: 3 })
     expect((await call("POST", `/bulk-jobs/${job_id}/start`)).status).toBe(200)
@@ -274,6 +278,29 @@ describe("a bulk job", () => {
     expect((await statuses("slow"))["blocked"]).toBe(pending)
   })
 
+  test("that is never started is cancelled, and can be started no more", async () => {
+    await park("never", idsOf("never", 1))
+    const request = { action: "retry", filter: { flow_id: "never" }, reason: "looking", dry_run: true }
+    const { job_id } = (await call("POST", "/bulk-jobs", request)).data
+    const cancelled = await call("POST", `/bulk-jobs/${job_id}/cancel`)
+    expect(cancelled.data).toMatchObject({ state: "cancelled", state_reason: "It was never started." })
+    expect((await call("POST", `/bulk-jobs/${job_id}/start`)).json.error).toBe("bulk_job_state")
+  })
+
+  test("is one for one Idempotency-Key, also when its answer was lost", async () => {
+    await park("once", idsOf("once", 1))
+    const request = { action: "retry", filter: { flow_id: "once" }, reason: "looking", dry_run: true }
+    const headers = { "idempotency-key": "once" }
+    const first = await call("POST", "/bulk-jobs", request, headers)
+    // As a crash before the answer was kept leaves it.
+    const pool = createPool({ url: database.url })
+    await pool.query("delete from idempotency where key = 'once'")
+    await pool.end()
+    const second = await call("POST", "/bulk-jobs", request, headers)
+    expect(second.data.job_id).toBe(first.data.job_id)
+    expect(second.data.counts).toMatchObject({ total: 1 })
+  })
+
   test("that Temporal's own tools end is told so", async () => {
     await park("ended", idsOf("ended", 4))
     const make = () =>
@@ -322,6 +349,7 @@ describe("a bulk job", () => {
   test.each([
     [{ filter: {} }, "/filter", "at least one condition"],
     [{ filter: { flow: "x" } }, "/filter", "flow"],
+    [{ action: "cancel", filter: { labels: {} } }, "/filter/labels", "at least one label"],
     [{ filter: { status: "blocked" } }, "/filter", "status"],
     [{ filter: { kind: "bad" } }, "/filter/kind", "retries_exhausted"],
     [{ action: "retry_unsafe" }, "/action", "retry"],
@@ -330,6 +358,9 @@ describe("a bulk job", () => {
     [{ stop_above: 1.1 }, "/stop_above", "1"],
     [{ reason: " " }, "/reason", ""],
     [{ settle_within: "soon" }, "/settle_within", "10s"],
+    [{ settle_within: 0 }, "/settle_within", "1000"],
+    [{ settle_within: "25h" }, "/settle_within", "86400000"],
+    [{ action: "cancel", filter: { labels: { a: "\0" } } }, "/filter/labels/a", "U+0000"],
     [{ filter: { instance_ids: [] } }, "/filter/instance_ids", "1"],
   ])("is refused with %j", async (flaw, pointer, words) => {
     const good = { action: "retry", filter: { flow_id: "x" }, reason: "because" }

@@ -430,6 +430,26 @@ test("by signal it takes the same way, and nobody of that name approves twice", 
   ])
 })
 
+test.each([
+  { action: "fail", attest: "not_executed" },
+  { action: "skip", attest: "not_executed" },
+  { action: "fail", executed_externally: false },
+])("the same word under another name takes two: %j", async (word) => {
+  const id = await parked()
+  const asked = await decide("ann", id, { ...word, task: "pay", reason: "it never arrived" })
+  expect(asked).toMatchObject({ status: 202, data: { request: { action: word.action } } })
+  expect((await read(id)).status).toBe("blocked")
+  // Nothing is left to do alone.
+  expect((await ask("ann", "POST", `/transactions/${id}/retry`)).status).toBe(409)
+})
+
+test("where nobody may approve, nobody decides alone either", async () => {
+  await pool.query("update api_key set revoked_at = now() where name in ('bob', 'cid', 'eva')")
+  const id = await parked()
+  expect(await decide("ann", id, UNSAFE)).toMatchObject({ status: 409, json: { error: "no_approver" } })
+  await pool.query("update api_key set revoked_at = null where name in ('bob', 'cid', 'eva')")
+})
+
 test("who is alone decides alone", async () => {
   await pool.query("update api_key set revoked_at = now() where name in ('bob', 'cid')")
   // The admin is the only one left who could approve: for ann that is somebody, for himself it is not.

@@ -1,7 +1,6 @@
 /** What a bulk job is about, found once: from then on it is about these and no others. */
 import type { BulkAction } from "../../contract/bulk.ts"
 import type { PlanCall, PlanTask } from "../../contract/plan.ts"
-import { isEndStatus } from "../../contract/statuses.ts"
 import type { NewBulkItem } from "../../store/queries/insert-bulk-job.ts"
 import type { ExceptionFilter } from "../../store/queries/exception-filter.ts"
 import type { ExceptionRow } from "../../store/queries/exception-row.ts"
@@ -10,7 +9,7 @@ import { listTransactions, type TransactionFilter } from "../../store/queries/li
 import type { Place, Slice } from "../../store/queries/slice.ts"
 import type { TransactionRow } from "../../store/queries/transaction-row.ts"
 import type { ApiServices } from "../dependencies.ts"
-import { isOpen, toSuggestedActions } from "../exception-view.ts"
+import { toSuggestedActions } from "../exception-view.ts"
 import { ApiProblem } from "../problem.ts"
 
 export const MAX_BULK_ITEMS = 10_000
@@ -44,7 +43,8 @@ async function freezeExceptions(
   const rows = await readAll(
     (slice) => listExceptions(services.pool, filter, slice),
     (row) => ({ at: row.occurred_us, id: String(row.id) }),
-    isOpen,
+    // A call that is still tried is nobody's matter yet.
+    ({ kind }) => kind !== "early_warning",
   )
   const { tenant } = filter
   return Promise.all(
@@ -95,14 +95,13 @@ async function freezeTransactions(
     operation: "do",
     effect: null,
     version: row.version,
-    ...(possible(row, action)
-      ? ALLOWED
-      : { state: "refused", code: "ended", detail: `It is ${row.status}.` }),
+    ...(isWanting(row, action) ? ALLOWED : DONE),
   }))
 }
 
-function possible({ status, paused }: TransactionRow, action: BulkAction): boolean {
-  if (isEndStatus(status)) return false
+const DONE = { state: "refused", code: "already_so", detail: "It is what it would become." } as const
+
+function isWanting({ paused }: TransactionRow, action: BulkAction): boolean {
   if (action === "resume") return paused
   return action !== "pause" || !paused
 }

@@ -10,6 +10,7 @@ import {
   type BulkKey,
   type BulkStart,
   type BulkState,
+  STATE_AFTER,
   UPDATE_COMMAND,
 } from "../../contract/bulk.ts"
 import { TASK_QUEUE } from "../../contract/messages.ts"
@@ -22,7 +23,7 @@ import { ApiProblem } from "../problem.ts"
 /** Not under a tenant's name, where transactions are: theirs begin with a letter or digit, so no tenant is called so. */
 const toBulkWorkflowId = ({ tenant, job_id }: BulkKey): string => `_bulk/${tenant}/${job_id}`
 
-/** Asked twice, it starts once. @throws {ApiProblem} `temporal_unavailable`. */
+/** Asked twice, it starts once. @throws {ApiProblem} `bulk_job_state` when it is over, `temporal_unavailable`. */
 export async function startBulkJob(services: ApiServices, tenant: string, row: BulkJobRow): Promise<void> {
   const { job_id, velocity, canary, stop_above, settle_ms } = row
   const start: BulkStart = { tenant, job_id, velocity, canary, stop_above, settle_ms }
@@ -38,13 +39,14 @@ export async function startBulkJob(services: ApiServices, tenant: string, row: B
     )
   } catch (thrown) {
     if (!(thrown instanceof WorkflowExecutionAlreadyStartedError)) throw thrown
+    if ((await readStatus(services, start)) !== "RUNNING") throw await settleGone(services, start)
   }
 }
 
 /** @throws {ApiProblem} `bulk_job_state` when it is in no state for it; `temporal_unavailable`. */
 export async function commandBulkJob(
   services: ApiServices,
-  { command, ...key }: BulkKey & { command: BulkCommand },
+  { command, state, ...key }: BulkKey & { command: BulkCommand; state: BulkState },
 ): Promise<void> {
   const handle = services.client.workflow.getHandle(toBulkWorkflowId(key))
   try {
@@ -58,24 +60,36 @@ export async function commandBulkJob(
         cause: thrown,
       })
     if (!(thrown instanceof WorkflowNotFoundError)) throw thrown
-    await settleGone(services, key)
+    if (state === STATE_AFTER[command]) return
+    if (state === "preview" && command === "cancel" && (await readStatus(services, key)) === undefined)
+      await saveBulkState(services.pool, {
+        ...key,
+        state: "cancelled",
+        state_reason: "It was never started.",
+      })
+    else throw await settleGone(services, key)
   }
 }
 
-/** Temporal has no open workflow of it: it has ended, was never started, or was terminated with Temporal's own tools. */
-async function settleGone(services: ApiServices, key: BulkKey): Promise<never> {
-  const { client, pool } = services
-  const gone = await askTemporal(client, () =>
-    client.workflow.getHandle(toBulkWorkflowId(key)).describe(),
-  ).then(
-    ({ status }) => (status.name === "COMPLETED" ? undefined : status.name.toLowerCase()),
+/** Temporal has no open workflow of it: it has ended, was never started, or was ended with Temporal's own tools. */
+async function settleGone(services: ApiServices, key: BulkKey): Promise<ApiProblem> {
+  const status = await readStatus(services, key)
+  if (status === undefined || status === "COMPLETED")
+    return new ApiProblem("bulk_job_state", { detail: "The job is not at work." })
+  if (status === "RUNNING")
+    return new ApiProblem("bulk_job_state", { detail: "The job is just starting: ask again." })
+  const state_reason = `Its workflow is ${status.toLowerCase()}.`
+  await saveBulkState(services.pool, { ...key, state: "cancelled", state_reason })
+  return new ApiProblem("bulk_job_state", { detail: state_reason })
+}
+
+/** Of its workflow; undefined where there is none. */
+function readStatus({ client }: ApiServices, key: BulkKey): Promise<string | undefined> {
+  return askTemporal(client, () => client.workflow.getHandle(toBulkWorkflowId(key)).describe()).then(
+    ({ status }) => status.name,
     (thrown: unknown) => {
       if (thrown instanceof WorkflowNotFoundError) return undefined
       throw thrown
     },
   )
-  if (gone === undefined) throw new ApiProblem("bulk_job_state", { detail: "The job is not at work." })
-  const state_reason = `Its workflow is ${gone}.`
-  await saveBulkState(pool, { ...key, state: "cancelled", state_reason })
-  throw new ApiProblem("bulk_job_state", { detail: state_reason })
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander"
 import { type OutputFormat, outputOption, printResult } from "../../cli/output-option.ts"
 import { addKeyListCommands } from "../../cli/keys.ts"
 import { UsageError } from "../../cli/exit-codes.ts"
+import { RESERVED_ACTORS } from "../../contract/audit.ts"
 import { DEFAULT_TENANT } from "../../contract/messages.ts"
 import { ROLES } from "../../api/roles.ts"
 import { SCOPES } from "../../api/scopes.ts"
@@ -38,6 +39,8 @@ export function addKeyCommand(program: Command, context: AppContext): void {
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  holdfast key create --name ci --role editor\n")
     .action(async (flags: KeyFlags) => {
+      if (RESERVED_ACTORS.includes(flags.name))
+        throw new UsageError(`--name: ${RESERVED_ACTORS.join(", ")} decide without a key`)
       const key = {
         tenant: DEFAULT_TENANT,
         name: flags.name,

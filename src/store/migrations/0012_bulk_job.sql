@@ -45,6 +45,8 @@ create table bulk_item (
   state        text not null,
   -- Grows when it is tried again.
   round        int not null default 1,
+  -- How often it could not be asked: those that can be go first.
+  tries        int not null default 0,
   -- Set before the decision is sent.
   decision_id  text,
   -- Why it was refused or failed.
@@ -55,4 +57,7 @@ create table bulk_item (
   primary key (tenant_id, job_id, seq),
   foreign key (tenant_id, job_id) references bulk_job (tenant_id, id) on delete cascade
 );
-create index bulk_item_state on bulk_item (tenant_id, job_id, state, seq);
+create index bulk_item_state on bulk_item (tenant_id, job_id, state, tries, seq);
+
+-- What jobs look for: open exceptions among many that are over.
+create index exception_waiting on exception (tenant_id, occurred_at desc, id) where state in ('open', 'reopened');

@@ -19,6 +19,8 @@ export interface ExceptionFilter {
   snoozed: boolean | null
   /** Open, and past its time. */
   overdue: boolean | null
+  /** Waits for somebody, or is over. */
+  open: boolean | null
 }
 
 /** For rows whose group was not stored. Of the rows `e` of `exception` and `t` of `txn`. */
@@ -28,9 +30,10 @@ export const computedGroup = `
 /** Whoever a person gave it to goes before what the flow says. Of the row `e` of `exception`. */
 export const shownTeam = "coalesce(e.team, e.flow_team)"
 
-const isOverdue = "e.state in ('open', 'reopened') and coalesce(e.sla_due_at < now(), false)"
+const isOpen = "e.state in ('open', 'reopened')"
+const isOverdue = `${isOpen} and coalesce(e.sla_due_at < now(), false)`
 
-/** Of the rows `e` of `exception` and `t` of `txn`, parameters $1 to $12. */
+/** Of the rows `e` of `exception` and `t` of `txn`, parameters $1 to $13. */
 export const exceptionFilter = `
   e.tenant_id = $1
   and ($2::boolean is null or e.handled = $2)
@@ -43,9 +46,10 @@ export const exceptionFilter = `
   and ($9::text is null or ${shownTeam} = $9)
   and ($10::text is null or e.group_hash = $10 or (e.group_hash is null and ${computedGroup} = $10))
   and ($11::boolean is null or (${shownState} = 'snoozed') = $11)
-  and ($12::boolean is null or (${isOverdue}) = $12)`
+  and ($12::boolean is null or (${isOverdue}) = $12)
+  and ($13::boolean is null or (${isOpen}) = $13)`
 
-/** The parameters $1 to $12. */
+/** The parameters $1 to $13. */
 export function filterValues(filter: ExceptionFilter): unknown[] {
   return [
     filter.tenant,
@@ -60,5 +64,6 @@ export function filterValues(filter: ExceptionFilter): unknown[] {
     filter.group,
     filter.snoozed,
     filter.overdue,
+    filter.open,
   ]
 }

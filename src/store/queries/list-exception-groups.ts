@@ -38,7 +38,7 @@ export async function listExceptionGroups(
     `with grouped as (
        select
          coalesce(e.group_hash, ${computedGroup}) as "group", t.flow_id, e.path, e.operation, e.kind, e.code,
-         max(array_position($13::text[], e.severity)) as worst,
+         max(array_position($14::text[], e.severity)) as worst,
          count(*) as count,
          count(*) filter (
            where e.retry_safe and (e.retry_safe_until is null or e.retry_safe_until > now())
@@ -51,9 +51,9 @@ export async function listExceptionGroups(
        where ${exceptionFilter} and ($5::text is not null or e.state in ('open', 'reopened'))
        group by 1, 2, 3, 4, 5, 6
        order by newest_at desc, 1
-       limit $14
+       limit $15
      )
-     select grouped.*, ($13::text[])[grouped.worst] as severity, t.flow_name, t.flow_version, e.instance_id, e.message
+     select grouped.*, ($14::text[])[grouped.worst] as severity, t.flow_name, t.flow_version, e.instance_id, e.message
      from grouped
      join exception e on e.id = grouped.example_id
      join txn t on t.tenant_id = e.tenant_id and t.instance_id = e.instance_id

@@ -15,11 +15,11 @@ export async function listExceptions(
      from exception e
      join txn t on t.tenant_id = e.tenant_id and t.instance_id = e.instance_id
      where ${exceptionFilter}
-       and ($13::bigint is null
-            or e.occurred_at < timestamptz 'epoch' + $13::bigint * interval '1 microsecond'
-            or (e.occurred_at = timestamptz 'epoch' + $13::bigint * interval '1 microsecond' and e.id > $14::bigint))
+       and ($14::bigint is null
+            or e.occurred_at < timestamptz 'epoch' + $14::bigint * interval '1 microsecond'
+            or (e.occurred_at = timestamptz 'epoch' + $14::bigint * interval '1 microsecond' and e.id > $15::bigint))
      order by e.occurred_at desc, e.id
-     limit $15 offset $16`,
+     limit $16 offset $17`,
     [...filterValues(filter), after?.at ?? null, after?.id ?? null, limit, offset],
   )
   return z.array(ExceptionRow).parse(rows)

@@ -17,7 +17,9 @@ export async function saveBulkState(
        set state = $3,
            state_reason = $4,
            started_at = coalesce(started_at, now()),
-           resumed_at = case when $3 = 'running' and state in ('preview', 'stopped') then now() else resumed_at end,
+           resumed_at = case
+             when $3 = 'running' and (resumed_at is null or state = 'stopped') then now() else resumed_at
+           end,
            ended_at = case when $3 in ('completed', 'cancelled') then coalesce(ended_at, now()) end
        where tenant_id = $1 and id = $2
      )

@@ -21,6 +21,7 @@ export const shownState = `
       select from txn as held, json_array_elements(held.pending_approvals) as request
       where held.tenant_id = e.tenant_id and held.instance_id = e.instance_id
         and coalesce(request ->> 'task', '') = e.path and request ->> 'operation' = e.operation
+        and to_timestamp((request ->> 'expires_at')::float8 / 1000) > now()
     ) then 'action_pending'
     when e.snoozed_until > now() then 'snoozed'
     when e.owner is not null or e.team is not null then 'assigned'

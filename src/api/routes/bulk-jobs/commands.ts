@@ -1,6 +1,7 @@
 /** `POST /bulk-jobs/{id}/pause`, `/resume` and `/cancel`. */
 import { createRoute, z } from "@hono/zod-openapi"
-import { type BulkCommand, STATE_AFTER } from "../../../contract/bulk.ts"
+import type { BulkCommand } from "../../../contract/bulk.ts"
+import { saveBulkActor } from "../../../store/queries/save-bulk-actor.ts"
 import { BulkJob, getBulkJob, viewBulkJob } from "../../bulk/job-view.ts"
 import { commandBulkJob } from "../../bulk/run-job.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
@@ -30,7 +31,9 @@ function commandRoute(command: BulkCommand, words: Words) {
       const author = authorOf(c)
       const key = { tenant: author.tenant, job_id: c.req.valid("param").id }
       const { state } = await getBulkJob(services, key)
-      if (state !== STATE_AFTER[command]) await commandBulkJob(services, { ...key, command })
+      // Whoever resumes it decides from now on.
+      if (command === "resume") await saveBulkActor(services.pool, { ...key, ...author })
+      await commandBulkJob(services, { ...key, command, state })
       const view = await viewBulkJob(services, key)
       await recordChange(services, author, {
         work: () => Promise.resolve(),

@@ -1,16 +1,17 @@
-import { randomUUID } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { createRoute, z } from "@hono/zod-openapi"
 import { BULK_ACTIONS, type BulkAction } from "../../../contract/bulk.ts"
 import { EXCEPTION_KINDS, SEVERITIES, TRANSACTION_STATUSES } from "../../../contract/statuses.ts"
+import { findBulkJob } from "../../../store/queries/find-bulk-job.ts"
+import type { AuditedBy } from "../../../store/queries/insert-audit-row.ts"
 import { insertBulkJob } from "../../../store/queries/insert-bulk-job.ts"
 import { type BulkTargets, freeze, MAX_BULK_ITEMS } from "../../bulk/freeze.ts"
 import { BulkJob, getBulkJob, viewBulkJob } from "../../bulk/job-view.ts"
+import { refuseApprovals } from "../../bulk/refuse-approvals.ts"
 import { startBulkJob } from "../../bulk/run-job.ts"
-import type { ApiServices } from "../../dependencies.ts"
 import { durationField } from "../../duration-field.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { MAX_PERSON_CHARACTERS, toExceptionFilter } from "../../exception-query.ts"
-import { toAsked } from "../../four-eyes.ts"
 import { ApiProblem } from "../../problem.ts"
 import { authorOf, recordChange } from "../../record-change.ts"
 import { defineRoute } from "../../route.ts"
@@ -42,7 +43,9 @@ const TransactionTargets = z
     ...common,
     status: z.enum(TRANSACTION_STATUSES),
     business_key: text(1_000),
-    labels: z.record(z.string(), z.string()),
+    labels: z.record(text(63), text(400)).refine((labels) => Object.keys(labels).length > 0, {
+      error: "expected at least one label, got none",
+    }),
   })
   .partial()
   .openapi("BulkTransactionFilter", { description: "Transactions that fit all of it." })
@@ -69,10 +72,18 @@ const BulkJobBody = z
       description:
         "The share of failures among the canary, and among the last 50 results, above which it stops.",
     }),
-    settle_within: durationField.optional().openapi({
-      type: "string",
-      description: "How long results are awaited; 10m unless said.",
-    }),
+    settle_within: durationField
+      .pipe(
+        z
+          .int()
+          .min(1_000)
+          .max(24 * 3_600_000),
+      )
+      .optional()
+      .openapi({
+        type: "string",
+        description: "How long results are awaited, 1s to 24h; 10m unless said.",
+      }),
   })
   .openapi("BulkJobRequest", {
     example: {
@@ -105,32 +116,37 @@ export const createBulkJobRoute = defineRoute({
     const body = c.req.valid("json")
     const { action, reason, filter, dry_run, velocity, canary, stop_above } = body
     await refuseApprovals(services, { tenant, action, actor })
-    const items = await freeze(services, { action, targets: toTargets(tenant, action, filter) })
-    const key = { tenant, job_id: randomUUID() }
-    const pace = { velocity, canary, stop_above, settle_ms: body.settle_within ?? DEFAULT_SETTLE_MS }
-    await recordChange(services, author, {
-      work: (db) => insertBulkJob(db, { ...key, ...pace, action, reason, filter, actor, roles, items }),
-      toChange: () => ({
-        action: "bulk_job.create",
-        subject: key.job_id,
-        before: null,
-        after: { action, reason, filter, ...pace, dry_run, total: items.length },
-      }),
-    })
-    if (!dry_run) await startBulkJob(services, tenant, await getBulkJob(services, key))
+    const key = { tenant, job_id: toJobId(author, body) }
+    // A request whose answer was lost has made it.
+    if ((await findBulkJob(services.pool, key)) === undefined) {
+      const items = await freeze(services, { action, targets: toTargets(tenant, action, filter) })
+      const pace = { velocity, canary, stop_above, settle_ms: body.settle_within ?? DEFAULT_SETTLE_MS }
+      await recordChange(services, author, {
+        work: (db) => insertBulkJob(db, { ...key, ...pace, action, reason, filter, actor, roles, items }),
+        toChange: () => ({
+          action: "bulk_job.create",
+          subject: key.job_id,
+          before: null,
+          after: { action, reason, filter, ...pace, dry_run, total: items.length },
+        }),
+      })
+    }
+    const job = await getBulkJob(services, key)
+    if (!dry_run && job.state === "preview") await startBulkJob(services, tenant, job)
     return c.json(success(await viewBulkJob(services, key)), 201, {
       location: `/api/v1/bulk-jobs/${key.job_id}`,
     })
   },
 })
 
-/** A second person looks at each case: nobody can look at a thousand at once. @throws {ApiProblem} `approval_needed`. */
-async function refuseApprovals(
-  services: ApiServices,
-  { tenant, action, actor }: { tenant: string; action: BulkAction; actor: string },
-): Promise<void> {
-  const asked = await toAsked(services, { tenant, decision: { id: "", action, actor } })
-  if (asked.action === "propose") throw new ApiProblem("approval_needed")
+/** The same for the same `Idempotency-Key`: a request that is asked again after a failure makes no second job. */
+function toJobId({ tenant, update_id }: AuditedBy, body: object): string {
+  if (update_id === null) return randomUUID()
+  const hex = createHash("sha256")
+    .update(JSON.stringify(["bulk job", tenant, update_id, body]))
+    .digest("hex")
+  // As a UUID of version 8: whose bits mean what we say.
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** @throws {ApiProblem} `request_invalid` that names the condition. */
@@ -138,7 +154,7 @@ function toTargets(tenant: string, action: BulkAction, filter: Record<string, un
   if (Object.keys(filter).length === 0) throw misfit("/filter", "expected at least one condition, got none")
   if (ANSWERS.has(action)) {
     const { instance_ids, ...conditions } = parse(ExceptionTargets, filter)
-    const open = { ...toExceptionFilter(tenant, conditions), instance_ids: instance_ids ?? null }
+    const open = { ...toExceptionFilter(tenant, conditions), instance_ids: instance_ids ?? null, open: true }
     return { of: "exceptions", filter: open }
   }
   const conditions = parse(TransactionTargets, filter)
@@ -151,6 +167,7 @@ function toTargets(tenant: string, action: BulkAction, filter: Record<string, un
       business_key: conditions.business_key ?? null,
       labels: conditions.labels ?? null,
       instance_ids: conditions.instance_ids ?? null,
+      open: true,
     },
   }
 }

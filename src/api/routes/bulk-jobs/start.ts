@@ -1,5 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi"
+import { saveBulkActor } from "../../../store/queries/save-bulk-actor.ts"
 import { BulkJob, getBulkJob, viewBulkJob } from "../../bulk/job-view.ts"
+import { refuseApprovals } from "../../bulk/refuse-approvals.ts"
 import { startBulkJob } from "../../bulk/run-job.ts"
 import { problemsOf, success, successOf } from "../../envelope.ts"
 import { ApiProblem } from "../../problem.ts"
@@ -26,11 +28,13 @@ export const startBulkJobRoute = defineRoute({
     const row = await getBulkJob(services, key)
     if (row.state !== "preview")
       throw new ApiProblem("bulk_job_state", { detail: `The job is ${row.state}.` })
-    await startBulkJob(services, key.tenant, row)
+    await refuseApprovals(services, { ...author, action: row.action })
+    // Before it starts: its decisions are those of whoever starts it.
     await recordChange(services, author, {
-      work: () => Promise.resolve(),
+      work: (db) => saveBulkActor(db, { ...key, ...author }),
       toChange: () => ({ action: "bulk_job.start", subject: key.job_id, before: null, after: null }),
     })
+    await startBulkJob(services, key.tenant, row)
     return c.json(success(await viewBulkJob(services, key)), 200)
   },
 })

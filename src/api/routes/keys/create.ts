@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi"
+import { RESERVED_ACTORS } from "../../../contract/audit.ts"
 import { inTransaction } from "../../../store/in-transaction.ts"
 import { issueApiKey } from "../../../store/issue-api-key.ts"
 import { MAX_API_KEY_DAYS } from "../../../store/queries/create-api-key.ts"
@@ -12,7 +13,11 @@ import { sentence } from "../../texts.ts"
 
 const NewKey = z
   .strictObject({
-    name: sentence(100).openapi({ description: "Recorded as the actor of what is done with the key." }),
+    name: sentence(100)
+      .refine((name) => !RESERVED_ACTORS.includes(name), {
+        error: `must not be ${RESERVED_ACTORS.join(", ")}: they decide without a key`,
+      })
+      .openapi({ description: "Recorded as the actor of what is done with the key." }),
     role: z.enum(ROLES).optional().openapi({ description: "Either a role or scopes." }),
     scopes: z.array(z.enum(SCOPES)).min(1).optional(),
     days: z.int().min(1).max(MAX_API_KEY_DAYS).default(90).openapi({ description: "How long it lives." }),

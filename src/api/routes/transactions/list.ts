@@ -50,6 +50,7 @@ export const listTransactionsRoute = defineRoute({
       business_key: query.business_key ?? null,
       labels: query.label === undefined ? null : Object.fromEntries(query.label),
       instance_ids: null,
+      open: null,
     }
     const { rows, ...page } = await readPage(query, {
       list: (slice) => listTransactions(services.pool, filter, slice),
