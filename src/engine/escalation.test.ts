@@ -163,7 +163,7 @@ describe("escalation", () => {
     const retried = begin([{ id: "pay", escalate: [{ after_ms: 1, action: "retry" }] }])
     retried.fail("pay", failures.unknown)
     fire(retried)
-    expect(exceptionOf(retried)).toMatchObject({ state: "resolved", resolved_by: "escalation:pay:do:1:1:1" })
+    expect(exceptionOf(retried)).toMatchObject({ state: "resolved", resolved_by: "escalation pay:do:1:1:1" })
     expect(retried.openTasks()).toEqual(["pay"])
 
     const asked = begin([{ id: "pay", probe: PROBE, escalate: [{ after_ms: 1, action: "probe" }] }])
