@@ -47,13 +47,16 @@ describe("escalate, sla, early_warning and team", () => {
     expect(mail).not.toHaveProperty("early_warning")
   })
 
-  test("without a word there are early warnings, and nothing else", () => {
-    const plan = compile(flow([task("pay")]))
-    expect(plan.early_warning).toEqual({ attempts: 3, after_ms: 120_000 })
-    expect(plan).not.toHaveProperty("escalate")
-    expect(compile(flow([task("pay")], { policy: { early_warning: false } }))).not.toHaveProperty(
-      "early_warning",
-    )
+  test("without a word there are none, and an empty early_warning has its defaults", () => {
+    for (const plan of [
+      compile(flow([task("pay")])),
+      compile(flow([task("pay")], { policy: { early_warning: false } })),
+    ]) {
+      expect(plan).not.toHaveProperty("escalate")
+      expect(plan).not.toHaveProperty("early_warning")
+    }
+    const { early_warning } = compile(flow([task("pay")], { policy: { early_warning: {} } }))
+    expect(early_warning).toEqual({ attempts: 3, after_ms: 120_000 })
   })
 
   test.each<[unknown, string]>([

@@ -24,9 +24,9 @@ export function compileCare(
   }
 }
 
-/** Of the flow, with the warning that it has unless it says otherwise. */
+/** Of the flow. */
 export function compileFlowCare(fields: Fields<typeof CareSchema>): PlanCare {
-  const { escalate, early_warning = EARLY_WARNING, ...care } = compileCare(fields, undefined)
+  const { escalate, early_warning = false, ...care } = compileCare(fields, undefined)
   return {
     ...care,
     ...(escalate === undefined || escalate.length === 0 ? {} : { escalate }),

@@ -24,7 +24,6 @@ describe("validateFlow()", () => {
       max_parallel: 50,
       output: null,
       output_reads: [],
-      early_warning: { attempts: 3, after_ms: 120_000 },
     }
     const { packed, ...rest } = validate({ name: "nothing", tasks: [] })
     expect(rest).toEqual({ problems: [], warnings: [], plan })

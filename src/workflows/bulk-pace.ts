@@ -23,7 +23,9 @@ export function nextStep(pace: BulkPace, phase: BulkPhase, progress: BulkProgres
   const { pending, sent, recent } = progress
   if (pending === 0 && sent === 0) return { kind: "done", reason: null }
   const sample = Math.max(recent.settled, Math.min(LEAST_SAMPLE, pace.canary || LEAST_SAMPLE))
-  if (pending > 0 && recent.failed > pace.stop_above * sample)
+  // A canary is judged as a whole.
+  const isJudged = !phase.in_canary || recent.sent === 0
+  if (pending > 0 && isJudged && recent.failed > pace.stop_above * sample)
     return { kind: "stop", reason: `of the last ${recent.settled} results ${recent.failed} were failures` }
   if (phase.in_canary && recent.settled >= pace.canary) {
     phase.in_canary = false

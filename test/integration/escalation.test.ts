@@ -116,6 +116,7 @@ describe("a run", () => {
     const retry = { strategy: "auto", max_attempts: 10, interval: "100ms", backoff: 1 }
     const run = await rig.start({
       name: "warning",
+      policy: { early_warning: {} },
       tasks: [task({ id: "slow", retry }), task({ id: "quick" })],
     })
     const warned = await run.reaches(({ exceptions }) => exceptions.length > 0)
