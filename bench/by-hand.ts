@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import type { Client } from "@temporalio/client"
-import { bundleWorkflowCode, DefaultLogger, type NativeConnection } from "@temporalio/worker"
+import { bundleWorkflowCode, DefaultLogger, type NativeConnection, Worker } from "@temporalio/worker"
 import { DEFAULT_TENANT, TASK_QUEUE } from "../src/contract/messages.ts"
 import { toWorkflowId } from "../src/contract/names.ts"
 import type { Starter } from "./caller.ts"
@@ -33,7 +33,7 @@ export async function startByHand(options: Options): Promise<Starter> {
     const config = { connection: CONNECTION, url, method: "POST", success: ["2xx"], reject: [], body }
     return (await connectors.activities.http({ config, effect: "keyed" })).output
   }
-  const stopWorker = await runWorker({
+  const stopWorker = await runWorker(Worker, {
     connection,
     activities: { http },
     workflowBundle: { code: await readFile(bundlePath, "utf8") },

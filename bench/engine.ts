@@ -6,6 +6,7 @@ import { packPlan, planHash } from "../src/flow/plan-bytes.ts"
 import { validateFlow } from "../src/flow/validate.ts"
 import { toTravelling } from "../src/store/dispatch/plan-cache.ts"
 import { toStartArguments, toStartOptions } from "../src/store/dispatch/start-options.ts"
+import { SandboxWorker } from "../src/worker/sandbox/sandbox-worker.ts"
 import type { Starter } from "./caller.ts"
 import { createConnectors, runWorker } from "./worker.ts"
 import { toConnections, toFlow, type Workload } from "./workloads.ts"
@@ -23,7 +24,7 @@ export async function startEngine({ connection, client, workload, targetUrl }: O
   if (!plan) throw new Error(`${workload.name} is no valid flow: ${JSON.stringify(problems)}`)
   const travelling = toTravelling(packPlan(plan))
   const connectors = createConnectors(targetUrl)
-  const stopWorker = await runWorker({ connection, activities: connectors.activities })
+  const stopWorker = await runWorker(SandboxWorker, { connection, activities: connectors.activities })
   const common = {
     tenant: DEFAULT_TENANT,
     flow_id: "1",

@@ -1,10 +1,10 @@
 /**
  * What is measured, in a process of its own:
  *
- * - `by_hand`  the workflow written by hand, on a worker with Holdfast's options and Holdfast's HTTP activity;
+ * - `by_hand`  the workflow written by hand, on the SDK's worker with Holdfast's options and its HTTP activity;
  *              its callers live in the worker's process, as eager starts need it: the fastest form there is
  * - `by_hand_apart`  the same with its callers in a process of their own, as Temporal's guides lay it out
- * - `engine`   Holdfast's workflow on that worker, callers in its process; no API, no mirror
+ * - `engine`   Holdfast's workflow on Holdfast's worker, callers in its process; no API, no mirror
  * - `api`      the product: API, worker, mirror and sweeper in one process; its callers, in a process of their own,
  *              start through the API
  *

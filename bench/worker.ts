@@ -1,8 +1,9 @@
 /** The worker of the two subjects that are not the product: Holdfast's options, Holdfast's HTTP activity. */
-import type { NativeConnection } from "@temporalio/worker"
+import type { NativeConnection, Worker } from "@temporalio/worker"
 import { createActivities, createOutboundGuard, type TenantTargets } from "../src/activities/index.ts"
 import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
-import { createHoldfastWorker, type HoldfastWorkerOptions } from "../src/worker/create-worker.ts"
+import { type HoldfastWorkerOptions, toWorkerOptions } from "../src/worker/create-worker.ts"
+import type { SandboxWorker } from "../src/worker/sandbox/sandbox-worker.ts"
 import { NO_OUTPUTS } from "../test/helpers/no-outputs.ts"
 import { toConnections } from "./workloads.ts"
 
@@ -22,15 +23,19 @@ export function createConnectors(targetUrl: string): ReturnType<typeof createAct
   })
 }
 
+/** @param kind the SDK's worker as it is published, for a workflow by hand, or Holdfast's. */
 export async function runWorker(
+  kind: typeof Worker | typeof SandboxWorker,
   options: Pick<HoldfastWorkerOptions, "activities" | "workflowBundle"> & { connection: NativeConnection },
 ): Promise<() => Promise<void>> {
-  const worker = await createHoldfastWorker({
-    namespace: DEFAULT_NAMESPACE,
-    mirror: { push: () => {} },
-    shutdownGraceMs: 100,
-    ...options,
-  })
+  const worker = await kind.create(
+    toWorkerOptions({
+      namespace: DEFAULT_NAMESPACE,
+      mirror: { push: () => {} },
+      shutdownGraceMs: 100,
+      ...options,
+    }),
+  )
   const running = worker.run()
   return async () => {
     worker.shutdown()

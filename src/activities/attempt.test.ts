@@ -357,6 +357,20 @@ describe("runAttempt() over time", () => {
     }
   })
 
+  test("sends nothing after its time, where the process stood still and its timers have not said so", async () => {
+    let left = 0
+    const admit = () => {
+      vi.setSystemTime(Date.now() + 5_000)
+      return Promise.resolve(() => void left++)
+    }
+    const trial = createTrial(() => done, { startToCloseTimeoutMs: 5_000 }, { admit })
+    const { type, detail } = await failureOf(trial.run({ effect: "unsafe" }))
+    expect(type).toBe("attempt_timeout")
+    expect(detail).toMatchObject({ class: "not_executed", outcome: "not_executed" })
+    expect(trial.requests).toEqual([])
+    expect(left).toBe(1)
+  })
+
   test("gives the place back when the connector throws", async () => {
     let left = 0
     const throwing = () => {

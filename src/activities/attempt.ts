@@ -181,7 +181,7 @@ async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptW
   const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
   if (typeof leave === "object") return leave
   try {
-    return await callWithFreshSecrets(frame, attempt, watch)
+    return watch.isOver() ? toLate() : await callWithFreshSecrets(frame, attempt, watch)
   } finally {
     leave?.()
   }
@@ -190,6 +190,15 @@ async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptW
 function toBusy(thrown: unknown): Verdict {
   const message = `the connection's limits let no call begin in time, so nothing was sent: ${toError(thrown).message}`
   return { class: "not_executed", code: "connection_busy", message, evidence: {} }
+}
+
+/**
+ * A process that stood still comes to itself after its attempt's time, and before its timers do. By then another
+ * process may have made the call, or a person may have said what became of it.
+ */
+function toLate(): Verdict {
+  const message = "the attempt's time was over before anything was sent"
+  return { class: "not_executed", code: "attempt_timeout", message, evidence: {} }
 }
 
 /** A target that does not know who called has done nothing: with secrets that were renewed it is asked once more. */
@@ -228,6 +237,8 @@ function toRequest(kind: TaskKind, { input, identity, before }: Attempt, watch: 
 interface AttemptWatch extends Pick<CallRequest, "remember" | "signal"> {
   /** Until `signal` aborts; some may have been spent in waiting. */
   leftMs(): number
+  /** By the clock: whether the timer has said so or not. */
+  isOver(): boolean
   memo(): AttemptMemo | undefined
   stop(): void
 }
@@ -259,6 +270,7 @@ function watchAttempt(
   else context.cancellationSignal.addEventListener("abort", onCancel, { once: true })
   return {
     leftMs: () => Math.max(endsAt - Date.now(), 1),
+    isOver: () => Date.now() >= endsAt,
     signal: controller.signal,
     memo: () => marks.newest?.memo,
     remember(memo) {

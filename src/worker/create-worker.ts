@@ -6,13 +6,13 @@ import { getHeapStatistics } from "node:v8"
 import {
   type InjectedSinks,
   type NativeConnection,
-  Worker,
   type WorkerOptions,
   type WorkflowBundleOption,
 } from "@temporalio/worker"
 import { TASK_QUEUE } from "../contract/messages.ts"
 import type { MirrorChange } from "../contract/rows.ts"
 import { builtWorkflowBundle, PAYLOAD_CONVERTER_PATH } from "./bundle.ts"
+import { SandboxWorker } from "./sandbox/sandbox-worker.ts"
 
 export interface HoldfastWorkerOptions {
   connection: NativeConnection
@@ -46,8 +46,21 @@ type MirrorSinks = { mirror: { push(change: MirrorChange): void } }
 const BYTES_PER_RUN = 150 * 1024
 
 export async function createHoldfastWorker(options: HoldfastWorkerOptions): Promise<HoldfastWorker> {
+  const worker = await SandboxWorker.create(toWorkerOptions(options))
+  return {
+    run: () => worker.run(),
+    shutdown: () => {
+      // Asking twice is legal for our callers and an error for the SDK.
+      if (worker.getState() === "RUNNING" || worker.getState() === "INITIALIZED") worker.shutdown()
+    },
+    isRunning: () => worker.getState() === "RUNNING",
+  }
+}
+
+/** Also for whoever measures against a worker of the SDK's own. */
+export function toWorkerOptions(options: HoldfastWorkerOptions): WorkerOptions {
   const { activities, mirror } = options
-  const worker = await Worker.create({
+  return {
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue ?? TASK_QUEUE,
@@ -66,14 +79,6 @@ export async function createHoldfastWorker(options: HoldfastWorkerOptions): Prom
     defaultHeartbeatThrottleInterval: "2s",
     shutdownGraceTime: options.shutdownGraceMs ?? 10_000,
     shutdownForceTime: (options.shutdownGraceMs ?? 10_000) + 10_000,
-  })
-  return {
-    run: () => worker.run(),
-    shutdown: () => {
-      // Asking twice is legal for our callers and an error for the SDK.
-      if (worker.getState() === "RUNNING" || worker.getState() === "INITIALIZED") worker.shutdown()
-    },
-    isRunning: () => worker.getState() === "RUNNING",
   }
 }
 

@@ -28,7 +28,7 @@ export interface MirrorWriterOptions {
   logger: Logger
   /** Knows the secrets that this process has read: they are kept out of what people wrote in decisions. */
   mask?: SecretMask | undefined
-  /** Milliseconds that a change waits for company; 5 unless said, and up to eight times that after another flush. */
+  /** Milliseconds that a change waits for company; 5 unless said, and 40 to 250 after another flush. */
   flushMs?: number
   /** Rows of one flush; 500 unless said. A transaction's rows stay together, so it may be somewhat more. */
   maxRows?: number
@@ -70,11 +70,14 @@ export function createMirrorWriter(options: MirrorWriterOptions): MirrorWriter {
 }
 
 /**
- * Between the starts of two flushes, in `flushMs`. A flush costs Postgres and the main thread the same for one row
- * as for ten: at 18 transactions of three tasks a second, flushes 5 ms after each change came to eight for each
- * transaction and a tenth of all that it cost.
+ * Between the starts of two flushes, in `flushMs`, and in the time that the last one took. A flush costs Postgres and
+ * the main thread the same for one row as for ten: at 18 transactions of three tasks a second, flushes 5 ms after
+ * each change came to eight for each transaction and a tenth of all that it cost. And where both are busy, so that it
+ * takes longer, more rows go into each.
  */
 const BEAT = 8
+/** However busy they are, nobody who follows a transaction should notice. */
+const LONGEST_BEAT_MS = 250
 const FIRST_BACKOFF_MS = 50
 const LONGEST_BACKOFF_MS = 5_000
 /** Longer than the server's own statement timeout: only a dead network gets here. */
@@ -95,6 +98,7 @@ class BatchingWriter implements MirrorWriter {
   #isHurried = false
   #backoffMs = 0
   #lastFlushAt = Number.NEGATIVE_INFINITY
+  #lastFlushMs = 0
   #session: MirrorSession | undefined
   #onWire: PendingTransaction[] = []
   /** Those who wait for a flush: until no entry below a position waits. */
@@ -194,7 +198,8 @@ class BatchingWriter implements MirrorWriter {
   }
 
   #waitMs(): number {
-    return Math.max(this.#flushMs, this.#lastFlushAt + BEAT * this.#flushMs - performance.now())
+    const beatMs = BEAT * Math.max(this.#flushMs, this.#lastFlushMs)
+    return Math.max(this.#flushMs, this.#lastFlushAt + Math.min(beatMs, LONGEST_BEAT_MS) - performance.now())
   }
 
   async #write(): Promise<void> {
@@ -210,6 +215,7 @@ class BatchingWriter implements MirrorWriter {
     } catch (thrown) {
       await this.#stepBack(toError(thrown))
     }
+    this.#lastFlushMs = performance.now() - this.#lastFlushAt
     this.#onWire = []
     this.#settleWaiters()
     if (this.#isClosed()) return
