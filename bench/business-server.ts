@@ -1,4 +1,7 @@
-/** A database of a business: private, fresh, with a thousand accounts, and without waiting for its disk. */
+/** A database of a business: private, fresh, with a thousand accounts. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import path from "node:path"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
 import type { DbConnection } from "../src/contract/connections.ts"
@@ -14,6 +17,9 @@ export interface BusinessServer {
   stop: () => Promise<void>
 }
 
+/** Whether a commit waits for the disk, as a database of a business does, or leaves it to the system. */
+export type Durability = "durable" | "lazy"
+
 const TABLES = [
   "create table account (id integer primary key, balance integer not null)",
   "create table entry (account integer not null, amount integer not null)",
@@ -21,12 +27,15 @@ const TABLES = [
 const accounts = Array.from({ length: 1_000 }, (_, id) => `(${id}, 0)`).join(", ")
 const FILL = `insert into account values ${accounts}`
 
-export async function openPostgres(): Promise<BusinessServer> {
+export async function openPostgres(durability: Durability): Promise<BusinessServer> {
+  const home = await mkdtemp(path.join(tmpdir(), "holdfast-bench-"))
+  const isLazy = durability === "lazy"
   const server = await startPostgres({
-    stateDir: fileURLToPath(new URL("../.holdfast", import.meta.url)),
+    stateDir: isLazy ? fileURLToPath(new URL("../.holdfast", import.meta.url)) : home,
     environment: process.env,
     say: (line) => console.error(line),
-    state: "throwaway",
+    // What is kept has the settings that Postgres comes with.
+    state: isLazy ? "throwaway" : "kept",
   })
   const url = new URL(server.url)
   const client = new pg.Client(server.url)
@@ -34,7 +43,7 @@ export async function openPostgres(): Promise<BusinessServer> {
   for (const statement of [...TABLES, FILL]) await client.query(statement)
   await client.end()
   return {
-    name: server.description,
+    name: `${server.description}, ${durability}`,
     connection: {
       kind: "postgres",
       host: "127.0.0.1",
@@ -47,20 +56,24 @@ export async function openPostgres(): Promise<BusinessServer> {
       { text: "update account set balance = balance - $1 where id = $2", values: [1, account] },
       { text: "insert into entry (account, amount) values ($1, $2)", values: [account, -1] },
     ],
-    stop: server.stop,
+    async stop() {
+      await server.stop()
+      await rm(home, { recursive: true, force: true })
+    },
   }
 }
 
 /** `undefined` where there is none. */
-export async function openMariaDb(): Promise<BusinessServer | undefined> {
+export async function openMariaDb(durability: Durability): Promise<BusinessServer | undefined> {
   if (mariadb === undefined) return undefined
   const server = await startMariaDb(mariadb)
   const admin = await server.connect()
+  if (durability === "durable") await admin.query("set global innodb_flush_log_at_trx_commit = 1")
   for (const statement of [...TABLES, FILL]) await admin.query(statement)
   await admin.end()
   const { port, database, user, password } = server
   return {
-    name: "MariaDB",
+    name: `MariaDB, ${durability}`,
     connection: { kind: "mysql", host: "127.0.0.1", port, database, user },
     password,
     statements: (account) => [
