@@ -5,6 +5,7 @@ import path from "node:path"
 import { fileURLToPath } from "node:url"
 import pg from "pg"
 import type { DbConnection } from "../src/contract/connections.ts"
+import { openPostgresHome } from "../src/local/postgres-home.ts"
 import { startPostgres } from "../src/local/postgres.ts"
 import { mariadb, startMariaDb } from "../test/helpers/mariadb.ts"
 
@@ -58,7 +59,9 @@ export async function openPostgres(durability: Durability): Promise<BusinessServ
     ],
     async stop() {
       await server.stop()
-      await rm(home, { recursive: true, force: true })
+      // As root it keeps its data elsewhere.
+      const { dir } = await openPostgresHome(home)
+      for (const made of [dir, home]) await rm(made, { recursive: true, force: true })
     },
   }
 }

@@ -3,15 +3,15 @@
  * call into the sandbox.
  *
  * The SDK ends code that does not come back after 5 s, and fails its workflow task. For that Node starts a thread
- * and joins it, around each of the five calls that an activation takes: 110 µs of CPU where the call itself takes 4,
- * and a sixth of what a transaction of three tasks cost the whole process. The calls of an activation are made in
- * one go, so one watch around them all sees the same.
+ * and joins it, around each of the five calls that an activation takes: 110 µs of CPU where the call itself takes 4.
+ * The calls of an activation are made in one go, so one watch around them all sees the same. Making a run and dropping
+ * it are not watched: that runs the bundle's own modules, and nothing that depends on a flow.
  */
 import vm, { type RunningScriptOptions, type Script } from "node:vm"
 import "@temporalio/worker/lib/workflow/workflow-worker-thread.js"
 import { ReusableVMWorkflow } from "@temporalio/worker/lib/workflow/reusable-vm.js"
 
-/** The SDK's default for `isolateExecutionTimeout`. */
+/** The SDK's default for `isolateExecutionTimeout`, which is not looked at here. */
 const LONGEST_ACTIVATION_MS = 5_000
 
 const { prototype: script } = vm.Script
