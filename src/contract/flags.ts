@@ -39,6 +39,12 @@ export const FLAGS = {
     story:
       "A plan may say when its exceptions escalate, and a call that goes on failing may warn. An engine that does not know that would tell nobody, and not find the timers in the history.",
   },
+  ask_after_refusal: {
+    id: 7,
+    since: "0.1.0",
+    story:
+      "A refusal after a fencing question that nobody answered is asked about. Before, the task ended with it, and every retry under the key that the question had fenced off was refused again.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

@@ -52,6 +52,7 @@ export function createState({
     decisions: [],
     requests: new Map(),
     endedRequests: new Map(),
+    asksAfterRefusal: start.flags?.includes(FLAGS.ask_after_refusal.id) ?? false,
     timesRequests: start.flags?.includes(FLAGS.approvals_expire.id) ?? false,
     commands: [],
     mode: "forward",

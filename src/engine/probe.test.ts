@@ -1,16 +1,22 @@
 /** A target is asked what became of a call whose answer is lost (design 4.1). */
 import { describe, expect, test } from "vitest"
+import { CURRENT_FLAGS, FLAGS } from "../contract/flags.ts"
 import { backward, drive, failures, planOf, PROBE as probe, type TaskSketch } from "./driver.testsuite.ts"
 
 const started = { kind: "started" } as const
 const found = { found: true, output: { id: "P-1" } }
 const notFound = { found: false, output: null }
+const lost = { cause: "lost", message: "worker lost" } as const
 const fences = { ...probe, fences: true } as const
 
 /** Its call was sent, and nobody knows what became of it: the target is being asked. */
-function asking(sketch: Partial<TaskSketch> = {}, more: Partial<Parameters<typeof planOf>[1]> = {}) {
+function asking(
+  sketch: Partial<TaskSketch> = {},
+  more: Partial<Parameters<typeof planOf>[1]> = {},
+  flags: readonly number[] = CURRENT_FLAGS,
+) {
   const pay: TaskSketch = { id: "pay", effect: "unsafe", probe, ...sketch }
-  const run = drive(planOf([pay, { id: "ship", deps: ["pay"] }], more))
+  const run = drive(planOf([pay, { id: "ship", deps: ["pay"] }], more), { flags: [...flags] })
   run.apply(started)
   run.fail("pay", failures.unknown)
   return run
@@ -302,6 +308,53 @@ describe("probe", () => {
     const next = run.restart({ resume })
     next.apply(started)
     expect(next.openTasks()).toContain("pay@2")
+  })
+
+  describe("a question that fences, was sent, and had no answer", () => {
+    const barrier = { effect: "keyed", on_error: "park", probe: fences } as const
+
+    test("may have fenced the key off: a refusal is asked about, and what follows takes a new key", () => {
+      const run = asking(barrier)
+      run.fail("pay:probe", lost)
+      run.decide({ action: "retry", task: "pay" })
+      run.fail("pay", failures.refused)
+      expect(run.openTasks()).toEqual(["pay:probe"])
+      expect(run.row("pay")).toMatchObject({ status: "running", outcome: "rejected" })
+      run.done("pay:probe", notFound)
+      expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "not_executed", reason: "fenced" })
+      run.decide({ action: "retry", task: "pay" })
+      expect(run.openTasks()).toEqual(["pay@2"])
+      // Of this key nothing was asked.
+      run.fail("pay@2", failures.refused)
+      expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "rejected" })
+      expect(run.openTasks()).toEqual([])
+    })
+
+    test("leaves a known outcome known when it has none again, and is asked again after the next refusal", () => {
+      let run = asking(barrier)
+      run.fail("pay:probe", lost)
+      run.decide({ action: "retry", task: "pay" })
+      run.fail("pay", failures.refused)
+      run.fail("pay:probe", lost)
+      expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "rejected" })
+      run = run.restart()
+      run.apply(started)
+      run.decide({ action: "retry", task: "pay", id: "after the restart" })
+      run.fail("pay", failures.refused)
+      expect(run.openTasks()).toEqual(["pay:probe"])
+      run.done("pay:probe", found)
+      expect(run.row("pay")).toMatchObject({ status: "success", outcome: "executed" })
+    })
+
+    test("is no reason to ask where it fences nothing, or where the run began before the rule", () => {
+      const without = CURRENT_FLAGS.filter((id) => id !== FLAGS.ask_after_refusal.id)
+      for (const run of [asking({ ...barrier, probe }), asking(barrier, {}, without)]) {
+        run.fail("pay:probe", lost)
+        run.decide({ action: "retry", task: "pay" })
+        run.fail("pay", failures.refused)
+        expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "rejected" })
+      }
+    })
   })
 
   test("a refusal proves no fence, whatever its code says", () => {

@@ -3,8 +3,8 @@
  *
  * P1 a probe makes an unknown outcome known, and never a known one unknown. P2 "not found" proves nothing as long as
  * the call may still arrive: it counts only where the probe fences it off. P3 a key that was fenced off is used up: what
- * is sent after it is a new generation. P4 a task that is asked about is `running`; its exception stays open until the
- * answer is there.
+ * is sent after it is a new generation; where nobody knows whether it was, a refusal under it is asked about. P4 a task
+ * that is asked about is `running`; its exception stays open until the answer is there.
  */
 import { assertNever } from "../contract/errors.ts"
 import type { PlanProbe } from "../contract/plan.ts"
@@ -14,7 +14,7 @@ import { explainTooLarge, toCommand } from "./call-command.ts"
 import type { CallDone, CallFailed } from "./events.ts"
 import { closeException } from "./exceptions.ts"
 import { activityIdOf, renderProbe } from "./scope.ts"
-import { type MachineState, planTask, setOutcome, setStatus } from "./state.ts"
+import { type MachineState, planTask, priorOf, setOutcome, setStatus } from "./state.ts"
 import { endDone, endProbed, keepOutput } from "./task-end.ts"
 
 /** Why a task is as it is that was fenced off. */
@@ -37,6 +37,7 @@ type Finding =
 
 export function startProbe(state: MachineState, task: number, meter: Meter): void {
   const { tasks } = state
+  tasks.prior[task] = tasks.outcome[task] ?? 0
   const rendered = renderProbe(state, task, meter)
   const why = rendered.ok
     ? explainTooLarge(rendered.value)
@@ -47,7 +48,6 @@ export function startProbe(state: MachineState, task: number, meter: Meter): voi
   }
   const token = state.nextToken++
   tasks.token[task] = token
-  tasks.prior[task] = tasks.outcome[task] ?? 0
   tasks.endedAt[task] = 0
   state.taskOfToken.set(token, task)
   state.open++
@@ -55,6 +55,7 @@ export function startProbe(state: MachineState, task: number, meter: Meter): voi
   setStatus(state, task, "running")
   const input = rendered.value
   const activity_id = activityIdOf(state, task, "probe")
+  if (state.asksAfterRefusal && probeOf(state, task).fences === true) tasks.unanswered[task] = 1
   state.commands.push(toCommand(probeOf(state, task), { token, activity_id, input }))
 }
 
@@ -70,6 +71,7 @@ export function answerProbe(
 function take(state: MachineState, task: number, finding: Finding): void {
   state.tasks.asking[task] = 0
   const error = errorOf(state, task)
+  const known = priorOf(state, task)
   switch (finding.kind) {
     case "executed":
       takeExecuted(state, task, finding.output)
@@ -89,14 +91,14 @@ function take(state: MachineState, task: number, finding: Finding): void {
       }
       endProbed(state, task, {
         ...error,
-        outcome: "unknown",
+        outcome: known,
         message: `${error.message}${ASKED} it knows nothing of the call, which may still arrive.`,
       })
       return
     case "unanswered":
       endProbed(state, task, {
         ...error,
-        outcome: "unknown",
+        outcome: known,
         message: `${error.message}${ASKED} no answer (${finding.why})`,
       })
       return
@@ -156,6 +158,7 @@ export function renewKey(state: MachineState, task: number): void {
   // Of this generation nothing was sent.
   tasks.sentAt[task] = 0
   tasks.spent[task] = 0
+  tasks.unanswered[task] = 0
   tasks.reason[task] = null
   setOutcome(state, task, "not_started")
 }

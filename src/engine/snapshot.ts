@@ -50,6 +50,8 @@ export interface Snapshot {
   asking?: number[]
   /** Tasks whose key is used up; absent without one. */
   spent?: number[]
+  /** Tasks whose key may be used up; absent without one. */
+  unanswered?: number[]
   exceptions: [number, ExceptionRow][]
   answers: [string, DecisionAnswer][]
   decisions: DecisionRow[]
@@ -118,6 +120,9 @@ export function takeSnapshot(state: MachineState): Snapshot {
       return reason ? [[task, reason]] : []
     }),
     ...(tasks.spent.includes(1) ? { spent: positions.filter((task) => tasks.spent[task] === 1) } : {}),
+    ...(tasks.unanswered.includes(1)
+      ? { unanswered: positions.filter((task) => tasks.unanswered[task] === 1) }
+      : {}),
     ...(tasks.asking.includes(1) ? { asking: positions.filter((task) => tasks.asking[task] === 1) } : {}),
     ...(state.mode === "compensating" && state.stop ? { backward: takeBackward(state, state.stop) } : {}),
     exceptions: [...state.exceptions],
@@ -187,6 +192,7 @@ export function restore(state: MachineState, snapshot: Snapshot): void {
   for (const [task, reason] of snapshot.reasons) tasks.reason[task] = reason
   for (const task of snapshot.asking ?? []) tasks.asking[task] = 1
   for (const task of snapshot.spent ?? []) tasks.spent[task] = 1
+  for (const task of snapshot.unanswered ?? []) tasks.unanswered[task] = 1
   for (const task of snapshot.dropped) tasks.outputDropped[task] = 1
   for (const status of TASK_STATUSES) state.counts[status] = 0
   for (let task = 0; task < state.plan.tasks.length; task++) state.counts[statusOf(state, task)]++

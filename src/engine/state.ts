@@ -63,6 +63,8 @@ export interface TaskSlots {
   asking: Uint8Array
   /** 1 when the key of this generation was fenced off: nothing can be sent under it any more. */
   spent: Uint8Array
+  /** 1 when a question that fences was sent and not answered: the key of this generation may be fenced off. */
+  unanswered: Uint8Array
   startedAt: Float64Array
   /** When this generation was sent first; 0 before. */
   sentAt: Float64Array
@@ -128,6 +130,8 @@ export interface MachineState {
   readonly endedRequests: Map<string, RequestEnd>
   /** A timer ends those that nobody approves (flag `approvals_expire`). */
   readonly timesRequests: boolean
+  /** A refusal that may come from its own fence is asked about (flag `ask_after_refusal`). */
+  readonly asksAfterRefusal: boolean
   commands: Command[]
   mode: Mode
   stop: Stop | undefined
@@ -211,6 +215,7 @@ export function createTaskSlots(size: number): TaskSlots {
     reason: Array.from({ length: size }, () => null),
     asking: new Uint8Array(size),
     spent: new Uint8Array(size),
+    unanswered: new Uint8Array(size),
     startedAt: new Float64Array(size),
     sentAt: new Float64Array(size),
     endedAt: new Float64Array(size),

@@ -80,12 +80,18 @@ export function endFailed(state: MachineState, task: number, found: Judgement): 
     endStopped(state, task, judgement)
     return
   }
-  if (judgement.outcome === "unknown" && planTask(state, task).probe !== undefined) {
+  if (isQuestion(state, task, judgement)) {
     openTaskException(state, task, judgement)
     wantProbe(state, task)
     return
   }
   conclude(state, task, judgement, openTaskException)
+}
+
+/** What its target can say more of: a lost answer, and a refusal that our own unanswered question may be the cause of. */
+function isQuestion(state: MachineState, task: number, { outcome, class: kind }: Judgement): boolean {
+  if (planTask(state, task).probe === undefined) return false
+  return outcome === "unknown" || (kind === "refused" && state.tasks.unanswered[task] === 1)
 }
 
 /** The same for one that was asked about: its exception is open, and says more now. */
