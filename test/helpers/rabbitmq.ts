@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { Connection } from "rabbitmq-client"
@@ -37,6 +37,8 @@ export interface RabbitmqUser {
  */
 export async function startRabbitmq(program: string, users: readonly RabbitmqUser[] = []): Promise<Broker> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-rabbitmq-"))
+  // Not in `directory`, which goes when the broker ends: a broker that ends by itself leaves its reason.
+  const logs = mkdtempSync(path.join(tmpdir(), "holdfast-rabbitmq-logs-"))
   const [port, distribution, names] = [await findQuietPort(), await findQuietPort(), await findQuietPort()]
   const [config, definitions] = [
     path.join(directory, "rabbitmq.conf"),
@@ -49,7 +51,8 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
       `listeners.tcp.1 = 127.0.0.1:${port}`,
       `load_definitions = ${definitions}`,
       "log.file = false",
-      "log.console = false",
+      "log.console = true",
+      "log.console.level = warning",
       "disk_free_limit.absolute = 1MB",
     ].join("\n"),
   )
@@ -77,7 +80,7 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
       environment: env,
       cwd: directory,
       stateDir: directory,
-      logFile: path.join(directory, `${name}.log`),
+      logFile: path.join(logs, `${name}.log`),
       stopSignal: "TERM",
       graceSeconds: 5,
       ...(scratch === undefined ? {} : { scratch }),
@@ -88,6 +91,7 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
   const stop = async () => {
     await broker.stop()
     await epmd.stop()
+    rmSync(logs, { recursive: true, force: true })
   }
   const connect = () => {
     const connection = new Connection({
@@ -107,7 +111,7 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
     const probe = connect()
     await until(
       () => {
-        if (broker.hasEnded()) throw new Error(`the broker ended: ${readLogs(directory)}`)
+        if (broker.hasEnded()) throw new Error(`the broker ended: ${readLogs(logs)}`)
         return probe.ready
       },
       (isReady) => isReady,
@@ -121,11 +125,9 @@ export async function startRabbitmq(program: string, users: readonly RabbitmqUse
   return { port, connect, stop }
 }
 
-/** What it said, as far as it is there still. */
 function readLogs(directory: string): string {
   return ["epmd", "rabbitmq"]
-    .map((name) => path.join(directory, `${name}.log`))
-    .map((file) => (existsSync(file) ? readFileSync(file, "utf8").slice(-2_000) : "(no log)"))
+    .map((name) => `${name}: ${readFileSync(path.join(directory, `${name}.log`), "utf8").slice(-2_000)}`)
     .join("\n")
 }
 
