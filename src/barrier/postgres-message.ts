@@ -1,9 +1,13 @@
 /**
- * The barrier's statements within a message of several, which takes no values: they stand in the text, and on a
+ * A message of several statements, and the barrier's among them. It takes no values: they stand in the text, and on a
  * connection that is the server's own the statements are prepared, which halves what they cost there.
  */
-import type { ClientBase } from "pg"
+import type { ClientBase, QueryResult } from "pg"
+import { toError } from "../contract/errors.ts"
 import type { BarrierStatement } from "./enter.ts"
+import { isStatementGone } from "./postgres-errors.ts"
+
+type MessageResult = QueryResult<Record<string, unknown>>
 
 interface OwnConnection {
   backend: number
@@ -16,24 +20,64 @@ interface OwnConnection {
  */
 const ownConnections = new WeakMap<ClientBase, OwnConnection>()
 
-/** @param backend which the server gave in a transaction. */
-export function learnBackend(client: ClientBase, backend: number): void {
-  if (ownConnections.has(client) || !("processID" in client) || client.processID !== backend) return
-  ownConnections.set(client, { backend, prepared: new Map() })
-}
-
 /** Known before a transaction begins, where the connection is the server's own. */
 export function findBackend(client: ClientBase): number | undefined {
   return ownConnections.get(client)?.backend
 }
 
-/** After an error that says so: somebody has made the connection forget what was prepared. */
-export function forgetPrepared(client: ClientBase): void {
-  ownConnections.get(client)?.prepared.clear()
+interface Begun {
+  /** Of the last statement. */
+  answer: MessageResult
+  /** By which whoever waits for the transaction can have it stopped. */
+  backend: number | undefined
+}
+
+/** Begins a transaction, in one message with the barrier's first statement. The backend is asked for where it is not known. */
+export async function beginTogether(
+  client: ClientBase,
+  statements: readonly string[],
+  first: BarrierStatement | undefined,
+): Promise<Begun> {
+  const known = findBackend(client)
+  const question = known === undefined ? ["select pg_backend_pid() as pid"] : []
+  const ours = first === undefined ? [] : [await toMessagePart(client, first)]
+  const results = await sendTogether(client, [...statements, ...question, ...ours])
+  const answer = results.at(-1)
+  if (answer === undefined) throw new Error("the server answered BEGIN with nothing")
+  if (known !== undefined) return { answer, backend: known }
+  const pid: unknown = results[statements.length]?.rows[0]?.["pid"]
+  const backend = typeof pid === "number" ? pid : undefined
+  if (backend !== undefined) learnBackend(client, backend)
+  return { answer, backend }
+}
+
+function learnBackend(client: ClientBase, backend: number): void {
+  if (!("processID" in client) || client.processID !== backend) return
+  ownConnections.set(client, { backend, prepared: new Map() })
+}
+
+/** Commits, after the barrier's last statement. @returns the tag of the server's answer, such as ROLLBACK. */
+export async function commitTogether(
+  client: ClientBase,
+  last: BarrierStatement | undefined,
+): Promise<string | undefined> {
+  const ours = last === undefined ? [] : [await toMessagePart(client, last)]
+  return (await sendTogether(client, [...ours, "commit"])).at(-1)?.command
+}
+
+/** One after the other; one that fails is the last. */
+async function sendTogether(client: ClientBase, statements: readonly string[]): Promise<MessageResult[]> {
+  const results: unknown = await client.query(statements.join(";\n")).catch((thrown: unknown) => {
+    // Somebody has made the connection forget what was prepared.
+    if (isStatementGone(toError(thrown))) ownConnections.get(client)?.prepared.clear()
+    throw thrown
+  })
+  // Several statements come back as several results, one as its own, whatever the library's types say.
+  return (Array.isArray(results) ? results : [results]) as MessageResult[]
 }
 
 /** Prepares the statement, in a message of its own, when it is the first time here. */
-export async function toMessagePart(client: ClientBase, { text, values }: BarrierStatement): Promise<string> {
+async function toMessagePart(client: ClientBase, { text, values }: BarrierStatement): Promise<string> {
   const literals = values.map((value) =>
     typeof value === "string" ? client.escapeLiteral(value) : String(value),
   )

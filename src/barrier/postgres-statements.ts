@@ -3,9 +3,6 @@ import type { BarrierStatements } from "./enter.ts"
 
 const SAME_KEY = "txn = $1 and task = $2 and generation = $3"
 
-/** By which whoever waits for the transaction can have it stopped, without a statement of its own. */
-const BACKEND = "pg_backend_pid() as pid"
-
 export const postgresStatements: BarrierStatements = {
   insert({ txn, task, generation, fingerprint }, state, result) {
     const done = state === "APPLIED"
@@ -14,12 +11,12 @@ export const postgresStatements: BarrierStatements = {
     return {
       text: `insert into ${BARRIER_TABLE} (${columns}${result === undefined ? "" : ", result"})
              values ($1, $2, $3, '${state}', now()${more.map((_value, at) => `, $${at + 4}`).join("")})
-             on conflict do nothing returning ${BACKEND}`,
+             on conflict do nothing`,
       values: [txn, task, generation, ...more],
     }
   },
   find: ({ txn, task, generation }, hold) => ({
-    text: `select state, fingerprint, result::text as result, comp_result::text as comp_result, ${BACKEND}
+    text: `select state, fingerprint, result::text as result, comp_result::text as comp_result
            from ${BARRIER_TABLE} where ${SAME_KEY} for ${hold}`,
     values: [txn, task, generation],
   }),

@@ -3,14 +3,8 @@ import { toError } from "../contract/errors.ts"
 import { BarrierError } from "./barrier-error.ts"
 import type { BarrierRows } from "./enter.ts"
 import { NotCommitted, type ParticipantDatabase, type ParticipantSession, toLockMs } from "./participant.ts"
-import {
-  isStatementGone,
-  isTableMissing,
-  leavesCommitOpen,
-  POSTGRES_CONFLICTS,
-  sqlStateOf,
-} from "./postgres-errors.ts"
-import { forgetPrepared, learnBackend, toMessagePart } from "./postgres-message.ts"
+import { isTableMissing, leavesCommitOpen, POSTGRES_CONFLICTS, sqlStateOf } from "./postgres-errors.ts"
+import { beginTogether, commitTogether } from "./postgres-message.ts"
 import { postgresStatements } from "./postgres-statements.ts"
 
 /** The database of this pool. Callbacks get a client of it, within the barrier's transaction. */
@@ -34,35 +28,21 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
     client.off("error", ignore)
     client.release(error)
   }
-  const runAll = async (statements: readonly string[]): Promise<QueryResult> => {
-    const results: unknown = await client.query(statements.join(";\n")).catch((thrown: unknown) => {
-      if (isStatementGone(toError(thrown))) forgetPrepared(client)
-      throw thrown
-    })
-    // Several statements come back as several results, one as its own, whatever the library's types say.
-    return (Array.isArray(results) ? results.at(-1) : results) as QueryResult
-  }
   return {
     tx: client,
     async begin(first, timeoutMs) {
-      const opened = await runAll([
+      const settings = [
         "begin isolation level read committed read write",
         `set local statement_timeout = ${timeoutMs}`,
         `set local lock_timeout = ${toLockMs(timeoutMs)}`,
         `set local idle_in_transaction_session_timeout = ${timeoutMs}`,
-        await toMessagePart(client, first),
-      ])
-      const pid: unknown = opened.rows[0]?.pid
-      if (typeof pid === "number") learnBackend(client, pid)
-      return toRows(opened)
+      ]
+      return toRows((await beginTogether(client, settings, first)).answer)
     },
     run: async (text, values = []) => toRows(await client.query({ text, values: [...values] })),
     async commit(last) {
       assertOpen(client)
-      const { command } = await runAll([
-        ...(last === undefined ? [] : [await toMessagePart(client, last)]),
-        "commit",
-      ])
+      const command = await commitTogether(client, last)
       if (command !== "COMMIT") throw new NotCommitted(ended(`the server answered COMMIT with ${command}`))
       release()
     },

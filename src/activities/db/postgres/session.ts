@@ -1,12 +1,5 @@
 import type { ClientBase, QueryResult, QueryResultRow } from "pg"
-import { isStatementGone } from "../../../barrier/postgres-errors.ts"
-import {
-  findBackend,
-  forgetPrepared,
-  learnBackend,
-  toMessagePart,
-} from "../../../barrier/postgres-message.ts"
-import { toError } from "../../../contract/errors.ts"
+import { beginTogether, commitTogether, findBackend } from "../../../barrier/postgres-message.ts"
 import { CommitRefused, type RowSet, type Session } from "../database.ts"
 import type { Scalar } from "../statement.ts"
 
@@ -32,14 +25,6 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
     const query = { text, values: [...values], queryMode: "extended" }
     return toRowSet(await client.query<QueryResultRow>(query))
   }
-  const runAll = async (statements: readonly string[]): Promise<Result[]> => {
-    const results: unknown = await client.query(statements.join(";\n")).catch((thrown: unknown) => {
-      if (isStatementGone(toError(thrown))) forgetPrepared(client)
-      throw thrown
-    })
-    // Several statements come back as several results, one as its own, whatever the library's types say.
-    return (Array.isArray(results) ? results : [results]) as Result[]
-  }
   return {
     run,
     /** Through a cursor, so that a query without a limit does not fill the worker's memory. */
@@ -48,29 +33,18 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
       return run(`fetch forward ${limit} from holdfast_rows`)
     },
     async begin({ access, statementMs, lockMs }, first) {
-      const results = await runAll([
+      const settings = [
         `begin isolation level read committed ${access}`,
         `set local statement_timeout = ${statementMs}`,
         `set local lock_timeout = ${lockMs}`,
         `set local idle_in_transaction_session_timeout = ${statementMs + 50}`,
-        // The barrier's own answer it too.
-        first === undefined ? "select pg_backend_pid() as pid" : await toMessagePart(client, first),
-      ])
-      const opened = results.at(-1)
-      if (opened === undefined) throw new Error("the server answered BEGIN with nothing")
-      const pid: unknown = opened.rows[0]?.["pid"]
-      if (typeof pid === "number") {
-        backend = pid
-        learnBackend(client, pid)
-      }
-      return toRowSet(opened)
+      ]
+      const begun = await beginTogether(client, settings, first)
+      backend = begun.backend
+      return toRowSet(begun.answer)
     },
     async commit(last) {
-      const results = await runAll([
-        ...(last === undefined ? [] : [await toMessagePart(client, last)]),
-        "commit",
-      ])
-      const command = results.at(-1)?.command
+      const command = await commitTogether(client, last)
       // Of a transaction that had failed silently: the server says so in the command's tag.
       if (command !== "COMMIT") throw new CommitRefused(`the server answered COMMIT with ${command}`)
     },
@@ -85,8 +59,6 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
     discard: () => end(ends.discard),
   }
 }
-
-type Result = QueryResult<Record<string, unknown>>
 
 function toRowSet({ rows, rowCount }: QueryResult<QueryResultRow>): RowSet {
   return { rows, count: rowCount ?? 0 }
