@@ -29,6 +29,8 @@ export interface Comparison {
   histories: { workload: WorkloadName; subject: SubjectKind; facts: HistoryFacts }[]
 }
 
+/** Of what is measured after the first number of callers, which has warmed the process up. */
+const CHANGE_MS = 10_000
 /** What comes before the window of one turn; the process itself is warm by then. */
 const RUN_UP_MS = 3_000
 /** Between two turns, for what the last one left to be done behind it: the mirror, the sweeper, Temporal's deletions. */
@@ -72,9 +74,10 @@ async function runRound(options: Options, { workload, bundlePath, round }: Round
       })
     }
     const cells: Measured[] = []
-    for (const concurrency of options.concurrencies) {
+    for (const [at, concurrency] of options.concurrencies.entries()) {
+      const warmUpMs = at === 0 ? options.warmUpMs : Math.min(options.warmUpMs, CHANGE_MS)
       for (const { subject, pids } of standing)
-        await subject.ask("run", { concurrency, warmUpMs: options.warmUpMs, windowMs: 0, pids })
+        await subject.ask("run", { concurrency, warmUpMs, windowMs: 0, pids })
       for (let at = 0; at < options.turns; at++)
         for (const { name, subject, pids } of rotate(standing, at)) {
           await sleep(PAUSE_MS)

@@ -14,6 +14,7 @@ export interface Options {
   rounds: number
   /** Of each subject in a round. */
   turns: number
+  /** Of each subject's process; V8 has compiled what is hot, or most of it, by then. */
   warmUpMs: number
   windowMs: number
   parked: number
@@ -59,7 +60,7 @@ export function parseOptions(args: string[]): Options | "help" {
   const chosen = readList("--only", values.only ?? all.join(","), all)
   const size = values.quick
     ? { rounds: "1", turns: "2", warmUpMs: 2_000, window: "3", parked: "500" }
-    : { rounds: "2", turns: "5", warmUpMs: 10_000, window: "8", parked: "10000" }
+    : { rounds: "2", turns: "5", warmUpMs: 60_000, window: "8", parked: "10000" }
   return {
     workloads: WORKLOAD_NAMES.filter((name) => chosen.includes(name)),
     scenarios: SCENARIO_NAMES.filter((name) => chosen.includes(name)),
