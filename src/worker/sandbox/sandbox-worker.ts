@@ -1,7 +1,8 @@
 import { Worker as Thread } from "node:worker_threads"
 import { fileURLToPath } from "node:url"
 import { Worker } from "@temporalio/worker"
-import { ThreadedVMWorkflowCreator, WorkerThreadClient } from "@temporalio/worker/lib/workflow/threaded-vm.js"
+import { WorkerThreadClient } from "@temporalio/worker/lib/workflow/threaded-vm.js"
+import { RunProxyCreator } from "./run-proxy.ts"
 
 /** From src and from dist alike: a thread runs no TypeScript. */
 const THREAD = fileURLToPath(new URL("../../../dist/worker/sandbox/thread.js", import.meta.url))
@@ -32,6 +33,6 @@ export class SandboxWorker extends Worker {
       registeredActivityNames: new Set(activities.keys()),
       hasPatchActivationCallback: false,
     })
-    return new ThreadedVMWorkflowCreator([thread])
+    return new RunProxyCreator([thread])
   }
 }

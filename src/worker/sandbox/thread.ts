@@ -1,41 +1,75 @@
 /**
- * The thread that transactions run in: the SDK's own, with one watch over each activation instead of one over every
- * call into the sandbox.
- *
- * The SDK ends code that does not come back after 5 s, and fails its workflow task. For that Node starts a thread
- * and joins it, around each of the five calls that an activation takes: 110 µs of CPU where the call itself takes 4.
- * The calls of an activation are made in one go, so one watch around them all sees the same. Making a run and dropping
- * it are not watched: that runs the bundle's own modules, and nothing that depends on a flow.
+ * The thread that transactions run in: the SDK's own, watched in another way (`watch-activations.ts`). An activation
+ * is answered as `run-proxy.ts` wants it; every other message goes to the SDK.
  */
-import vm, { type RunningScriptOptions, type Script } from "node:vm"
-import "@temporalio/worker/lib/workflow/workflow-worker-thread.js"
-import { ReusableVMWorkflow } from "@temporalio/worker/lib/workflow/reusable-vm.js"
+import { parentPort } from "node:worker_threads"
+import proto from "@temporalio/proto"
+import { ReusableVMWorkflowCreator } from "@temporalio/worker/lib/workflow/reusable-vm.js"
+import type {
+  ActivateWorkflow,
+  WorkerThreadRequest,
+} from "@temporalio/worker/lib/workflow/workflow-worker-thread/input.js"
+import type { WorkerThreadResponse } from "@temporalio/worker/lib/workflow/workflow-worker-thread/output.js"
+import type { Activated } from "./run-proxy.ts"
+import "./watch-activations.ts"
 
-/** The SDK's default for `isolateExecutionTimeout`, which is not looked at here. */
-const LONGEST_ACTIVATION_MS = 5_000
+const { WorkflowActivation } = proto.coresdk.workflow_activation
+const { WorkflowActivationCompletion } = proto.coresdk.workflow_completion
 
-const { prototype: script } = vm.Script
-const runInContext = Reflect.get(script, "runInContext")
-const { prototype: workflow } = ReusableVMWorkflow
-const activate = Reflect.get(workflow, "activate")
+if (parentPort === null) throw new Error("expected to be loaded in a thread")
+const port = parentPort
+type Listener = (request: WorkerThreadRequest) => void
+let bySdk: Listener | undefined
+// The SDK's module listens as soon as it is loaded.
+Reflect.set(port, "on", (_event: string, listener: Listener) => {
+  bySdk = listener
+  return port
+})
+await import("@temporalio/worker/lib/workflow/workflow-worker-thread.js")
+Reflect.deleteProperty(port, "on")
 
-script.runInContext = function (this: Script, context, options) {
-  const { timeout: _, ...others }: RunningScriptOptions = options ?? {}
-  // Whatever the script returns.
-  return runInContext.call(this, context, others) as unknown
+port.on("message", (request: WorkerThreadRequest) => {
+  const { requestId, input } = request
+  if (input.type !== "activate-workflow" || !(input.activation instanceof Uint8Array)) {
+    bySdk?.(request)
+    return
+  }
+  const answer = (result: WorkerThreadResponse["result"], given: ArrayBuffer[] = []) =>
+    port.postMessage({ requestId, result }, given)
+  activateRun(input.runId, input.activation).then(
+    (output) => answer({ type: "ok", output }, [output.completion.buffer]),
+    (thrown: unknown) => {
+      // By its looks: the sandbox has an `Error` of its own.
+      const { name = "Error", message = String(thrown), stack = "" } = Object(thrown) as Partial<Error>
+      answer({ type: "error", name, message, stack })
+    },
+  )
+})
+
+async function activateRun(runId: ActivateWorkflow["runId"], activation: Uint8Array): Promise<Activated> {
+  const run = ReusableVMWorkflowCreator.workflowByRunId.get(runId)
+  if (run === undefined) throw new Error(`the run ${runId} was activated, and is not here`)
+  const completion = await run.activate(WorkflowActivation.decode(activation))
+  return {
+    type: "activation-completion",
+    // Its own: the library's stands in a larger buffer, and all of that would travel.
+    completion: new Uint8Array(WorkflowActivationCompletion.encode(completion).finish()),
+    calls: toTravelling(await run.getAndResetSinkCalls()),
+  }
 }
 
-const watched = vm.createContext({ work: undefined })
-const doWork = new vm.Script("work()")
+type SinkCalls = Activated["calls"]
 
-workflow.activate = function (this: ReusableVMWorkflow, activation) {
-  watched["work"] = () => activate.call(this, activation)
-  try {
-    // What `work` returns.
-    return runInContext.call(doWork, watched, { timeout: LONGEST_ACTIVATION_MS }) as ReturnType<
-      typeof activate
-    >
-  } finally {
-    watched["work"] = undefined
-  }
+/** The calls of one activation mostly share their `workflowInfo`: a message holds it once. */
+function toTravelling(calls: SinkCalls): SinkCalls {
+  const infos = new Map<object, SinkCalls[number]["workflowInfo"]>()
+  return calls.map((call) => {
+    const known = infos.get(call.workflowInfo)
+    if (known !== undefined) return { ...call, workflowInfo: known }
+    const { now: _now, random: _random, ...unsafe } = call.workflowInfo.unsafe
+    // As the SDK sends it: functions do not travel.
+    const workflowInfo = { ...call.workflowInfo, unsafe } as typeof call.workflowInfo
+    infos.set(call.workflowInfo, workflowInfo)
+    return { ...call, workflowInfo }
+  })
 }
