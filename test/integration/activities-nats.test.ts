@@ -227,7 +227,7 @@ describe.skipIf(program === undefined)("NATS", () => {
   describe("with a reply", () => {
     const ask = (parts: Partial<CallRequest> = {}) => announce({ reply: { timeout: 10_000 } }, parts)
 
-    test("is the reply, with every digit, also when it comes before the server's word", async () => {
+    test("35: is the reply, with every digit, also when it comes before the server's word", async () => {
       await consume(reply('{"paid": 9007199254740993}', { "content-type": "application/json" }))
       expect(await connectorTo().call(ask())).toMatchObject({
         class: "done",
