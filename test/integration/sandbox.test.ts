@@ -2,20 +2,25 @@
 import { randomUUID } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { Client } from "@temporalio/client"
-import { bundleWorkflowCode, DefaultLogger, NativeConnection } from "@temporalio/worker"
+import { bundleWorkflowCode, DefaultLogger, type InjectedSinks, NativeConnection } from "@temporalio/worker"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { SandboxWorker } from "../../src/worker/sandbox/sandbox-worker.ts"
 import { quietTemporal } from "../helpers/quiet-temporal.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 import { workflowTaskFailures } from "../helpers/workflow-rig.ts"
-import type { Way } from "./workflows/stuck.ts"
+import type { StuckSinks, Way } from "./workflows/stuck.ts"
 
 const QUEUE = "stuck"
 let client: Client
 let worker: SandboxWorker
 let running: Promise<void>
 let connection: NativeConnection
+
+const heard: Way[] = []
+const sinks: InjectedSinks<StuckSinks> = {
+  ears: { hear: { fn: (_info, way) => void heard.push(way) } },
+}
 
 beforeAll(async () => {
   quietTemporal()
@@ -26,6 +31,7 @@ beforeAll(async () => {
     connection,
     namespace,
     taskQueue: QUEUE,
+    sinks,
     workflowBundle: await bundleWorkflowCode({
       workflowsPath: fileURLToPath(new URL("workflows/stuck.ts", import.meta.url)),
       logger: new DefaultLogger("ERROR"),
@@ -52,6 +58,8 @@ test.each(["at once", "in a microtask"] as const)(
       { timeoutMs: 30_000 },
     )
     expect(failure).toBe("Script execution timed out after 5000ms")
+    // What it said before it was ended is not lost.
+    expect(heard).toContain(way)
     await run.terminate()
     expect(await (await start("not at all")).result()).toBe("came back")
   },

@@ -19,19 +19,21 @@ const { WorkflowActivationCompletion } = proto.coresdk.workflow_completion
 if (parentPort === null) throw new Error("expected to be loaded in a thread")
 const port = parentPort
 type Listener = (request: WorkerThreadRequest) => void
-let bySdk: Listener | undefined
+const sdk: { listener?: Listener } = {}
 // The SDK's module listens as soon as it is loaded.
 Reflect.set(port, "on", (_event: string, listener: Listener) => {
-  bySdk = listener
+  sdk.listener = listener
   return port
 })
 await import("@temporalio/worker/lib/workflow/workflow-worker-thread.js")
 Reflect.deleteProperty(port, "on")
+const { listener: handleBySdk } = sdk
+if (handleBySdk === undefined) throw new Error("the SDK's thread does not listen where it is expected to")
 
 port.on("message", (request: WorkerThreadRequest) => {
   const { requestId, input } = request
   if (input.type !== "activate-workflow" || !(input.activation instanceof Uint8Array)) {
-    bySdk?.(request)
+    handleBySdk(request)
     return
   }
   const answer = (result: WorkerThreadResponse["result"], given: ArrayBuffer[] = []) =>
