@@ -15,6 +15,8 @@ export interface BusinessServer {
   password: string
   /** What a transaction does to an account: takes from it, and writes that down. */
   statements: (account: number) => { text: string; values: number[] }[]
+  /** Config of a db task that comes to two statements, of the params `account` and `serial`. */
+  task: Record<string, unknown>
   stop: () => Promise<void>
 }
 
@@ -25,8 +27,10 @@ const TABLES = [
   "create table account (id integer primary key, balance integer not null)",
   "create table entry (account integer not null, amount integer not null)",
 ]
-const accounts = Array.from({ length: 1_000 }, (_, id) => `(${id}, 0)`).join(", ")
-const FILL = `insert into account values ${accounts}`
+const ACCOUNTS = 1_000
+const FILL = `insert into account values ${Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, 0)`).join(", ")}`
+
+export const toAccount = (serial: number): number => serial % ACCOUNTS
 
 export async function openPostgres(durability: Durability): Promise<BusinessServer> {
   const home = await mkdtemp(path.join(tmpdir(), "holdfast-bench-"))
@@ -57,6 +61,10 @@ export async function openPostgres(durability: Durability): Promise<BusinessServ
       { text: "update account set balance = balance - $1 where id = $2", values: [1, account] },
       { text: "insert into entry (account, amount) values ($1, $2)", values: [account, -1] },
     ],
+    task: {
+      sql: "with taken as (update account set balance = balance - $1 where id = $2 returning id) insert into entry (account, amount) select id, $3 from taken",
+      args: [1, "${ params.account }", -1],
+    },
     async stop() {
       await server.stop()
       // As root it keeps its data elsewhere.
@@ -83,6 +91,13 @@ export async function openMariaDb(durability: Durability): Promise<BusinessServe
       { text: "update account set balance = balance - ? where id = ?", values: [1, account] },
       { text: "insert into entry (account, amount) values (?, ?)", values: [account, -1] },
     ],
+    // An update that meets no row, and then an insert.
+    task: {
+      operation: "upsert",
+      table: "account",
+      where: { id: "${ params.serial }" },
+      data: { balance: 1 },
+    },
     stop: () => server.stop(),
   }
 }

@@ -6,7 +6,7 @@ import { DEFAULT_TENANT, TASK_QUEUE } from "../src/contract/messages.ts"
 import { toWorkflowId } from "../src/contract/names.ts"
 import type { Starter } from "./caller.ts"
 import { createConnectors, runWorker } from "./worker.ts"
-import { CONNECTION, type Workload } from "./workloads.ts"
+import { CONNECTION, toConnections, type Workload } from "./workloads.ts"
 
 interface Options {
   connection: NativeConnection
@@ -28,7 +28,7 @@ export async function bundleByHand(file: string): Promise<void> {
 
 export async function startByHand(options: Options): Promise<Starter> {
   const { connection, client, workload, targetUrl, bundlePath } = options
-  const connectors = createConnectors(targetUrl)
+  const connectors = createConnectors(toConnections(targetUrl))
   const http = async ({ url, body }: { url: string; body: unknown }): Promise<unknown> => {
     const config = { connection: CONNECTION, url, method: "POST", success: ["2xx"], reject: [], body }
     return (await connectors.activities.http({ config, effect: "keyed" })).output

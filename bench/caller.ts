@@ -11,7 +11,8 @@ import { startApart, startByHand } from "./by-hand.ts"
 import { startEngine } from "./engine.ts"
 import type { SubjectSetup } from "./subject.ts"
 import { quietTemporal } from "../test/helpers/quiet-temporal.ts"
-import { WORKLOADS } from "./workloads.ts"
+import { createConnectors } from "./worker.ts"
+import { toConnections, toFlow, WORKLOADS } from "./workloads.ts"
 
 /** Starts a transaction and returns when it was taken. */
 export interface Starter {
@@ -54,13 +55,19 @@ async function createStarter(
   temporal: Awaited<ReturnType<typeof connectTemporal>>,
 ): Promise<Starter> {
   const workload = WORKLOADS[setup.workload]
+  const connections = toConnections(setup.targetUrl)
   switch (setup.kind) {
     case "by_hand":
       return startByHand({ ...setup, ...temporal, workload })
     case "by_hand_apart":
       return startApart({ ...temporal, workload })
     case "engine":
-      return startEngine({ ...setup, ...temporal, workload })
+      return startEngine({
+        ...temporal,
+        flow: toFlow(workload),
+        connections,
+        connectors: createConnectors(connections),
+      })
     case "api": {
       const { apiUrl } = setup
       if (apiUrl === undefined) throw new Error("expected the API's address, got none")

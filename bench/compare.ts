@@ -78,14 +78,15 @@ async function runRound(options: Options, { workload, bundlePath, round }: Round
       const warmUpMs = at === 0 ? options.warmUpMs : Math.min(options.warmUpMs, CHANGE_MS)
       for (const { subject, pids } of standing)
         await subject.ask("run", { concurrency, warmUpMs, windowMs: 0, pids })
-      for (let at = 0; at < options.turns; at++)
-        for (const { name, subject, pids } of rotate(standing, at)) {
+      for (let turn = 0; turn < options.turns; turn++)
+        for (const { name, subject, pids } of rotate(standing, turn)) {
           await sleep(PAUSE_MS)
           const { windowMs } = options
           const result = await subject.ask("run", { concurrency, warmUpMs: RUN_UP_MS, windowMs, pids })
-          cells.push({ workload, subject: name, concurrency, turn: round * options.turns + at + 1, result })
+          const serial = round * options.turns + turn + 1
+          cells.push({ workload, subject: name, concurrency, turn: serial, result })
           console.error(
-            `${workload} at ${concurrency}, turn ${round * options.turns + at + 1}: ${name} ${result.perSecond.toFixed(1)}/s, p50 ${result.p50Ms.toFixed(1)} ms`,
+            `${workload} at ${concurrency}, turn ${serial}: ${name} ${result.perSecond.toFixed(1)}/s, p50 ${result.p50Ms.toFixed(1)} ms`,
           )
         }
     }

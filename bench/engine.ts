@@ -1,5 +1,7 @@
 import type { Client } from "@temporalio/client"
 import type { NativeConnection } from "@temporalio/worker"
+import type { Activities } from "../src/activities/index.ts"
+import type { Connection } from "../src/contract/connections.ts"
 import { DEFAULT_TENANT } from "../src/contract/messages.ts"
 import { toWorkflowId } from "../src/contract/names.ts"
 import { packPlan, planHash } from "../src/flow/plan-bytes.ts"
@@ -7,23 +9,27 @@ import { validateFlow } from "../src/flow/validate.ts"
 import { toTravelling } from "../src/store/dispatch/plan-cache.ts"
 import { toStartArguments, toStartOptions } from "../src/store/dispatch/start-options.ts"
 import { SandboxWorker } from "../src/worker/sandbox/sandbox-worker.ts"
-import type { Starter } from "./caller.ts"
-import { createConnectors, runWorker } from "./worker.ts"
-import { toConnections, toFlow, type Workload } from "./workloads.ts"
+import { runWorker } from "./worker.ts"
 
 interface Options {
   connection: NativeConnection
   client: Client
-  workload: Workload
-  targetUrl: string
+  flow: { name: string }
+  connections: readonly Connection[]
+  connectors: Pick<Activities, "activities" | "close">
 }
 
-/** Starts as the dispatcher does, without the rows it reads and writes. */
-export async function startEngine({ connection, client, workload, targetUrl }: Options): Promise<Starter> {
-  const { plan, problems } = validateFlow(toFlow(workload), { connections: toConnections(targetUrl) })
-  if (!plan) throw new Error(`${workload.name} is no valid flow: ${JSON.stringify(problems)}`)
+export interface Engine {
+  start: (instanceId: string, params?: Record<string, unknown>) => Promise<void>
+  stop: () => Promise<void>
+}
+
+/** Starts as the dispatcher does, without the rows it reads and writes. `stop` closes the connectors too. */
+export async function startEngine(options: Options): Promise<Engine> {
+  const { connection, client, flow, connections, connectors } = options
+  const { plan, problems } = validateFlow(flow, { connections })
+  if (!plan) throw new Error(`${flow.name} is no valid flow: ${JSON.stringify(problems)}`)
   const travelling = toTravelling(packPlan(plan))
-  const connectors = createConnectors(targetUrl)
   const stopWorker = await runWorker(SandboxWorker, { connection, activities: connectors.activities })
   const common = {
     tenant: DEFAULT_TENANT,
@@ -31,13 +37,13 @@ export async function startEngine({ connection, client, workload, targetUrl }: O
     flow_name: plan.flow,
     flow_version: 1,
     plan_hash: planHash(plan),
-    params: {},
     business_key: null,
   }
   return {
-    async start(instanceId) {
+    async start(instanceId, params = {}) {
       const start = {
         ...common,
+        params,
         instance_id: instanceId,
         workflow_id: toWorkflowId(DEFAULT_TENANT, instanceId),
       }

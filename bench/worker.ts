@@ -1,25 +1,35 @@
-/** The worker of the two subjects that are not the product: Holdfast's options, Holdfast's HTTP activity. */
+/** The worker of whatever is not the product: Holdfast's options, Holdfast's activities. */
 import type { NativeConnection, Worker } from "@temporalio/worker"
-import { createActivities, createOutboundGuard, type TenantTargets } from "../src/activities/index.ts"
+import {
+  type ActivityLogger,
+  createActivities,
+  createOutboundGuard,
+  type TenantTargets,
+} from "../src/activities/index.ts"
 import { DEFAULT_NAMESPACE } from "../src/app/servers.ts"
 import { type HoldfastWorkerOptions, toWorkerOptions } from "../src/worker/create-worker.ts"
 import type { SandboxWorker } from "../src/worker/sandbox/sandbox-worker.ts"
+import type { Connection } from "../src/contract/connections.ts"
 import { NO_OUTPUTS } from "../test/helpers/no-outputs.ts"
-import { toConnections } from "./workloads.ts"
 
-export function createConnectors(targetUrl: string): ReturnType<typeof createActivities> {
-  const connections = toConnections(targetUrl)
+export const guard = createOutboundGuard({ allowLoopback: true })
+export const silent: ActivityLogger = { info: () => {}, warn: () => {}, error: () => {} }
+
+export function createConnectors(
+  connections: readonly Connection[],
+  secrets: TenantTargets["secrets"] = () => undefined,
+): ReturnType<typeof createActivities> {
   const targets: TenantTargets = {
     connections: { find: (name) => connections.find((one) => one.name === name) },
-    secrets: () => undefined,
+    secrets,
     refresh: () => Promise.resolve(),
   }
   return createActivities({
     targets: () => targets,
-    guard: createOutboundGuard({ allowLoopback: true }),
+    guard,
     outputs: NO_OUTPUTS,
     recordAttempt: () => {},
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
+    logger: silent,
   })
 }
 

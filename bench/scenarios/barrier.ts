@@ -1,7 +1,7 @@
 /**
- * What the barrier costs: the same transaction with it and without it, in short turns on the same connections. On
- * servers as a business runs them, whose commits wait for the disk; and the db task of two statements also where they
- * do not: there its share is largest.
+ * What the barrier costs: a db task from its flow's start to its end, with it and without it; and the bare transaction,
+ * on the same connections. On servers as a business runs them, whose commits wait for the disk; and the transaction of
+ * two statements also where they do not: there its share is largest.
  */
 import mysqlDriver from "mysql2/promise"
 import pg from "pg"
@@ -11,45 +11,73 @@ import { createOutboundGuard } from "../../src/activities/index.ts"
 import { createSecretStore } from "../../src/activities/secrets.ts"
 import { enterBarrier } from "../../src/barrier/enter.ts"
 import { createBarrier, mysql, postgres } from "../../src/barrier/index.ts"
-import { type BusinessServer, openMariaDb, openPostgres } from "../business-server.ts"
-import { runClosedLoop } from "../closed-loop.ts"
+import {
+  type BusinessServer,
+  type Durability,
+  openMariaDb,
+  openPostgres,
+  toAccount,
+} from "../business-server.ts"
 import type { Options } from "../options.ts"
-import { showSpread } from "../report.ts"
-import { toSpread } from "../statistics.ts"
+import { openFlowPair } from "./barrier-flow.ts"
+import { measurePair, type Pace, type Pair } from "./pair.ts"
 import type { Finding, Scenario } from "./scenario.ts"
 
 const CALLERS = 8
-const ACCOUNTS = 1_000
-const WARM_UP_MS = 100
 /** Of the window that an option gives a cell: the machine drifts within seconds, and the two must meet the same. */
 const SLICES = 16
 const TURNS = 4
 
-/** One transaction of a business; a number of its own each. */
-type Once = (serial: number) => Promise<void>
+const toPace = ({ windowMs, rounds, turns }: Options): Pace => ({
+  callers: CALLERS,
+  firstWarmUpMs: 1_000,
+  warmUpMs: 100,
+  windowMs: windowMs / SLICES,
+  turns: rounds * turns * TURNS,
+})
 
-interface Pair {
-  what: string
-  without: Once
-  with: Once
-  close(): Promise<unknown>
-}
+const FLOW_CALLERS = 50
+
+/** A flow takes as long as a hundred of its transactions. */
+const toFlowPace = ({ warmUpMs, windowMs, rounds, turns }: Options): Pace => ({
+  callers: FLOW_CALLERS,
+  firstWarmUpMs: warmUpMs / 2,
+  warmUpMs: 1_000,
+  windowMs: windowMs / 2,
+  turns: rounds * turns * 2,
+})
 
 export const barrierOverhead: Scenario = {
-  title: `a transaction behind the barrier, beside the same without it; ${CALLERS} callers`,
+  title: `behind the barrier, beside the same without it; flows of ${FLOW_CALLERS} callers, transactions of ${CALLERS}`,
   async runAlone(options) {
     const findings: Finding[] = []
-    for (const { open, durability, pairs } of SERVERS) {
-      const server = await open(durability)
-      if (server === undefined) continue
-      try {
-        for (const toPair of pairs) findings.push(await measure(server, toPair(server), options))
-      } finally {
-        await server.stop()
-      }
-    }
+    for (const { open, durability, pairs } of SERVERS)
+      await withServer(open, durability, async (server) => {
+        for (const toPair of pairs) findings.push(await measure(server, toPair(server), toPace(options)))
+      })
+    // Last: a process that has had a worker in it takes longer for every promise.
+    for (const open of OPENERS)
+      await withServer(open, "durable", async (server) => {
+        findings.push(await measure(server, await openFlowPair(server), toFlowPace(options)))
+      })
     return findings
   },
+}
+
+type Open = (durability: Durability) => Promise<BusinessServer | undefined>
+
+async function withServer(
+  open: Open,
+  durability: Durability,
+  use: (server: BusinessServer) => Promise<void>,
+): Promise<void> {
+  const server = await open(durability)
+  if (server === undefined) return
+  try {
+    await use(server)
+  } finally {
+    await server.stop()
+  }
 }
 
 /** Of every statement that changes one row, and so the one that the connector stores with the barrier's row. */
@@ -57,51 +85,27 @@ const ONE_ROW = JSON.stringify({ rows: [], row_count: 1 })
 const OTHER = JSON.stringify({ rows: [{ id: 7 }], row_count: 1 })
 
 const twoStatements = (server: BusinessServer) =>
-  taskPair(server, { what: "a db task of two statements", count: 2, result: ONE_ROW })
+  taskPair(server, { what: "a transaction of two statements", count: 2, result: ONE_ROW })
 
 const PAIRS = [
-  (server: BusinessServer) => taskPair(server, { what: "a db task", count: 1, result: ONE_ROW }),
+  (server: BusinessServer) =>
+    taskPair(server, { what: "a transaction of one statement", count: 1, result: ONE_ROW }),
   twoStatements,
   (server: BusinessServer) => taskPair(server, { what: "the same, answering rows", count: 2, result: OTHER }),
   participantPair,
 ]
 
-const SERVERS = [openPostgres, openMariaDb].flatMap((open) => [
+const OPENERS: Open[] = [openPostgres, openMariaDb]
+
+const SERVERS = OPENERS.flatMap((open) => [
   { open, durability: "durable" as const, pairs: PAIRS },
   { open, durability: "lazy" as const, pairs: [twoStatements] },
 ])
 
-async function measure({ name }: BusinessServer, pair: Pair, options: Options): Promise<Finding> {
-  const slice = {
-    concurrency: CALLERS,
-    warmUpMs: WARM_UP_MS,
-    windowMs: options.windowMs / SLICES,
-    onEdge: () => {},
-  }
-  const perSecond = async (once: Once): Promise<number> => {
-    const { ended, windowMs } = await runClosedLoop({ ...slice, once: () => once(nextSerial++) })
-    return (ended * 1_000) / windowMs
-  }
-  let nextSerial = 0
-  const rates: { without: number[]; with: number[] } = { without: [], with: [] }
-  try {
-    for (const which of ["without", "with"] as const) await perSecond(pair[which])
-    for (let turn = 0; turn < options.rounds * options.turns * TURNS; turn++) {
-      // Whoever is first in a turn is second in the next.
-      const order = turn % 2 === 0 ? (["without", "with"] as const) : (["with", "without"] as const)
-      for (const which of order) rates[which].push(await perSecond(pair[which]))
-    }
-  } finally {
-    await pair.close()
-  }
-  const ratio = toSpread(rates.with.map((rate, turn) => rate / (rates.without[turn] ?? Number.NaN)))
-  return {
-    what: `${name}, ${pair.what}: without, with, ratio within a turn`,
-    measured: `${showSpread(toSpread(rates.without))} /s, ${showSpread(toSpread(rates.with))} /s, ${showSpread(ratio, 3)}`,
-  }
-}
+const measure = ({ name }: BusinessServer, pair: Pair, pace: Pace): Promise<Finding> =>
+  measurePair({ ...pair, what: `${name}, ${pair.what}` }, pace)
 
-/** The db connector's own transaction. A task is one statement, or two where it is an upsert in two steps. */
+/** The db connector's own transaction, without the call around it. */
 function taskPair(
   { connection, password, statements }: BusinessServer,
   { what, count, result }: { what: string; count: 1 | 2; result: string },
@@ -117,7 +121,7 @@ function taskPair(
     deadline: Date.now() + 10_000,
     signal: new AbortController().signal,
   })
-  const effects = (serial: number) => statements(serial % ACCOUNTS).slice(0, count)
+  const effects = (serial: number) => statements(toAccount(serial)).slice(0, count)
   return {
     what,
     async without(serial) {
@@ -181,7 +185,7 @@ function postgresPair(
   pool.on("error", () => {})
   const barrier = createBarrier(postgres(pool))
   const change = async (client: pg.PoolClient, serial: number) => {
-    for (const { text, values } of statements(serial % ACCOUNTS)) await client.query(text, values)
+    for (const { text, values } of statements(toAccount(serial))) await client.query(text, values)
     return { ok: true }
   }
   return {
@@ -203,7 +207,7 @@ function mysqlPair({ connection, password, statements }: BusinessServer, what: s
   const pool = mysqlDriver.createPool({ host, port, database, user, password, connectionLimit: CALLERS })
   const barrier = createBarrier(mysql(pool))
   const change = async (client: mysqlDriver.PoolConnection, serial: number) => {
-    for (const { text, values } of statements(serial % ACCOUNTS)) await client.execute(text, values)
+    for (const { text, values } of statements(toAccount(serial))) await client.execute(text, values)
     return { ok: true }
   }
   return {
