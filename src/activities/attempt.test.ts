@@ -98,6 +98,42 @@ describe("runAttempt()", () => {
     expect(two).toMatchObject({ before: "not_executed", identity: { attempt: 3 } })
   })
 
+  describe("a target that forgets keys", () => {
+    const after = { repeat_until: Date.now() - 1 }
+    const taken = { attempt: 2, clean: false, memo: { poll: { url: "/jobs/1", since: 0, only: true } } }
+
+    test("is not sent a key that it forgot when an earlier attempt may have used it, and there is no next attempt", async () => {
+      const trial = createTrial(() => done, later(undefined))
+      const failure = await failureOf(trial.run(after))
+      expect(trial.requests).toEqual([])
+      expect(failure.detail).toMatchObject({
+        class: "unknown",
+        outcome: "unknown",
+        code: "outside_dedup_window",
+      })
+      expect(failure.nonRetryable).toBe(true)
+    })
+
+    test("nor a call that has waited for its turn until then", async () => {
+      const until = { repeat_until: Date.now() + 50 }
+      const admit = () => new Promise<() => void>((resolve) => setTimeout(resolve, 80, () => {}))
+      const trial = createTrial(() => done, later(undefined), { admit })
+      expect((await failureOf(trial.run(until))).detail.code).toBe("outside_dedup_window")
+      expect(trial.requests).toEqual([])
+    })
+
+    test.each([
+      ["the key is remembered", { repeat_until: Date.now() + 600_000 }, later(undefined)],
+      ["nothing was sent before", after, {}],
+      ["what was sent before did not run", after, later({ attempt: 2, clean: true })],
+      ["it only asks how far the target is", { ...after, poll: {} as never }, later(taken)],
+    ])("is called when %s", async (_when, input, info) => {
+      const trial = createTrial(() => done, info)
+      await trial.run(input)
+      expect(trial.requests).toHaveLength(1)
+    })
+  })
+
   test("folds the outcome onto what was known", async () => {
     const refused = createTrial(() => failed({ class: "refused", code: "HTTP_402" }), later(undefined))
     const failure = await failureOf(refused.run())

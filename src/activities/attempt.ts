@@ -2,8 +2,8 @@
  * One attempt of one call, whatever the protocol: identity, key and fingerprint, what was known before,
  * heartbeats and cancellation, the connector's verdict, its folding, the attempt row, and the answer.
  *
- * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran. A target that said where it can
- *    be asked is asked: that sends nothing.
+ * A1 an unsafe call is never sent while it is unknown whether an earlier attempt ran, and one whose target forgets
+ *    keys not after it forgot this one. A target that said where it can be asked is asked: that sends nothing.
  * A2 what a connector throws is `unknown`, unless the throw itself says that nothing was sent.
  * A3 a failed attempt that is proven clean says so in its last heartbeat before it throws.
  * A4 no secret that was read leaves an attempt: the reply is masked before it is used, rows, codes and messages after.
@@ -140,9 +140,8 @@ interface Attempt {
 }
 
 async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
-  const { input, identity, before, marks } = attempt
-  const isAsked = input.poll !== undefined && marks.newest?.memo?.poll !== undefined
-  if (input.effect === "unsafe" && before === "unknown" && !isAsked) return refuseRepeat()
+  const { input, identity } = attempt
+  if (input.effect === "unsafe" && mayBeRepeat(attempt)) return refuseRepeat()
   const watch = watchAttempt(attempt, frame)
   try {
     const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
@@ -166,6 +165,12 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   }
 }
 
+/** An earlier attempt may have made the call, and this one would make it anew. */
+function mayBeRepeat({ input, before, marks }: Attempt): boolean {
+  const isAsked = input.poll !== undefined && marks.newest?.memo?.poll !== undefined
+  return before === "unknown" && !isAsked
+}
+
 async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<Verdict | undefined> {
   try {
     await abortable(work(), signal)
@@ -181,7 +186,11 @@ async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptW
   const leave = frame.admit && (await frame.admit(watch.signal).catch(toBusy))
   if (typeof leave === "object") return leave
   try {
-    return watch.isOver() ? toLate() : await callWithFreshSecrets(frame, attempt, watch)
+    if (watch.isOver()) return toLate()
+    const { repeat_until: until } = attempt.input
+    // Only now: it may have waited for its turn.
+    if (until !== undefined && Date.now() >= until && mayBeRepeat(attempt)) return refuseForgotten(until)
+    return await callWithFreshSecrets(frame, attempt, watch)
   } finally {
     leave?.()
   }
@@ -304,6 +313,16 @@ function refuseRepeat(): Verdict {
     code: "unsafe_repeat_refused",
     message:
       "it is not known whether an earlier attempt ran, and the effect is unsafe: nothing was sent. Find out, then retry with an attestation",
+    evidence: {},
+  }
+}
+
+function refuseForgotten(until: number): Verdict {
+  return {
+    class: "unknown",
+    code: "outside_dedup_window",
+    message: `it is not known whether an earlier attempt ran, and the target remembers its key only until ${new Date(until).toISOString()}: nothing was sent. Find out, then retry with an attestation`,
+    next: "none",
     evidence: {},
   }
 }

@@ -15,6 +15,11 @@ export interface CallInput {
   effect: Effect
   /** What was known before this call; absent means `not_started`. Outcomes of attempts are folded onto it. */
   prior?: Outcome
+  /**
+   * When the target forgets the call's key, milliseconds since the epoch: from then on a call that may have been made
+   * is not sent again. Absent: it never forgets, or has no key.
+   */
+  repeat_until?: number
   /** Evaluated in the activity over `{output, input}`: what later tasks can see. Absent: the reply as it is. */
   output?: Template
   /** Evaluated in the activity over `{output, input}`: true turns a successful reply into a refusal. */

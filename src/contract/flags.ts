@@ -45,6 +45,18 @@ export const FLAGS = {
     story:
       "A refusal after a fencing question that nobody answered is asked about. Before, the task ended with it, and every retry under the key that the question had fenced off was refused again.",
   },
+  proven_repeats: {
+    id: 8,
+    since: "0.1.0",
+    story:
+      "What may have run is not taken for something that did not. Before, a polled call that found no worker in time counted as not executed though an earlier attempt had been taken; a run that was reset doubted only what had no outcome, and doubted it in the replayed past as well; and a failed run that went on repeated a fenced call which a person had said was done.",
+  },
+  commands_in_order: {
+    id: 9,
+    since: "0.1.0",
+    story:
+      "A call that was wanted before the transaction turned back is cancelled with the others. Before, the calls of an activation were made after its cancels, and this one ran on.",
+  },
 } as const satisfies Readonly<Record<string, { id: number; since: string; story: string }>>
 
 /** What a new run is started with. */

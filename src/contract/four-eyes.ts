@@ -20,13 +20,13 @@ interface Asked {
 
 /**
  * With `retry_unsafe` listed, the word that something did not happen needs a second person under any name: a task that
- * was failed with it is repeated by a plain retry, and one that was skipped with it is never undone.
+ * was failed with it is repeated by a plain retry, and one that was skipped or completed with it is never undone.
  */
 export function needsSecondPerson(
   { action, attest, executed_externally }: Asked,
   listed: readonly ProposableAction[],
 ): boolean {
   if ((listed as readonly string[]).includes(action)) return true
-  const isDenied = attest === "not_executed" || (executed_externally === false && action !== "complete")
+  const isDenied = attest === "not_executed" || executed_externally === false
   return isDenied && isProposable(action) && listed.includes("retry_unsafe")
 }

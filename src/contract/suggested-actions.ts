@@ -10,12 +10,14 @@ export function suggestedActions(
   outcome: Outcome,
   canBeAsked: boolean,
 ): string[] {
-  if (safe) return ["retry", "complete", "skip"]
+  // A retry is safe where the target knows the key; to go on without one takes an outcome that somebody knows.
+  if (safe && outcome !== "unknown") return ["retry", "complete", "skip"]
   if (outcome === "executed") return ["complete"]
   return [
+    ...(safe ? ["retry"] : []),
     ...(canBeAsked && outcome === "unknown" ? ["probe"] : []),
     "complete with attest executed",
-    "retry with attest not_executed",
+    ...(safe ? [] : ["retry with attest not_executed"]),
     "skip with attest",
   ]
 }

@@ -2,17 +2,18 @@
  * A task's call, from ready to its end.
  *
  * C1 the outcome is `unknown` while a call is open; what was known before is kept as `prior`. C2 an answer
- * counts only under the task's current token. C3 see `task-end.ts`. C4 in a run that was reset an unsafe task that
- * has no outcome yet starts as `unknown`: the run before may have called it, and its activity refuses to send. Calls
- * from before the reset have their answers in the history.
+ * counts only under the task's current token. C3 see `task-end.ts`. C4 in a run that was reset an unsafe call is sent
+ * as one of which nothing is known, unless a person has said that it did not happen: the run before may have made it,
+ * and the activity refuses to. The engine itself doubts nothing, or the replay of what was before the reset would
+ * differ. C5 a target that forgets keys gets no repeat after that: the activity is told when.
  */
 import type { Meter } from "../expression/meter.ts"
 import { reconsider } from "./backward.ts"
 import { explainTooLarge, toCommand } from "./call-command.ts"
 import { endWarning } from "./early-warning.ts"
 import type { CallDone, CallFailed } from "./events.ts"
-import { openLateExecution } from "./exceptions.ts"
-import { judgeFailure } from "./outcome.ts"
+import { keyMemoryOf, openLateExecution } from "./exceptions.ts"
+import { judgeFailure, type Judgement } from "./outcome.ts"
 import { answerProbe, startProbe } from "./probe.ts"
 import { activityIdOf, renderCall, renderWhen } from "./scope.ts"
 import {
@@ -55,7 +56,8 @@ export function startTask(state: MachineState, task: number, meter: Meter): void
 }
 
 function dispatch(state: MachineState, task: number, meter: Meter): void {
-  if (state.isReset && planTask(state, task).effect === "unsafe" && outcomeOf(state, task) === "not_started")
+  const isDoubtful = state.isReset && planTask(state, task).effect === "unsafe" && !isDenied(state, task)
+  if (isDoubtful && !state.provesRepeats && outcomeOf(state, task) === "not_started")
     setOutcome(state, task, "unknown")
   const prior = outcomeOf(state, task)
   const rendered = renderCall(state, task, meter)
@@ -78,6 +80,9 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
     return
   }
   open(state, task)
+  if (isDoubtful && state.provesRepeats) call.prior = "unknown"
+  const memory = keyMemoryOf(state, task)
+  if (memory !== undefined) call.repeat_until = memory.until
   state.commands.push(
     toCommand(planTask(state, task), {
       token: state.tasks.token[task] ?? 0,
@@ -85,6 +90,11 @@ function dispatch(state: MachineState, task: number, meter: Meter): void {
       input: call,
     }),
   )
+}
+
+/** A person said so, of what this run has sent last or the run before it. */
+function isDenied(state: MachineState, task: number): boolean {
+  return state.provesRepeats && state.tasks.denied[task] === 1
 }
 
 export function answer(
@@ -107,9 +117,17 @@ export function answer(
   state.open--
   if (state.tasks.asking[task] === 1) answerProbe(state, task, end)
   else if ("done" in end) endDone(state, task, end.done)
-  else endFailed(state, task, judgeFailure(planTask(state, task), priorOf(state, task), end.failure))
+  else endFailed(state, task, judge(state, task, end.failure))
   endWarning(state, task, "done" in end ? "auto_resolved" : "superseded")
   if (state.mode === "compensating") endBackward(state, task)
+}
+
+function judge(state: MachineState, task: number, failure: CallFailed): Judgement {
+  return judgeFailure(
+    planTask(state, task),
+    { prior: priorOf(state, task), asks: state.provesRepeats },
+    failure,
+  )
 }
 
 /** A call that was open when the transaction turned back has ended. */
@@ -138,6 +156,7 @@ function open(state: MachineState, task: number): void {
   tasks.prior[task] = tasks.outcome[task] ?? 0
   setOutcome(state, task, "unknown")
   setStatus(state, task, "running")
+  tasks.denied[task] = 0
   tasks.error[task] = null
   tasks.endedAt[task] = 0
   if (tasks.startedAt[task] === 0) tasks.startedAt[task] = state.now

@@ -53,6 +53,7 @@ export function createState({
     requests: new Map(),
     endedRequests: new Map(),
     asksAfterRefusal: start.flags?.includes(FLAGS.ask_after_refusal.id) ?? false,
+    provesRepeats: start.flags?.includes(FLAGS.proven_repeats.id) ?? false,
     timesRequests: start.flags?.includes(FLAGS.approvals_expire.id) ?? false,
     commands: [],
     mode: "forward",

@@ -181,6 +181,7 @@ function retry(state: MachineState, task: number, decision: Decision): void {
     setOutcome(state, task, "not_executed")
     state.overridden = true
   }
+  if (attestationOf(decision) === "not_executed") state.tasks.denied[task] = 1
   closeException(state, task, { state: "resolved", by: decision.id })
   if (state.tasks.spent[task] === 1) renewKey(state, task)
   setStatus(state, task, "pending")

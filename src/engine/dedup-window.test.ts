@@ -23,6 +23,12 @@ describe("the dedup window", () => {
       retry_safe_reason:
         "The target remembers the key for 24 h, until 1970-01-02T00:00:01.010Z: a repeat changes nothing more.",
     })
+    // Nobody may go on with an outcome that nobody knows, however safe a retry is.
+    expect(run.view().exceptions[0]?.suggested_actions).toEqual([
+      "retry",
+      "complete with attest executed",
+      "skip with attest",
+    ])
     run.at(20 * HOUR)
     run.decide(retry)
     expect(run.openTasks()).toEqual(["pay"])
@@ -69,6 +75,20 @@ describe("the dedup window", () => {
     next.apply(started)
     expect(next.machine.refuse({ ...retry, id: "r2" }, 40 * HOUR)).toBeUndefined()
     expect(next.machine.refuse({ ...retry, id: "r2" }, 45 * HOUR)).toBe("outside_dedup_window")
+  })
+
+  test("goes with each call, so that no attempt of it comes later either", () => {
+    const run = drive(planOf([{ id: "pay", dedup_ms: 24 * HOUR }, { id: "mail" }]))
+    run.apply(started)
+    expect(run.callOf("pay").input.repeat_until).toBe(1_010 + 24 * HOUR)
+    expect(run.callOf("mail").input).not.toHaveProperty("repeat_until")
+    run.fail("pay", failures.unknown)
+    run.at(20 * HOUR)
+    run.decide({ action: "pause" })
+    run.decide(retry)
+    run.at(30 * HOUR)
+    run.decide({ action: "resume" })
+    expect(run.callOf("pay").input).toMatchObject({ prior: "unknown", repeat_until: 1_010 + 24 * HOUR })
   })
 
   test("is of no matter where it is known that nothing ran", () => {

@@ -1,3 +1,4 @@
+import { FLAGS } from "../contract/flags.ts"
 import { describe, expect, test } from "vitest"
 import type { Command } from "./commands.ts"
 import { drive, failures, planOf } from "./driver.testsuite.ts"
@@ -302,19 +303,64 @@ describe("cancel", () => {
 })
 
 describe("C4 a run that was reset", () => {
-  test("starts unsafe tasks as unknown, so that their activities refuse to send; others start as ever", () => {
-    const run = drive(planOf([{ id: "pay", effect: "unsafe" }, { id: "mail" }]), { isReset: true })
+  const isReset = true
+  const flags = [FLAGS.proven_repeats.id]
+  const unsafe = planOf([{ id: "pay", effect: "unsafe" }, { id: "mail" }])
+
+  test("sends an unsafe call as one of which nothing is known, and doubts nothing of it itself", () => {
+    const run = drive(unsafe, { isReset, flags })
     run.apply(started)
     expect(run.callOf("pay").input.prior).toBe("unknown")
     expect(run.callOf("mail").input.prior).toBeUndefined()
+    // As the run before had it: what it decided with that is in the history, and is replayed.
+    run.fail("pay", { cause: "schedule_to_start", message: "no worker" })
+    expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "not_executed" })
   })
 
-  test("believes an attestation made after the reset", () => {
-    const run = drive(planOf([{ id: "pay", effect: "unsafe" }]), { isReset: true })
+  test("doubts a repeat as well that was safe before: the run before may have made it", () => {
+    const run = drive(unsafe, { isReset, flags })
     run.apply(started)
+    run.fail("pay", failures.notExecuted)
+    run.decide({ action: "retry", task: "pay" })
+    expect(run.callOf("pay").input.prior).toBe("unknown")
     run.fail("pay", failures.unknown)
     run.decide({ action: "retry", task: "pay", attest: "not_executed" })
     expect(run.callOf("pay").input.prior).toBe("not_executed")
+    // A person's word is about what was sent before it.
+    run.fail("pay", failures.notExecuted)
+    run.decide({ action: "retry", task: "pay" })
+    expect(run.callOf("pay").input.prior).toBe("unknown")
+  })
+
+  test("an input that cannot be made is no doubt: a person may give another one, as before the reset", () => {
+    const broken = planOf([
+      { id: "pay", effect: "unsafe", input: ["$", ["f", ["v", "params"], "none"]] as const },
+    ])
+    for (const options of [{ flags }, { flags, isReset }]) {
+      const run = drive(broken, options)
+      run.apply(started)
+      expect(run.row("pay")).toMatchObject({ status: "parked", outcome: "not_executed" })
+      expect(
+        run.machine.refuse({ id: "r", action: "retry_with_input", task: "pay", actor: "ann", input: 1 }),
+      ).toBe(undefined)
+    }
+  })
+
+  describe("before the flag proven_repeats", () => {
+    test("starts unsafe tasks as unknown, so that their activities refuse to send; others start as ever", () => {
+      const run = drive(planOf([{ id: "pay", effect: "unsafe" }, { id: "mail" }]), { isReset: true })
+      run.apply(started)
+      expect(run.callOf("pay").input.prior).toBe("unknown")
+      expect(run.callOf("mail").input.prior).toBeUndefined()
+    })
+
+    test("believes an attestation made after the reset", () => {
+      const run = drive(planOf([{ id: "pay", effect: "unsafe" }]), { isReset: true })
+      run.apply(started)
+      run.fail("pay", failures.unknown)
+      run.decide({ action: "retry", task: "pay", attest: "not_executed" })
+      expect(run.callOf("pay").input.prior).toBe("not_executed")
+    })
   })
 })
 

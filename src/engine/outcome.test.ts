@@ -13,10 +13,8 @@ function judge(
   const plan = planOf([{ id: "pay", effect }])
   const [task] = plan.tasks
   if (!task) throw new Error("no task")
-  return judgeFailure({ ...task, retry: { ...task.retry, max_attempts: maxAttempts } }, prior, {
-    cause,
-    message: "m",
-  })
+  const call = { ...task, retry: { ...task.retry, max_attempts: maxAttempts } }
+  return judgeFailure(call, { prior, asks: true }, { cause, message: "m" })
 }
 
 describe("judgeFailure()", () => {
@@ -34,23 +32,46 @@ describe("judgeFailure()", () => {
     expect(judge(effect, attempts, prior, cause).outcome).toBe(outcome)
   })
 
+  test("a later attempt of an unsafe call may ask about one that was taken: that none started in time proves nothing", () => {
+    const poll = {
+      url: { $: "output" },
+      done_when: true,
+      interval_ms: 1_000,
+      max_ms: 60_000,
+    } as never
+    const [task] = planOf([{ id: "pay", effect: "unsafe", poll }]).tasks
+    if (!task) throw new Error("no task")
+    const late = { cause: "schedule_to_start", message: "no worker" } as const
+    const judged = (call: typeof task, asks: boolean) =>
+      judgeFailure(call, { prior: "not_started", asks }, late).outcome
+    expect(judged(task, true)).toBe("unknown")
+    expect(judged({ ...task, retry: { ...task.retry, max_attempts: 1 } }, true)).toBe("not_executed")
+    // As runs have it that began before the flag.
+    expect(judged(task, false)).toBe("not_executed")
+  })
+
   test("takes a connector's word", () => {
     const [task] = planOf([{ id: "pay" }]).tasks
     if (!task) throw new Error("no task")
-    const judged = judgeFailure(task, "unknown", {
-      cause: "reported",
-      class: "refused",
-      outcome: "unknown",
-      code: "HTTP_422",
-      message: "no",
-    })
+    const judged = judgeFailure(
+      task,
+      { prior: "unknown", asks: true },
+      {
+        cause: "reported",
+        class: "refused",
+        outcome: "unknown",
+        code: "HTTP_422",
+        message: "no",
+      },
+    )
     expect(judged).toEqual({ class: "refused", outcome: "unknown", code: "HTTP_422", message: "no" })
   })
 
   test("a foreign worker that reports half of it has said nothing", () => {
     const [task] = planOf([{ id: "pay" }]).tasks
     if (!task) throw new Error("no task")
-    expect(judgeFailure(task, "not_started", { cause: "reported", message: "no" })).toMatchObject({
+    const reported = { cause: "reported", message: "no" } as const
+    expect(judgeFailure(task, { prior: "not_started", asks: true }, reported)).toMatchObject({
       class: "unknown",
       outcome: "unknown",
     })

@@ -14,8 +14,15 @@ export interface Judgement {
   message: string
 }
 
-/** @param prior the outcome before this call was dispatched. */
-export function judgeFailure(task: PlanCall, prior: Outcome, failure: CallFailed): Judgement {
+/**
+ * @param prior the outcome before this call was dispatched.
+ * @param asks whether the next attempt of a call that is polled counts as one that may have sent it.
+ */
+export function judgeFailure(
+  task: PlanCall,
+  { prior, asks }: { prior: Outcome; asks: boolean },
+  failure: CallFailed,
+): Judgement {
   const { message } = failure
   if (failure.cause === "reported")
     return {
@@ -26,8 +33,9 @@ export function judgeFailure(task: PlanCall, prior: Outcome, failure: CallFailed
       message,
     }
   // Schedule-to-start applies to every attempt, so it proves something only where no attempt came before.
-  const neverSent =
-    failure.cause === "schedule_to_start" && (task.effect === "unsafe" || task.retry.max_attempts === 1)
+  // An unsafe call has a next attempt only after one that did not run, or to ask how far the target is.
+  const sendsOnce = task.retry.max_attempts === 1 || (task.effect === "unsafe" && !(asks && task.poll))
+  const neverSent = failure.cause === "schedule_to_start" && sendsOnce
   if (neverSent)
     return {
       class: "not_executed",

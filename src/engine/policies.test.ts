@@ -1,3 +1,4 @@
+import { FLAGS } from "../contract/flags.ts"
 import { describe, expect, test } from "vitest"
 import { drive, failures, planOf } from "./driver.testsuite.ts"
 
@@ -147,6 +148,32 @@ describe("resume of what was parked as executed", () => {
     next.apply(started)
     expect(next.row("big")).toMatchObject({ status: "parked", outcome: "executed" })
     expect(next.view().transaction).toMatchObject({ status: "blocked", open_exceptions: 1 })
+  })
+})
+
+describe("resume of what was done while the run was stopped, with an output that failed", () => {
+  test("parks it with an exception, although nobody was told before", () => {
+    const plan = planOf([{ id: "a", on_error: "fail" }, { id: "b" }], { fail_fast: true })
+    const run = drive(plan, { flags: [FLAGS.proven_repeats.id] })
+    run.apply(started)
+    run.fail("a", failures.refused)
+    const code = "expression_error"
+    run.fail("b", {
+      cause: "reported",
+      class: "misconfigured",
+      outcome: "executed",
+      code,
+      message: "no such field",
+    })
+    expect(run.view().transaction.status).toBe("failed")
+    expect(run.view().exceptions.map(({ task }) => task)).toEqual(["a"])
+    const next = run.restart({ resume: { id: "again", action: "retry", actor: "ann" } })
+    next.apply(started)
+    next.done("a")
+    expect(next.view()).toMatchObject({
+      transaction: { status: "blocked", open_exceptions: 1 },
+      exceptions: [{ task: "a" }, { task: "b", outcome: "executed", code, suggested_actions: ["complete"] }],
+    })
   })
 })
 

@@ -310,6 +310,22 @@ describe("probe", () => {
     expect(next.openTasks()).toContain("pay@2")
   })
 
+  test("what was fenced off and then done by hand is not repeated under another key by a resume", () => {
+    const run = drive(planOf([{ id: "pay", on_error: "park", probe: fences }]), {
+      flags: [FLAGS.proven_repeats.id],
+    })
+    run.apply(started)
+    run.fail("pay", failures.unknown)
+    run.done("pay:probe", notFound)
+    run.decide({ action: "fail", task: "pay", attest: "executed" })
+    expect(run.row("pay")).toMatchObject({ status: "failed", outcome: "executed" })
+    const resume = { id: "again", action: "retry", actor: "ann", reason: "r" } as const
+    const next = run.restart({ resume })
+    next.apply(started)
+    expect(next.openTasks()).toEqual([])
+    expect(next.row("pay")).toMatchObject({ status: "parked", outcome: "executed", generation: 1 })
+  })
+
   describe("a question that fences, was sent, and had no answer", () => {
     const barrier = { effect: "keyed", on_error: "park", probe: fences } as const
 

@@ -65,6 +65,8 @@ export interface TaskSlots {
   spent: Uint8Array
   /** 1 when a question that fences was sent and not answered: the key of this generation may be fenced off. */
   unanswered: Uint8Array
+  /** 1 from a person's word that it did not happen until it is sent again. Not kept over a continue-as-new. */
+  denied: Uint8Array
   startedAt: Float64Array
   /** When this generation was sent first; 0 before. */
   sentAt: Float64Array
@@ -132,6 +134,8 @@ export interface MachineState {
   readonly timesRequests: boolean
   /** A refusal that may come from its own fence is asked about (flag `ask_after_refusal`). */
   readonly asksAfterRefusal: boolean
+  /** What may have run is not taken for something that did not (flag `proven_repeats`). */
+  readonly provesRepeats: boolean
   commands: Command[]
   mode: Mode
   stop: Stop | undefined
@@ -216,6 +220,7 @@ export function createTaskSlots(size: number): TaskSlots {
     asking: new Uint8Array(size),
     spent: new Uint8Array(size),
     unanswered: new Uint8Array(size),
+    denied: new Uint8Array(size),
     startedAt: new Float64Array(size),
     sentAt: new Float64Array(size),
     endedAt: new Float64Array(size),

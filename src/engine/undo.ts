@@ -73,7 +73,11 @@ export function answerUndo(
   state.open--
   state.undoing--
   if ("failure" in end) {
-    const judgement = judgeFailure(undoPlan(state, task), undoPriorOf(state, task), end.failure)
+    const judgement = judgeFailure(
+      undoPlan(state, task),
+      { prior: undoPriorOf(state, task), asks: state.provesRepeats },
+      end.failure,
+    )
     // Done, whatever went wrong with a reply that nobody reads.
     if (judgement.outcome !== "executed") {
       park(state, task, judgement)

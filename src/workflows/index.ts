@@ -13,7 +13,7 @@ import {
   makeContinueAsNewFunc,
   workflowInfo,
 } from "@temporalio/workflow"
-import { assertKnownFlags } from "../contract/flags.ts"
+import { assertKnownFlags, FLAGS } from "../contract/flags.ts"
 import { MAX_INLINE_PLAN_BYTES, type StartInput } from "../contract/messages.ts"
 import { packJson, unpackJson } from "../contract/packed-json.ts"
 import type { EngineEvent, EventBody } from "../engine/events.ts"
@@ -47,6 +47,7 @@ export default async function run(
   let wanted: EndCommand | undefined
   const runner = createCommandRunner({
     shield,
+    inOrder: start.flags.includes(FLAGS.commands_in_order.id),
     post: (event) => post(event),
     tell: (event) => turns.tell(event),
     onEnd: (command) => {

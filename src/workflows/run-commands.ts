@@ -22,6 +22,8 @@ export interface CommandRunner {
 export interface CommandRunnerOptions {
   /** Non-cancellable parent of all scopes: a cancel of the root stops here. */
   shield: CancellationScope
+  /** A cancel comes after the calls that were wanted before it (flag `commands_in_order`). */
+  inOrder: boolean
   /** Takes what a call answered; the answers of one activation are applied together. */
   post: (event: EventBody) => void
   /** Takes an event that no call answered. */
@@ -32,7 +34,13 @@ export interface CommandRunnerOptions {
 /** Not among them: a cancel of calls may find none, and a continue-as-new waits for those that are open. */
 const SEEN_AT_ONCE: ReadonlySet<Command["kind"]> = new Set(["call", "timer", "finish"] as const)
 
-export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunnerOptions): CommandRunner {
+export function createCommandRunner({
+  shield,
+  inOrder,
+  post,
+  tell,
+  onEnd,
+}: CommandRunnerOptions): CommandRunner {
   // A cancelled scope refuses new calls, so each is replaced when it was cancelled. The parent
   // must be named: the default is the current scope, and under the root it would die with the root's cancel.
   const newScope = () => new CancellationScope({ cancellable: true, parent: shield })
@@ -70,7 +78,19 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
 
   return {
     run(commands) {
-      const calls: CallCommand[] = []
+      let calls: CallCommand[] = []
+      const makeCalls = () => {
+        // A cancel of what runs forward leaves the way back alone.
+        callAll(
+          calls.filter((command) => command.backward === undefined),
+          forward,
+        )
+        callAll(
+          calls.filter((command) => command.backward !== undefined),
+          backward,
+        )
+        calls = []
+      }
       for (const command of commands) {
         switch (command.kind) {
           case "call":
@@ -80,10 +100,12 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             setTimer(command)
             break
           case "cancel_forward":
+            if (inOrder) makeCalls()
             forward.cancel()
             forward = newScope()
             break
           case "cancel_backward":
+            if (inOrder) makeCalls()
             backward.cancel()
             backward = newScope()
             break
@@ -96,15 +118,7 @@ export function createCommandRunner({ shield, post, tell, onEnd }: CommandRunner
             break
         }
       }
-      // A cancel of what runs forward leaves the way back alone.
-      callAll(
-        calls.filter((command) => command.backward === undefined),
-        forward,
-      )
-      callAll(
-        calls.filter((command) => command.backward !== undefined),
-        backward,
-      )
+      makeCalls()
       return commands.some(({ kind }) => SEEN_AT_ONCE.has(kind))
     },
   }

@@ -305,10 +305,9 @@ describe("requests", () => {
     const { id, request } = await proposed()
     const answers = await Promise.all(["bob", "cid", "eva"].map((who) => approve(who, id, request)))
     expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 409, 409])
-    expect(answers.flatMap(({ status, json }) => (status === 409 ? [json.error] : []))).toEqual([
-      "request_approved",
-      "request_approved",
-    ])
+    for (const { json } of answers.filter(({ status }) => status === 409))
+      // What was approved may have brought the transaction to its end before the last of them is heard.
+      expect(["request_approved", "ended"]).toContain(json.error)
     await reaches(id, "success")
     expect(await paid(id)).toBe(2)
   })
@@ -434,6 +433,7 @@ test.each([
   { action: "fail", attest: "not_executed" },
   { action: "skip", attest: "not_executed" },
   { action: "fail", executed_externally: false },
+  { action: "complete", executed_externally: false, output: { id: "by hand" } },
 ])("the same word under another name takes two: %j", async (word) => {
   const id = await parked()
   const asked = await decide("ann", id, { ...word, task: "pay", reason: "it never arrived" })

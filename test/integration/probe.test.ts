@@ -27,7 +27,43 @@ const order = (retry: object = {}) =>
     },
   })
 
+const undo = (id: string) => ({
+  task_name: "http",
+  config: { connection: "ledger", url: `/undo/${id}`, method: "POST", body: { key: "${ task.key }" } },
+})
+
 const BEHAVIOURS: Behaviour[] = [
+  {
+    // The call of `late` and the turning back are wanted by the same resume.
+    name: "wanted-as-it-turns-back",
+    flow: {
+      policy: { failure: "compensate" },
+      tasks: [
+        task({ id: "late", depends_on: ["slow"], compensate: undo("late") }),
+        task({ id: "slow", compensate: undo("slow") }),
+        pay({
+          effect: "keyed",
+          retry: { max_attempts: 1 },
+          timeout: { attempt: "2500ms" },
+          probe: ask("find", {
+            config: { connection: "ledger", url: "/find/${ params.gone }", method: "POST" },
+          }),
+          compensate: undo("pay"),
+        }),
+      ],
+    },
+    faults: { slow: ["late:1500"], pay: ["hang"] },
+    steps: async (run) => {
+      await run.decide({ action: "pause" })
+      await run.reaches(
+        ({ tasks: [, slow, paid] }) => slow?.status === "success" && paid?.status === "pending",
+      )
+      await run.decide({ action: "resume" })
+    },
+    ends: "compensated",
+    tasks: { late: "cancelled", slow: "success", pay: "failed" },
+    effects: ["slow", "slow-undo"],
+  },
   {
     name: "probe-found",
     flow: { tasks: [pay(), ship] },
