@@ -45,6 +45,16 @@ describe("compareAll()", () => {
     ])
   })
 
+  test("asks again for one that nobody has noted as started, and does not take that for silence", async () => {
+    const { compare, cooldown, summary } = compareWith((id) =>
+      id === "last" ? { kind: "same", confirmed: false } : { kind: "unstarted" },
+    )
+    const young = Array.from({ length: 20 }, (_, at) => `young-${at}`)
+    expect(await compare([...young, "last"])).toEqual(["last"])
+    expect(summary).toMatchObject({ checked: 1, away: 0 })
+    expect(cooldown.isCooling("default/young-0")).toBe(true)
+  })
+
   test("stops when nobody answers", async () => {
     const { compare, summary } = compareWith(() => ({ kind: "away" }))
     expect(await compare(Array.from({ length: 50 }, (_, at) => String(at)))).toEqual([])

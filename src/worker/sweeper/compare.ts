@@ -31,6 +31,10 @@ export async function compareAll<Key extends TransactionKey>(
     const name = toName(key)
     if (silent >= SILENT_ENOUGH || cooldown.isCooling(name)) return
     const verdict = await compare(context, { tenant: key.tenant, transaction_id: key.transaction_id })
+    if (verdict.kind === "unstarted") {
+      cooldown.fail(name)
+      return
+    }
     summary.checked++
     if (verdict.kind === "away") {
       silent++
