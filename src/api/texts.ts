@@ -1,7 +1,6 @@
 /** Strings of callers. Postgres holds no NUL in text, so none may come in. */
 import { z } from "@hono/zod-openapi"
-
-export const MAX_INSTANCE_ID_CHARACTERS = 128
+import { INSTANCE_ID_RULES, MAX_INSTANCE_ID_CHARACTERS } from "../contract/instance-id.ts"
 
 /** Up to `max` characters, no NUL. */
 export function text(max: number) {
@@ -24,18 +23,11 @@ export function sentence(max: number) {
 /** A query parameter that is `true` or `false`. */
 export const flag = z.enum(["true", "false"]).transform((word) => word === "true")
 
-/**
- * The caller's name of a transaction: any characters that a URL path can carry and a log line can show. `.` and
- * `..` are out because URLs resolve them away, even percent-encoded.
- */
-export const InstanceId = z
-  .string()
-  .refine((id) => id !== "" && countCharacters(id) <= MAX_INSTANCE_ID_CHARACTERS, {
-    error: `must have 1 to ${MAX_INSTANCE_ID_CHARACTERS} characters`,
-  })
-  .refine((id) => !/[\p{Cc}\p{Surrogate}]/u.test(id), { error: "must not contain control characters" })
-  .refine((id) => id !== "." && id !== "..", { error: "must not be . or ..: no URL can name it" })
-  .openapi({ minLength: 1, maxLength: MAX_INSTANCE_ID_CHARACTERS, example: "order_001" })
+/** The caller's name of a transaction. */
+export const InstanceId = INSTANCE_ID_RULES.reduce(
+  (schema, { holds, error }) => schema.refine(holds, { error }),
+  z.string(),
+).openapi({ minLength: 1, maxLength: MAX_INSTANCE_ID_CHARACTERS, example: "order_001" })
 
 /** A flow by its id or its name. */
 export const FlowReference = text(200).openapi({ example: "order" })
@@ -60,8 +52,3 @@ export const VersionNumber = decimal({ min: 1, max: 2_147_483_647 })
 export const ExceptionId = decimal({ min: 1, max: Number.MAX_SAFE_INTEGER })
 
 export const BulkJobId = z.uuid()
-
-/** Code points: what Postgres and most languages count. */
-function countCharacters(value: string): number {
-  return Array.from(value).length
-}

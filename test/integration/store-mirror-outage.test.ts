@@ -162,4 +162,26 @@ describe("mirror_writer", () => {
     expect(await findLastVanished(pool)).toBeUndefined()
     expect(await column("select count(*) as value from mirror_writer")).toEqual([1])
   })
+
+  test("is kept for a minute while a transaction of its last minute may have been lost with its start", async () => {
+    await insertStoredTransaction(pool, { instanceId: "eager", dispatched: false })
+    const vanish = async (secondsAgo: number) => {
+      const { rows } = await pool.query<{ vanished_at: Date }>(
+        "insert into mirror_writer (application, vanished_at) values ('w', now() - $1 * interval '1 s') returning vanished_at",
+        [secondsAgo],
+      )
+      await forgetVanishedWriters(pool, rows[0]?.vanished_at ?? new Date())
+      return column("select application as value from mirror_writer")
+    }
+    expect(await vanish(0)).toEqual(["w"])
+    await pool.query("update txn set created_at = now() - interval '90 s' where instance_id = 'eager'")
+    await pool.query("delete from mirror_writer")
+    // It vanished long after the transaction came, or is over by now.
+    expect(await vanish(0)).toEqual([])
+    expect(await vanish(61)).toEqual([])
+    await pool.query("update txn set created_at = now() where instance_id = 'eager'")
+    const kept = await vanish(0)
+    await pool.query("update txn set dispatched_at = now()")
+    expect([kept, await vanish(0)]).toEqual([["w"], []])
+  })
 })

@@ -25,6 +25,13 @@ const statuses = ({ tasks }: StoredMirror) =>
 const expectNoDifference = async () =>
   expect(await checkMirror({ pool: rig.pool, client: rig.client })).toMatchObject({ differences: [] })
 
+/** Temporal's visibility is written a moment after the fact. */
+const untilListed = (instanceId: string) =>
+  until(
+    () => rig.client.workflow.count(`WorkflowId = "default/${instanceId}" AND ExecutionStatus != "Running"`),
+    ({ count }) => count > 0,
+  )
+
 describe("an end that the mirror has right", () => {
   test("is provisional until Temporal's close status was seen, and then confirmed without asking the workflow", async () => {
     await rig.accept("clean")
@@ -77,6 +84,31 @@ describe("an end whose rows were lost", () => {
     await rig.waitForStatus("lost-cancel", "CANCELLED")
     await rig.sweepUntil("lost-cancel", isConfirmed)
     expect((await rig.mirror("lost-cancel")).transaction.row.status).toBe("cancelled")
+    await expectNoDifference()
+  })
+
+  test("is made from the workflow where nobody noted its start either, as soon as that is made up for", async () => {
+    rig.mirrors = false
+    await rig.accept("eager")
+    await rig.waitForStatus("eager", "COMPLETED")
+    // As after an eager start whose process died before its first rows were written.
+    await rig.pool.query(
+      "update txn set dispatched_at = null, created_at = now() where instance_id = 'eager'",
+    )
+    await untilListed("eager")
+    await rig.sweeper.sweepOnce()
+    expect((await rig.mirror("eager")).transaction.is_dispatched).toBe(false)
+    await rig.pool.query("update txn set created_at = now() - interval '10 s' where instance_id = 'eager'")
+    // Nobody looks at it as a young or as a stale one so soon.
+    await until(
+      async () => {
+        await rig.sweeper.sweepOnce()
+        return rig.mirror("eager")
+      },
+      isConfirmed,
+      { timeoutMs: 20_000 },
+    )
+    expect(statuses(await rig.mirror("eager"))).toEqual({ a: "success", b: "success" })
     await expectNoDifference()
   })
 

@@ -1,5 +1,5 @@
 import type { Client, Pool } from "pg"
-import { openConnection } from "../pool.ts"
+import { openConnection, SERVER_KEEP_ALIVE } from "../pool.ts"
 import { registerWriter, unregisterWriter } from "./queries/register-writer.ts"
 
 /** A writer's own connection. Its advisory lock tells the sweeper that the writer lives. */
@@ -13,7 +13,7 @@ export interface MirrorSession {
 /**
  * The mirror can be made again from Temporal, so a commit need not wait for the disk. The joins are by primary
  * key against a few rows: any plan but nested loops reads whole tables, and planning each time costs as much as
- * running. A dead network must give the writer's lock back within half a minute.
+ * running. A dead network must give the writer's lock back.
  */
 const SETTINGS = `
   set synchronous_commit = off;
@@ -24,9 +24,7 @@ const SETTINGS = `
   set enable_seqscan = off;
   set lock_timeout = '2s';
   set statement_timeout = '20s';
-  set tcp_keepalives_idle = 10;
-  set tcp_keepalives_interval = 5;
-  set tcp_keepalives_count = 3;
+  ${SERVER_KEEP_ALIVE}
 `
 
 export async function openSession(pool: Pool): Promise<MirrorSession> {

@@ -7,10 +7,14 @@ const STALE_MS = 60_000
 const BATCH = 100
 
 /** Compares transactions that have not moved for a minute: whatever else fails, this finds it. */
-export function createCheckStale(context: SweepContext, staleMs: number = STALE_MS): SweepPart {
+export function createCheckStale(
+  context: Pick<SweepContext, "pool" | "reconciler" | "logger">,
+  staleMs: number = STALE_MS,
+): SweepPart {
   const cooldown = createCooldown({ firstMs: 15_000, longestMs: 5 * 60_000 })
   return async (summary) => {
-    const keys = await listStale(context.pool, { olderThanMs: staleMs, limit: BATCH })
+    const failed = cooldown.failed()
+    const keys = await listStale(context.pool, { olderThanMs: staleMs, failed, limit: BATCH })
     await compareAll(context, keys, cooldown, summary)
   }
 }

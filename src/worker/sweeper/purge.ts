@@ -13,13 +13,17 @@ const BATCHES = 20
  * Deletes transactions, and bulk jobs, that ended longer ago than the retention. Each transaction is compared with Temporal first: an end that was
  * confirmed may have been reset or resumed since, and then the comparison takes its confirmation away.
  */
-export function createPurge(context: SweepContext, retentionMs: number | undefined): SweepPart {
+export function createPurge(
+  context: Pick<SweepContext, "pool" | "reconciler" | "logger">,
+  retentionMs: number | undefined,
+): SweepPart {
   const cooldown = createCooldown({ firstMs: 60_000, longestMs: 60 * 60_000 })
   return async (summary) => {
     if (retentionMs === undefined) return
     const before = summary.purged
     for (let batch = 1; batch <= BATCHES; batch++) {
-      const outdated = await listOutdated(context.pool, { olderThanMs: retentionMs, limit: BATCH })
+      const { cooling } = cooldown.failed()
+      const outdated = await listOutdated(context.pool, { olderThanMs: retentionMs, cooling, limit: BATCH })
       const keys = await compareAll(context, outdated, cooldown, summary)
       const purged = await purgeTransactions(context.pool, { keys, olderThanMs: retentionMs })
       summary.purged += purged

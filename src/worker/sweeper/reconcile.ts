@@ -16,8 +16,11 @@ import { findOut } from "./find-out.ts"
 import { type Observation, observe } from "./observe.ts"
 import { writeFinding } from "./write-finding.ts"
 
-/** `away`: nobody could say; ask again later. `unknown`: the mirror has no row of it. */
-export type Verdict = Compared | { kind: "away" } | { kind: "unknown" }
+/**
+ * `away`: nobody could say; ask again later. `unstarted`: its row does not know that Temporal has it, which is for
+ * those who start orphans; ask again later. `unknown`: the mirror has no row of it.
+ */
+export type Verdict = Compared | { kind: "away" } | { kind: "unstarted" } | { kind: "unknown" }
 
 interface Compared {
   kind: "same" | "healed"
@@ -36,8 +39,6 @@ export interface ReconcilerOptions {
   writer: MirrorWriter
   logger: Logger
 }
-
-const SAME = { kind: "same", confirmed: false } as const satisfies Verdict
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const underWay = new Map<string, Promise<Verdict>>()
@@ -58,12 +59,12 @@ async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promi
   const stored = await readMirror(pool, key)
   if (!stored) return { kind: "unknown" }
   const { transaction } = stored
-  // Not started: that is for those who start orphans.
-  if (!transaction.is_dispatched) return SAME
+  // A run that started eagerly may be over before its first rows are written, or lost.
+  if (!transaction.is_dispatched) return { kind: "unstarted" }
   const observed = await observe(client, transaction.workflow_id)
   if (isSeen(stored, observed)) {
     await markChecked(pool, { ...key, read_at: transaction.read_at, run_id: transaction.run_id, seq: null })
-    return SAME
+    return { kind: "same", confirmed: false }
   }
   const finding = await findOut(client, stored, observed)
   if (!finding) return { kind: "away" }

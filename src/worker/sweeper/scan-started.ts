@@ -1,7 +1,7 @@
 import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
 import type { TransactionKey } from "../../store/queries/list-orphans.ts"
 import type { ListedRun } from "../../store/temporal/list-runs.ts"
-import { adopt } from "./adopt.ts"
+import { createAdopter } from "./adopter.ts"
 import { compareAll } from "./compare.ts"
 import { createCooldown } from "./cooldown.ts"
 import type { SweepContext, SweepPart } from "./parts.ts"
@@ -18,6 +18,7 @@ type StartedRun = TransactionKey & { run: ListedRun }
  */
 export function createScanStarted(context: SweepContext): SweepPart {
   const cooldown = createCooldown({ firstMs: 2_000, longestMs: 60_000 })
+  const adopt = createAdopter(context)
   return createVisibilityScan(context, {
     name: "started",
     attribute: "StartTime",
@@ -35,10 +36,11 @@ export function createScanStarted(context: SweepContext): SweepPart {
         if (row?.run_id === run.runId || run.status.name === "CONTINUED_AS_NEW") seen.push(run)
         else if (row?.run_id === null && isYoung) continue
         else {
-          const key = row ?? (await adopt(context, run))
-          if (key) odd.push({ tenant: key.tenant, transaction_id: key.transaction_id, run })
-          else seen.push(run)
-          if (key && !row) summary.adopted++
+          const found = row ? ({ kind: "known", key: row } as const) : await adopt(run)
+          if (found.kind === "foreign") seen.push(run)
+          if (found.kind === "adopted") summary.adopted++
+          if (found.kind === "foreign" || found.kind === "failed") continue
+          odd.push({ tenant: found.key.tenant, transaction_id: found.key.transaction_id, run })
         }
       }
       const compared = await compareAll(context, odd, cooldown, summary)

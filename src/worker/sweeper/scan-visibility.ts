@@ -17,7 +17,10 @@ export interface Scan {
   attribute: "CloseTime" | "StartTime"
   filter?: string
   timeOf(run: ListedRun): Date | undefined
-  /** Looks at runs that were not seen before. @returns those that need not be shown again. */
+  /**
+   * Looks at runs that were not seen before. @returns those that need not be shown again. One run alone is never a
+   * reason to throw: it would be shown first each time, and nothing behind it.
+   */
   handle(runs: ListedRun[], summary: Summary): Promise<ListedRun[]>
 }
 
@@ -28,12 +31,16 @@ const WHOLE_EVERY_MS = 30_000
 /** Before the first scan of a database: older ones are found as stale. */
 const FIRST_WINDOW_MS = 10 * 60_000
 
-export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan): SweepPart {
+export function createVisibilityScan(
+  { pool, client }: Pick<SweepContext, "pool" | "client">,
+  scan: Scan,
+): SweepPart {
   const seen = new Map<string, number>()
   /** Shown, and to be shown again: they need not be listed for that. */
   const unsettled = new Map<string, ListedRun>()
   let watermark: number | undefined
-  let lastWhole = 0
+  /** By a clock that nobody sets back. */
+  let lastWhole = Number.NEGATIVE_INFINITY
 
   const timeOf = (run: ListedRun): number => scan.timeOf(run)?.getTime() ?? 0
 
@@ -52,7 +59,7 @@ export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan)
     const query = [window, `TaskQueue = "${TASK_QUEUE}"`, scan.filter ?? []].flat().join(" AND ")
     for await (const page of listRuns(client, { query, pageSize: PAGE[reach] })) {
       for (const run of page) newest = Math.max(newest, timeOf(run))
-      const fresh = page.filter(({ runId }) => !seen.has(runId) && !unsettled.has(runId))
+      const fresh = page.filter((run) => isNamable(run) && !seen.has(run.runId) && !unsettled.has(run.runId))
       await show(fresh, summary)
       if (fresh.length === 0 && reach === "quick") break
     }
@@ -62,13 +69,18 @@ export function createVisibilityScan({ pool, client }: SweepContext, scan: Scan)
   return async (summary) => {
     const since = (watermark ??=
       (await findWatermark(pool, scan.name))?.getTime() ?? Date.now() - FIRST_WINDOW_MS)
-    const reach = Date.now() - lastWhole > WHOLE_EVERY_MS ? "whole" : "quick"
+    const reach = performance.now() - lastWhole > WHOLE_EVERY_MS ? "whole" : "quick"
     await show([...unsettled.values()], summary)
     watermark = await read(since, reach, summary)
-    if (reach === "whole") lastWhole = Date.now()
+    if (reach === "whole") lastWhole = performance.now()
     const forgotten = watermark - 2 * WINDOW_MS.whole
     for (const [runId, time] of seen) if (time < forgotten) seen.delete(runId)
     for (const [runId, run] of unsettled) if (timeOf(run) < forgotten) unsettled.delete(runId)
     if (watermark > since) await storeWatermark(pool, scan.name, new Date(watermark))
   }
+}
+
+/** Postgres holds no U+0000 in text, and no transaction has one in its id. */
+function isNamable({ workflowId }: ListedRun): boolean {
+  return !workflowId.includes("\0")
 }

@@ -1,4 +1,5 @@
 import { toError } from "../../contract/errors.ts"
+import type { Dispatcher } from "../../store/dispatch.ts"
 import { listOrphans } from "../../store/queries/list-orphans.ts"
 import { isTemporalAway } from "../../store/temporal/errors.ts"
 import { createCooldown } from "./cooldown.ts"
@@ -11,14 +12,19 @@ const BATCH = 200
 const WIDTH = 8
 
 /** Starts transactions that were accepted and not started. */
-export function createStartOrphans({ pool, dispatcher, logger }: SweepContext): SweepPart {
+export function createStartOrphans({
+  pool,
+  dispatcher,
+  logger,
+}: Pick<SweepContext, "pool" | "logger"> & { dispatcher: Pick<Dispatcher, "dispatch"> }): SweepPart {
   const cooldown = createCooldown({ firstMs: 5_000, longestMs: 5 * 60_000 })
   return async (summary) => {
-    const orphans = await listOrphans(pool, { olderThanMs: ORPHAN_AGE_MS, limit: BATCH })
+    const { cooling } = cooldown.failed()
+    const orphans = await listOrphans(pool, { olderThanMs: ORPHAN_AGE_MS, cooling, limit: BATCH })
     let isAway = false
     await inParallel(orphans, WIDTH, async ({ tenant, transaction_id }) => {
       const name = `${tenant}/${transaction_id}`
-      if (isAway || cooldown.isCooling(name)) return
+      if (isAway) return
       try {
         await dispatcher.dispatch(tenant, transaction_id)
         cooldown.succeed(name)

@@ -11,9 +11,10 @@ const BATCH = 200
 
 /**
  * When a mirror writer vanished, what it had in hand may be lost: compares every transaction that is not final,
- * the most recently moved first. Goes on where it was after a change of leaders.
+ * the most recently moved first. Goes on where it was after a change of leaders. One that nobody answers for keeps
+ * the writer's record, and is asked every few seconds: so all is healed soon after a worker is back.
  */
-export function createWatchWriters(context: SweepContext): SweepPart {
+export function createWatchWriters(context: Pick<SweepContext, "pool" | "reconciler" | "logger">): SweepPart {
   const { pool, logger } = context
   const cooldown = createCooldown({ firstMs: 2_000, longestMs: 8_000 })
   return async (summary) => {
@@ -22,8 +23,9 @@ export function createWatchWriters(context: SweepContext): SweepPart {
     if (vanished > 0) logger.info({ writers: vanished }, "mirror writers vanished: comparing with Temporal")
     const since = await findLastVanished(pool)
     if (!since) return
-    const keys = await listUnchecked(pool, { since, limit: BATCH })
-    if (keys.length === 0) await forgetVanishedWriters(pool, since)
-    else await compareAll(context, keys, cooldown, summary)
+    const failed = cooldown.failed()
+    const keys = await listUnchecked(pool, { since, failed, limit: BATCH })
+    await compareAll(context, keys, cooldown, summary)
+    if (keys.length === 0 && failed.cooling.length === 0) await forgetVanishedWriters(pool, since)
   }
 }
