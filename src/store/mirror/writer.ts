@@ -17,6 +17,7 @@ import { toError } from "../../contract/errors.ts"
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
 import type { Logger } from "../logger.ts"
 import type { SecretMask } from "./mask-decisions.ts"
+import { withNetworkDeadline } from "./network-deadline.ts"
 import { Pending, type PendingTransaction, size } from "./pending.ts"
 import { reportLoss } from "./queries/register-writer.ts"
 import { type MirrorSession, openSession } from "./session.ts"
@@ -80,8 +81,6 @@ const BEAT = 8
 const LONGEST_BEAT_MS = 250
 const FIRST_BACKOFF_MS = 50
 const LONGEST_BACKOFF_MS = 5_000
-/** Longer than the server's own statement timeout: only a dead network gets here. */
-const NETWORK_DEADLINE_MS = 30_000
 
 class BatchingWriter implements MirrorWriter {
   readonly #pool: Pool
@@ -207,7 +206,7 @@ class BatchingWriter implements MirrorWriter {
     this.#lastFlushAt = performance.now()
     this.#onWire = this.#pending.take(this.#maxRows)
     try {
-      await withNetworkDeadline(this.#writeOnWire())
+      await withNetworkDeadline((onAnswer) => this.#writeOnWire(onAnswer))
       this.#flushes++
       this.#written += countRows(this.#onWire)
       if (this.#backoffMs > 0) this.#logger.info({ pending: this.#pending.rows() }, "the mirror writes again")
@@ -228,12 +227,13 @@ class BatchingWriter implements MirrorWriter {
     return this.#mode === "closed"
   }
 
-  async #writeOnWire(): Promise<void> {
+  async #writeOnWire(onAnswer: () => void): Promise<void> {
     if (this.#session?.isLost()) await this.#dropSession()
     this.#session ??= await openSession(this.#pool)
     const { client } = this.#session
     await writeBatch(client, this.#onWire, {
       secrets: this.#secrets,
+      onAnswer,
       onCulprit: ({ tenant, transaction_id, row, error }) => {
         this.#dropped++
         const fields = { tenant, transaction: transaction_id, row, error: error.message }
@@ -256,7 +256,7 @@ class BatchingWriter implements MirrorWriter {
     const pending = this.#pending.rows()
     if (this.#backoffMs === 0) this.#logger.warn({ error: error.message, pending }, "the mirror cannot write")
     this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, this.#backoffMs * 2))
-    if (judgeWriteError(error) !== "again") await this.#dropSession()
+    if (judgeWriteError(error) === "outage") await this.#dropSession()
   }
 
   async #dropSession(): Promise<void> {
@@ -275,17 +275,4 @@ class BatchingWriter implements MirrorWriter {
 
 function countRows(entries: PendingTransaction[]): number {
   return entries.reduce((sum, entry) => sum + size(entry), 0)
-}
-
-async function withNetworkDeadline(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    const error = () => new Error(`Postgres did not answer for ${NETWORK_DEADLINE_MS / 1000} s`)
-    timer = setTimeout(() => reject(error()), NETWORK_DEADLINE_MS)
-  })
-  try {
-    await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
 }
