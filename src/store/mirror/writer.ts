@@ -5,7 +5,7 @@
  * Modes:
  * - `idle`     nothing waits. A push leads to `waiting`.
  * - `waiting`  a timer runs: `flushMs` after the first push, at the next beat while one flush follows another, 0
- *              once `maxRows` wait or somebody calls `flush`, the backoff after a failure (which nothing shortens).
+ *              once a batch waits or somebody calls `flush`, the backoff after a failure (which nothing shortens).
  *              When it fires: `writing`.
  * - `writing`  one batch is on the wire; pushes are collected. Done: `waiting` if more came, else `idle`.
  *              Failed because of Postgres: the batch goes back, newer rows win; `waiting` with a longer backoff.
@@ -33,7 +33,7 @@ export interface MirrorWriterOptions {
   flushMs?: number
   /** Rows of one flush; 500 unless said. A transaction's rows stay together, so it may be somewhat more. */
   maxRows?: number
-  /** Rows that may wait while Postgres is away; 50,000 unless said. */
+  /** Rows that may wait while Postgres is away; 50,000 unless said. Fewer, where they are large. */
   maxPending?: number
   /** Milliseconds that `close` waits for Postgres; 5,000 unless said. */
   closeMs?: number
@@ -61,7 +61,7 @@ export interface MirrorStats {
   written: number
   /** Rows that can never be stored: each was logged. */
   dropped: number
-  /** Rows refused because `maxPending` was reached, or the writer was closed. */
+  /** Rows refused because too many, or too large ones, waited, or the writer was closed. */
   refused: number
   connected: boolean
 }
@@ -185,7 +185,7 @@ class BatchingWriter implements MirrorWriter {
       this.#mode = "idle"
       return
     }
-    const isWanted = this.#pending.rows() >= this.#maxRows || this.#waiters.length > 0
+    const isWanted = this.#pending.isBatch(this.#maxRows) || this.#waiters.length > 0
     const hurry = isWanted && this.#backoffMs === 0
     // A timer that runs is left alone, or pushes without a pause would put the flush off for ever.
     if (this.#mode === "waiting" && (this.#isHurried || !hurry)) return
@@ -253,8 +253,10 @@ class BatchingWriter implements MirrorWriter {
   async #stepBack(error: Error): Promise<void> {
     this.#pending.putBack(this.#onWire)
     this.#onWire = []
-    const pending = this.#pending.rows()
-    if (this.#backoffMs === 0) this.#logger.warn({ error: error.message, pending }, "the mirror cannot write")
+    if (this.#backoffMs === 0) {
+      const fields = { error: error.message, pending: this.#pending.rows(), bytes: this.#pending.bytes() }
+      this.#logger.warn(fields, "the mirror cannot write")
+    }
     this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, this.#backoffMs * 2))
     if (judgeWriteError(error) === "outage") await this.#dropSession()
   }
