@@ -83,6 +83,14 @@ export function mergeNewest(into: Newest, from: Newest): void {
   if (from.complete) into.complete = newer(into.complete, from.complete)
 }
 
+/** Of its rows, and not before `least`. */
+export function newestPlace({ transaction, tasks, exceptions, complete }: Newest, least: Order): Order {
+  return [transaction, ...tasks.values(), ...exceptions.values(), complete].reduce<Order>(
+    (place, row) => (row && isOlder(place, row) ? row : place),
+    least,
+  )
+}
+
 export function countRows({ transaction, tasks, exceptions, decisions }: Newest): number {
   return (transaction ? 1 : 0) + tasks.size + exceptions.size + decisions.size
 }

@@ -163,6 +163,7 @@ describe("Pending, when too much waits", () => {
     pending.addAttempt(attemptRow({ response: "x".repeat(5_000) }))
     pending.addAttempt(attemptRow())
     expect([pending.rows(), pending.refused()]).toEqual([2, 2])
+    expect(pending.losses.next(10).map(({ transaction_id }) => transaction_id)).toEqual(["order_2"])
     pending.take(ALL)
     pending.add(large("order_3"))
     expect([pending.rows(), pending.refused()]).toEqual([1, 2])
@@ -176,6 +177,15 @@ describe("Pending, when too much waits", () => {
     expect(pending.refused()).toBe(0)
     pending.add(mirrorChange({ history_length: 21, tasks: [taskRow({ generation: 2 })] }))
     expect(pending.bytes()).toBeLessThan(1_000)
+  })
+
+  test("knows the place of the newest row that was lost", () => {
+    const pending = new Pending(1)
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow()] }))
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ path: "ship" })] }))
+    expect(pending.losses.next(10)).toEqual([
+      { tenant: "default", transaction_id: "order_1", reset_run: undefined, chain: 0, seq: 9 * 2 ** 20 },
+    ])
   })
 
   test("refuses attempts", () => {

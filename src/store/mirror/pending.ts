@@ -4,23 +4,16 @@
  * P1  A transaction's rows leave together: a reader never sees an end whose tasks are still on their way.
  * P2  Not more than `maxRows` rows wait, nor more than about `maxBytes` of them. The transaction that brings one too
  *     many, or too much, loses what waits of it.
- * P3  A transaction that lost a row stays out until a complete change brings all its rows: else its end would be
- *     written over tasks that never were. The sweeper heals it meanwhile.
+ * P3  A transaction that lost a row stays out until all its rows are in Postgres (`losses.ts`).
  */
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
-import { isEndStatus } from "../../contract/statuses.ts"
 import { estimateBytes } from "./estimate-bytes.ts"
-import { countRows, emptyNewest, mergeNewest, type Newest, toNewest } from "./merge.ts"
-import { toSeq } from "./order.ts"
+import { keyOf, type Lineage, lineageOf } from "./lineage.ts"
+import { Losses } from "./losses.ts"
+import { countRows, emptyNewest, mergeNewest, type Newest, newestPlace, toNewest } from "./merge.ts"
+import { type Order, toSeq } from "./order.ts"
 
-interface Names {
-  tenant: string
-  transaction_id: string
-  /** The reset run whose number comes first in the order; none for a transaction that was never reset. */
-  reset_run: string | undefined
-}
-
-export interface PendingTransaction extends Newest, Names {
+export interface PendingTransaction extends Newest, Lineage {
   attempts: AttemptRow[]
   /** Position among all that ever waited. */
   position: number
@@ -34,10 +27,11 @@ const MOST_BYTES = 256 * 1024 * 1024
 const BATCH_BYTES = 8 * 1024 * 1024
 
 export class Pending {
+  /** P3. */
+  readonly losses = new Losses()
   readonly #maxRows: number
   readonly #maxBytes: number
   #waiting = new Map<string, PendingTransaction>()
-  readonly #lossy = new Set<string>()
   #rows = 0
   #bytes = 0
   #refused = 0
@@ -49,11 +43,11 @@ export class Pending {
   }
 
   add(change: MirrorChange): void {
-    const { tenant, transaction_id, chain } = change
-    const names = { tenant, transaction_id, reset_run: resetRunOf(change) }
-    const key = keyOf(names)
-    const brought = toNewest(change, { chain, seq: toSeq(change.history_length, change.ordinal) })
-    if (this.#isLeftOut(key, change)) {
+    const lineage = lineageOf(change)
+    const key = keyOf(lineage)
+    const order = { chain: change.chain, seq: toSeq(change.history_length, change.ordinal) }
+    const brought = toNewest(change, order)
+    if (this.losses.leavesOut(key, change, order)) {
       this.#refused += countRows(brought)
       return
     }
@@ -62,8 +56,8 @@ export class Pending {
       this.#discount(entry)
       mergeNewest(entry, brought)
     }
-    this.#count(entry ?? this.#place(key, names, brought))
-    if (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes) this.#lose(key)
+    this.#count(entry ?? this.#place(key, lineage, brought))
+    if (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes) this.#lose(key, order)
   }
 
   addAttempt(row: AttemptRow): void {
@@ -71,9 +65,9 @@ export class Pending {
       this.#refused++
       return
     }
-    const names = { tenant: row.tenant, transaction_id: row.transaction_id, reset_run: undefined }
-    const key = keyOf(names)
-    const entry = this.#waiting.get(key) ?? this.#place(key, names, emptyNewest())
+    const lineage = { tenant: row.tenant, transaction_id: row.transaction_id, reset_run: undefined }
+    const key = keyOf(lineage)
+    const entry = this.#waiting.get(key) ?? this.#place(key, lineage, emptyNewest())
     const bytes = estimateBytes(row)
     entry.attempts.push(row)
     entry.bytes += bytes
@@ -146,11 +140,11 @@ export class Pending {
     return this.#position
   }
 
-  #place(key: string, names: Names, newest: Newest): PendingTransaction {
+  #place(key: string, lineage: Lineage, newest: Newest): PendingTransaction {
     const placed: PendingTransaction = {
-      tenant: names.tenant,
-      transaction_id: names.transaction_id,
-      reset_run: names.reset_run,
+      tenant: lineage.tenant,
+      transaction_id: lineage.transaction_id,
+      reset_run: lineage.reset_run,
       transaction: newest.transaction,
       tasks: newest.tasks,
       exceptions: newest.exceptions,
@@ -175,33 +169,19 @@ export class Pending {
     this.#bytes -= entry.bytes
   }
 
-  #lose(key: string): void {
+  #lose(key: string, order: Order): void {
     const entry = this.#waiting.get(key)
     if (!entry) return
+    const { tenant, transaction_id, reset_run } = entry
+    const { chain, seq } = newestPlace(entry, order)
     this.#waiting.delete(key)
     this.#discount(entry)
     this.#refused += size(entry)
-    this.#lossy.add(key)
-  }
-
-  /** P3. */
-  #isLeftOut(key: string, { transaction, complete }: MirrorChange): boolean {
-    if (!this.#lossy.has(key)) return false
-    const isOver = transaction !== null && isEndStatus(transaction.status)
-    if (complete || isOver) this.#lossy.delete(key)
-    return !complete
+    this.losses.note({ tenant, transaction_id, reset_run, chain, seq })
   }
 }
 
 /** Rows of an entry, its attempts included. */
 export function size(entry: PendingTransaction): number {
   return countRows(entry) + entry.attempts.length
-}
-
-function resetRunOf({ run_id, original_run_id, reset_run }: MirrorChange): string | undefined {
-  return run_id === original_run_id ? reset_run : run_id
-}
-
-function keyOf({ tenant, transaction_id, reset_run }: Names): string {
-  return `${tenant}/${transaction_id}\n${reset_run ?? ""}`
 }

@@ -9,17 +9,18 @@
  *              When it fires: `writing`.
  * - `writing`  one batch is on the wire; pushes are collected. Done: `waiting` if more came, else `idle`.
  *              Failed because of Postgres: the batch goes back, newer rows win; `waiting` with a longer backoff.
+ *              While transactions lack rows that were refused, a flush comes every 2 s even if nothing waits.
  * - `closed`   pushes are counted as refused.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Pool } from "pg"
+import type { Client, Pool } from "pg"
 import { toError } from "../../contract/errors.ts"
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
 import type { Logger } from "../logger.ts"
 import type { SecretMask } from "./mask-decisions.ts"
 import { withNetworkDeadline } from "./network-deadline.ts"
 import { Pending, type PendingTransaction, size } from "./pending.ts"
-import { reportLoss } from "./queries/register-writer.ts"
+import { settleLosses } from "./queries/settle-losses.ts"
 import { type MirrorSession, openSession } from "./session.ts"
 import { writeBatch } from "./write-batch.ts"
 import { judgeWriteError } from "./write-error.ts"
@@ -81,6 +82,10 @@ const BEAT = 8
 const LONGEST_BEAT_MS = 250
 const FIRST_BACKOFF_MS = 50
 const LONGEST_BACKOFF_MS = 5_000
+/** The sweeper's own pace, about: what was told is not compared sooner. */
+const LOSSES_MS = 2_000
+/** Transactions that are told of at once. */
+const LOSSES_A_TIME = 500
 
 class BatchingWriter implements MirrorWriter {
   readonly #pool: Pool
@@ -102,8 +107,10 @@ class BatchingWriter implements MirrorWriter {
   #onWire: PendingTransaction[] = []
   /** Those who wait for a flush: until no entry below a position waits. */
   #waiters: { below: number; resolve: () => void }[] = []
-  /** How many refused rows the sweeper was told of. */
-  #reportedRefused = 0
+  /** Runs from when losses were settled until they may be again. */
+  #lossTimer: NodeJS.Timeout | undefined
+  /** How many refused rows were logged. */
+  #loggedRefused = 0
   #flushes = 0
   #written = 0
   #dropped = 0
@@ -153,9 +160,10 @@ class BatchingWriter implements MirrorWriter {
     await Promise.race([this.flush(), sleep(this.#closeMs, undefined, { ref: false })])
     this.#mode = "closed"
     clearTimeout(this.#timer)
+    clearTimeout(this.#lossTimer)
     const { pending } = this.stats()
     try {
-      await this.#session?.end(pending === 0 ? "clean" : "dirty")
+      await this.#session?.end(pending === 0 && this.#pending.losses.isEmpty() ? "clean" : "dirty")
     } catch (thrown) {
       this.#logger.warn({ error: toError(thrown).message }, "the mirror's connection did not end well")
     }
@@ -181,7 +189,7 @@ class BatchingWriter implements MirrorWriter {
 
   #schedule(): void {
     if (this.#mode === "closed" || this.#mode === "writing") return
-    if (this.#pending.rows() === 0) {
+    if (this.#pending.rows() === 0 && !this.#areLossesDue()) {
       this.#mode = "idle"
       return
     }
@@ -231,23 +239,40 @@ class BatchingWriter implements MirrorWriter {
     if (this.#session?.isLost()) await this.#dropSession()
     this.#session ??= await openSession(this.#pool)
     const { client } = this.#session
-    await writeBatch(client, this.#onWire, {
-      secrets: this.#secrets,
-      onAnswer,
-      onCulprit: ({ tenant, transaction_id, row, error }) => {
-        this.#dropped++
-        const fields = { tenant, transaction: transaction_id, row, error: error.message }
-        this.#logger.error(fields, "a mirror row cannot be stored and is left out")
-      },
-    })
-    const refused = this.#pending.refused()
-    if (refused === this.#reportedRefused) return
-    await reportLoss(client)
-    this.#logger.warn(
-      { rows: refused - this.#reportedRefused },
-      "too many mirror rows waited, some were refused",
+    if (this.#onWire.length > 0) {
+      await writeBatch(client, this.#onWire, {
+        secrets: this.#secrets,
+        onAnswer,
+        onCulprit: ({ tenant, transaction_id, row, error }) => {
+          this.#dropped++
+          const fields = { tenant, transaction: transaction_id, row, error: error.message }
+          this.#logger.error(fields, "a mirror row cannot be stored and is left out")
+        },
+      })
+    }
+    if (this.#areLossesDue()) await this.#settleLosses(client)
+  }
+
+  #areLossesDue(): boolean {
+    return (
+      this.#lossTimer === undefined &&
+      (!this.#pending.losses.isEmpty() || this.#pending.refused() > this.#loggedRefused)
     )
-    this.#reportedRefused = refused
+  }
+
+  /** Tells the sweeper which transactions lack rows, and takes changes again of those that are whole. */
+  async #settleLosses(client: Client): Promise<void> {
+    const { losses } = this.#pending
+    const asked = losses.next(LOSSES_A_TIME)
+    if (asked.length > 0) losses.forget(await settleLosses(client, asked))
+    const rows = this.#pending.refused() - this.#loggedRefused
+    if (rows > 0) this.#logger.warn({ rows }, "too many mirror rows waited, some were refused")
+    this.#loggedRefused += rows
+    if (this.#isClosed()) return
+    this.#lossTimer = setTimeout(() => {
+      this.#lossTimer = undefined
+      this.#schedule()
+    }, LOSSES_MS)
   }
 
   async #stepBack(error: Error): Promise<void> {
