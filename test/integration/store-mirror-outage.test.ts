@@ -55,6 +55,22 @@ async function column(sql: string): Promise<unknown[]> {
 const push = (writer: MirrorWriter, version: number) =>
   writer.push(mirrorChange({ history_length: 3 + version, transaction: transactionRow({ version }) }))
 
+const other = (writer: MirrorWriter, at: number, history_length = 3) =>
+  writer.push(mirrorChange({ transaction_id: `other_${at}`, history_length, tasks: [taskRow()] }))
+
+/** Shuts the gate, and brings one row of each of five transactions. */
+async function overflow(writer: MirrorWriter): Promise<void> {
+  for (let at = 0; at < 5; at++) await insertStoredTransaction(pool, { instanceId: `other_${at}` })
+  push(writer, 1)
+  await writer.flush()
+  gate.shut()
+  for (let at = 0; at < 5; at++) other(writer, at)
+}
+
+/** Those that the sweeper is to compare. */
+const lost = () =>
+  column("select instance_id as value from txn where checked_at = '-infinity' order by instance_id")
+
 describe("createMirrorWriter(), while Postgres is away", () => {
   test("keeps the newest row of each key, and writes it when Postgres is back", async () => {
     const writer = openWriter()
@@ -102,23 +118,63 @@ describe("createMirrorWriter(), while Postgres is away", () => {
     expect(await column("select version as value from txn")).toEqual([2])
   })
 
-  test("refuses what is too much, and tells the sweeper", async () => {
-    const writer = openWriter({ maxPending: 10 })
-    push(writer, 1)
-    await writer.flush()
-    await pool.query("delete from mirror_writer")
-    gate.shut()
-    for (let at = 0; at < 30; at++) {
-      writer.push(mirrorChange({ transaction_id: `other_${at}`, tasks: [taskRow()] }))
-    }
-    expect(writer.stats()).toMatchObject({ pending: 10, refused: 20 })
+  test("refuses what is too much, and has those compared whose rows it refused, no others", async () => {
+    const writer = openWriter({ maxPending: 3 })
+    await overflow(writer)
+    expect(writer.stats()).toMatchObject({ pending: 3, refused: 2 })
     gate.open()
     await writer.flush()
-    expect(await column("select count(*) as value from txn_task")).toEqual([10])
+    expect(await until(lost, (found) => found.length > 0)).toEqual(["other_3", "other_4"])
+    expect(await column("select count(*) as value from txn_task")).toEqual([3])
+    // The session that the outage ended.
+    await until(
+      () => markVanishedWriters(pool),
+      (count) => count > 0,
+    )
+    for (let version = 2; version < 5; version++) {
+      other(writer, 3, 20 + version)
+      push(writer, version)
+      await writer.flush()
+    }
+    expect(writer.stats().refused).toBe(5)
+    expect(await markVanishedWriters(pool)).toBe(0)
+  })
+
+  test("takes changes again of a transaction that is whole", async () => {
+    const writer = openWriter({ maxPending: 3 })
+    await overflow(writer)
+    gate.open()
+    await writer.flush()
+    await until(lost, (found) => found.length > 0)
+    // What the sweeper does; of the other one it heard nothing.
+    await pool.query(
+      `update txn set checked_at = now(), seq = case when instance_id = 'other_3' then 20 * 2 ^ 20 else seq end
+       where instance_id like 'other%'`,
+    )
+    expect(await until(lost, (found) => found.length > 0)).toEqual(["other_4"])
+    push(writer, 2)
+    await writer.flush()
+    for (const at of [3, 4]) other(writer, at, 30)
+    await writer.flush()
+    expect(await column("select instance_id as value from txn_task where instance_id > 'other_2'")).toEqual([
+      "other_3",
+    ])
+  })
+
+  test("leaves the rest to the sweeper when it closes before all is whole", async () => {
+    const writer = openWriter({ maxPending: 3 })
+    await overflow(writer)
+    gate.open()
+    await writer.flush()
+    await until(lost, (found) => found.length > 0)
+    await pool.query("delete from mirror_writer where id <> (select max(id) from mirror_writer)")
+    await writer.close()
     expect(
-      await column("select count(*) as value from mirror_writer where application like '%lost rows%'"),
-    ).toEqual([1])
-    expect(await markVanishedWriters(pool)).toBe(1)
+      await until(
+        () => markVanishedWriters(pool),
+        (count) => count > 0,
+      ),
+    ).toBe(1)
   })
 
   test("says at its end what it could not write", async () => {

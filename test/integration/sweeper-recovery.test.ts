@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { LOCK_CLASS, LOCK_SWEEPER } from "../../src/store/advisory-locks.ts"
 import { toSeq } from "../../src/store/mirror/order.ts"
+import { settleLosses } from "../../src/store/mirror/queries/settle-losses.ts"
 import type { StoredMirror } from "../../src/store/mirror/read-mirror.ts"
 import { toMonth } from "../../src/store/partitions.ts"
+import { openConnection } from "../../src/store/pool.ts"
 import { createSweeper, type Sweeper } from "../../src/worker/sweeper.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
@@ -138,6 +140,31 @@ describe("a vanished mirror writer", () => {
       },
       ({ rowCount }) => rowCount === 0,
     )
+    await expectNoDifference()
+  })
+})
+
+describe("a transaction whose rows a mirror writer refused", () => {
+  test("is healed at once, and then known to be whole", async () => {
+    rig.mirrors = false
+    await park("refused")
+    const loss = {
+      tenant: "default",
+      transaction_id: "refused",
+      reset_run: undefined,
+      chain: 0,
+      seq: toSeq(3, 0),
+    }
+    const client = await openConnection(rig.pool, () => {})
+    try {
+      expect(await settleLosses(client, [loss])).toEqual([])
+      expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 1 })
+      expect(statuses(await rig.mirror("refused"))).toEqual({ a: "success", b: "parked" })
+      expect(await settleLosses(client, [loss])).toEqual([loss])
+      expect((await rig.sweeper.sweepOnce()).checked).toBe(0)
+    } finally {
+      await client.end()
+    }
     await expectNoDifference()
   })
 })

@@ -1,8 +1,11 @@
 import type { DecisionRow, ExceptionRow, MirrorChange, TaskRow, TransactionRow } from "../../contract/rows.ts"
+import { estimateBytes } from "./estimate-bytes.ts"
 import { isOlder, type Order } from "./order.ts"
 
 export interface Stamped<Row> extends Order {
   row: Row
+  /** About. */
+  bytes: number
 }
 
 export interface MirroredTransaction extends TransactionRow {
@@ -18,6 +21,8 @@ export interface Newest {
   decisions: Map<string, DecisionRow>
   /** Newest moment at which every row that was not pending was here. */
   complete: Order | undefined
+  /** Of all its rows, about. */
+  bytes: number
 }
 
 export function emptyNewest(): Newest {
@@ -27,28 +32,63 @@ export function emptyNewest(): Newest {
     exceptions: new Map(),
     decisions: new Map(),
     complete: undefined,
+    bytes: 0,
   }
 }
 
 export function toNewest(change: MirrorChange, { chain, seq }: Order): Newest {
   const { transaction, run_id } = change
   const newest = emptyNewest()
-  if (transaction) newest.transaction = { row: { ...transaction, run_id: run_id || null }, chain, seq }
-  for (const row of change.tasks) newest.tasks.set(row.path, { row, chain, seq })
-  for (const row of change.exceptions) newest.exceptions.set(exceptionKey(row), { row, chain, seq })
-  for (const row of change.decisions) newest.decisions.set(row.decision_id, row)
+  const stamp = <Row extends object>(row: Row): Stamped<Row> => {
+    const bytes = estimateBytes(row)
+    newest.bytes += bytes
+    return { row, chain, seq, bytes }
+  }
+  if (transaction) newest.transaction = stamp({ ...transaction, run_id: run_id || null })
+  for (const row of change.tasks) newest.tasks.set(row.path, stamp(row))
+  for (const row of change.exceptions) newest.exceptions.set(exceptionKey(row), stamp(row))
+  for (const row of change.decisions) {
+    newest.decisions.set(row.decision_id, row)
+    newest.bytes += estimateBytes(row)
+  }
   if (change.complete) newest.complete = { chain, seq }
   return newest
 }
 
 /** Folds `from` into `into`; which of the two is older does not matter. */
 export function mergeNewest(into: Newest, from: Newest): void {
-  into.transaction = newer(into.transaction, from.transaction)
-  for (const [path, task] of from.tasks) into.tasks.set(path, mergeTask(into.tasks.get(path), task))
-  for (const [key, row] of from.exceptions)
-    into.exceptions.set(key, newer(into.exceptions.get(key), row) ?? row)
-  for (const [id, row] of from.decisions) if (!into.decisions.has(id)) into.decisions.set(id, row)
-  into.complete = newer(into.complete, from.complete)
+  into.bytes += from.bytes
+  const keep = <Row>(
+    one: Stamped<Row> | undefined,
+    other: Stamped<Row>,
+    kept: Stamped<Row>,
+  ): Stamped<Row> => {
+    if (one) into.bytes += kept.bytes - one.bytes - other.bytes
+    return kept
+  }
+  const { transaction: one } = into
+  if (from.transaction) into.transaction = keep(one, from.transaction, newer(one, from.transaction))
+  for (const [path, task] of from.tasks) {
+    const known = into.tasks.get(path)
+    into.tasks.set(path, keep(known, task, mergeTask(known, task)))
+  }
+  for (const [key, row] of from.exceptions) {
+    const known = into.exceptions.get(key)
+    into.exceptions.set(key, keep(known, row, newer(known, row)))
+  }
+  for (const [id, row] of from.decisions) {
+    if (into.decisions.has(id)) into.bytes -= estimateBytes(row)
+    else into.decisions.set(id, row)
+  }
+  if (from.complete) into.complete = newer(into.complete, from.complete)
+}
+
+/** Of its rows, and not before `least`. */
+export function newestPlace({ transaction, tasks, exceptions, complete }: Newest, least: Order): Order {
+  return [transaction, ...tasks.values(), ...exceptions.values(), complete].reduce<Order>(
+    (place, row) => (row && isOlder(place, row) ? row : place),
+    least,
+  )
 }
 
 export function countRows({ transaction, tasks, exceptions, decisions }: Newest): number {
@@ -60,9 +100,8 @@ function exceptionKey({ task, operation, generation }: ExceptionRow): string {
 }
 
 /** Of equals the second: a workflow task that is tried again writes the same history length. */
-function newer<Row extends Order>(one: Row | undefined, other: Row | undefined): Row | undefined {
-  if (!one) return other
-  return !other || isOlder(other, one) ? one : other
+function newer<Row extends Order>(one: Row | undefined, other: Row): Row {
+  return one && isOlder(other, one) ? one : other
 }
 
 /** A row that lost its payload (continue-as-new keeps no inputs, nor outputs without readers) keeps the older one's. */
@@ -73,7 +112,7 @@ function mergeTask(one: Stamped<TaskRow> | undefined, other: Stamped<TaskRow>): 
   if (row.generation !== older.row.generation) return newest
   const input = row.input ?? older.row.input
   const { output, output_sha256 } = row.output_dropped && row.output === null ? older.row : row
-  return input === row.input && output === row.output
-    ? newest
-    : { ...newest, row: { ...row, input, output, output_sha256 } }
+  if (input === row.input && output === row.output) return newest
+  const merged = { ...row, input, output, output_sha256 }
+  return { ...newest, row: merged, bytes: estimateBytes(merged) }
 }

@@ -7,6 +7,7 @@ import {
   taskRow,
   transactionRow,
 } from "../../../test/helpers/mirror-rows.ts"
+import { estimateBytes } from "./estimate-bytes.ts"
 import { Pending } from "./pending.ts"
 
 const ALL = 1_000_000
@@ -69,6 +70,18 @@ describe("Pending", () => {
     expect(taken.map(({ transaction_id, tasks }) => [transaction_id, tasks.size])).toEqual([["order_1", 3]])
     expect(taken[0]?.transaction).toBeDefined()
     expect(pending.rows()).toBe(3)
+  })
+
+  test("takes fewer transactions where they are large", () => {
+    const pending = new Pending(100)
+    const input = "x".repeat(3 * 1024 * 1024)
+    for (const transaction_id of ["order_1", "order_2", "order_3", "order_4"])
+      pending.add(mirrorChange({ transaction_id, tasks: [taskRow({ input })] }))
+    expect(pending.isBatch(100)).toBe(true)
+    expect(pending.take(100)).toHaveLength(3)
+    expect(pending.isBatch(100)).toBe(false)
+    expect(pending.take(100)).toHaveLength(1)
+    expect(pending.bytes()).toBe(0)
   })
 
   test("does not take two lineages of one transaction at once", () => {
@@ -141,6 +154,40 @@ describe("Pending, when too much waits", () => {
     expect(pending.take(ALL)).toHaveLength(0)
   })
 
+  test("refuses few rows where they are large, and takes others once those are gone", () => {
+    const pending = new Pending(100, 10_000)
+    const large = (transaction_id: string) =>
+      mirrorChange({ transaction_id, tasks: [taskRow({ input: "x".repeat(6_000) })] })
+    pending.add(large("order_1"))
+    pending.add(large("order_2"))
+    pending.addAttempt(attemptRow({ response: "x".repeat(5_000) }))
+    pending.addAttempt(attemptRow())
+    expect([pending.rows(), pending.refused()]).toEqual([2, 2])
+    expect(pending.losses.next(10).map(({ transaction_id }) => transaction_id)).toEqual(["order_2"])
+    pending.take(ALL)
+    pending.add(large("order_3"))
+    expect([pending.rows(), pending.refused()]).toEqual([1, 2])
+  })
+
+  test("counts a large row once, however often it comes", () => {
+    const pending = new Pending(100, 10_000)
+    for (let at = 1; at <= 20; at++) {
+      pending.add(mirrorChange({ history_length: at, tasks: [taskRow({ input: "x".repeat(6_000) })] }))
+    }
+    expect(pending.refused()).toBe(0)
+    pending.add(mirrorChange({ history_length: 21, tasks: [taskRow({ generation: 2 })] }))
+    expect(pending.bytes()).toBeLessThan(1_000)
+  })
+
+  test("knows the place of the newest row that was lost", () => {
+    const pending = new Pending(1)
+    pending.add(mirrorChange({ history_length: 9, tasks: [taskRow()] }))
+    pending.add(mirrorChange({ history_length: 5, tasks: [taskRow({ path: "ship" })] }))
+    expect(pending.losses.next(10)).toEqual([
+      { tenant: "default", transaction_id: "order_1", reset_run: undefined, chain: 0, seq: 9 * 2 ** 20 },
+    ])
+  })
+
   test("refuses attempts", () => {
     const pending = new Pending(1)
     pending.addAttempt(attemptRow())
@@ -156,6 +203,12 @@ describe("Pending, any interleaving", () => {
     at: fc.nat(20),
     next: fc.constantFrom("push" as const, "take" as const, "take and put back" as const, "attempt" as const),
   })
+
+  const bytesOf = ({ tasks, attempts }: ReturnType<Pending["take"]>[number]) =>
+    [...Array.from(tasks.values(), ({ row }) => row), ...attempts].reduce(
+      (sum, row) => sum + estimateBytes(row),
+      0,
+    )
 
   test("gives every key's newest row, in whatever pieces it is taken", () => {
     fc.assert(
@@ -178,7 +231,9 @@ describe("Pending, any interleaving", () => {
             attempts++
             pending.addAttempt(attemptRow({ transaction_id: transaction }))
           } else {
-            const change = { transaction_id: transaction, history_length: at, tasks: [taskRow({ path })] }
+            // A row that came without its input gets it from an older one.
+            const row = taskRow({ path, input: at % 3 === 0 ? null : "x".repeat(at), output_dropped: true })
+            const change = { transaction_id: transaction, history_length: at, tasks: [row] }
             pending.add(mirrorChange(change))
             const key = `${transaction} ${path}`
             newest.set(key, Math.max(at * 2 ** 20, newest.get(key) ?? 0))
@@ -194,10 +249,12 @@ describe("Pending, any interleaving", () => {
           }
         }
         const before = pending.rows()
+        const bytes = pending.bytes()
         const rest = pending.take(ALL)
         expect(before).toBe(rest.reduce((sum, { tasks, attempts }) => sum + tasks.size + attempts.length, 0))
+        expect(bytes).toBe(rest.reduce((sum, entry) => sum + bytesOf(entry), 0))
         collect(rest)
-        expect(pending.rows()).toBe(0)
+        expect([pending.rows(), pending.bytes()]).toEqual([0, 0])
         expect(attempts).toBe(0)
         expect(taken).toEqual(newest)
       }),

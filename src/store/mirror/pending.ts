@@ -2,23 +2,18 @@
  * What waits for the next flush, newest state per key, in the order in which transactions became dirty.
  *
  * P1  A transaction's rows leave together: a reader never sees an end whose tasks are still on their way.
- * P2  Not more than `maxRows` rows wait. The transaction that brings one too many loses what waits of it.
- * P3  A transaction that lost a row stays out until a complete change brings all its rows: else its end would be
- *     written over tasks that never were. The sweeper heals it meanwhile.
+ * P2  Not more than `maxRows` rows wait, nor more than about `maxBytes` of them. The transaction that brings one too
+ *     many, or too much, loses what waits of it.
+ * P3  A transaction that lost a row stays out until all its rows are in Postgres (`losses.ts`).
  */
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
-import { isEndStatus } from "../../contract/statuses.ts"
-import { countRows, emptyNewest, mergeNewest, type Newest, toNewest } from "./merge.ts"
-import { toSeq } from "./order.ts"
+import { estimateBytes } from "./estimate-bytes.ts"
+import { keyOf, type Lineage, lineageOf } from "./lineage.ts"
+import { Losses } from "./losses.ts"
+import { countRows, emptyNewest, mergeNewest, type Newest, newestPlace, toNewest } from "./merge.ts"
+import { type Order, toSeq } from "./order.ts"
 
-interface Names {
-  tenant: string
-  transaction_id: string
-  /** The reset run whose number comes first in the order; none for a transaction that was never reset. */
-  reset_run: string | undefined
-}
-
-export interface PendingTransaction extends Newest, Names {
+export interface PendingTransaction extends Newest, Lineage {
   attempts: AttemptRow[]
   /** Position among all that ever waited. */
   position: number
@@ -26,63 +21,81 @@ export interface PendingTransaction extends Newest, Names {
   since: number
 }
 
+/** 50,000 ordinary rows take 50 MB or less, but one with a task's input and output may take 300 KB. */
+const MOST_BYTES = 256 * 1024 * 1024
+/** What Postgres takes in a second or two, and a worker writes as JSON without holding up the others for long. */
+const BATCH_BYTES = 8 * 1024 * 1024
+
 export class Pending {
+  /** P3. */
+  readonly losses = new Losses()
   readonly #maxRows: number
+  readonly #maxBytes: number
   #waiting = new Map<string, PendingTransaction>()
-  readonly #lossy = new Set<string>()
   #rows = 0
+  #bytes = 0
   #refused = 0
   #position = 0
 
-  constructor(maxRows: number) {
+  constructor(maxRows: number, maxBytes = MOST_BYTES) {
     this.#maxRows = maxRows
+    this.#maxBytes = maxBytes
   }
 
   add(change: MirrorChange): void {
-    const { tenant, transaction_id, chain } = change
-    const names = { tenant, transaction_id, reset_run: resetRunOf(change) }
-    const key = keyOf(names)
-    const brought = toNewest(change, { chain, seq: toSeq(change.history_length, change.ordinal) })
-    if (this.#isLeftOut(key, change)) {
+    const lineage = lineageOf(change)
+    const key = keyOf(lineage)
+    const order = { chain: change.chain, seq: toSeq(change.history_length, change.ordinal) }
+    const brought = toNewest(change, order)
+    if (this.losses.leavesOut(key, change, order)) {
       this.#refused += countRows(brought)
       return
     }
     const entry = this.#waiting.get(key)
-    const had = entry ? size(entry) : 0
-    if (entry) mergeNewest(entry, brought)
-    this.#rows += size(entry ?? this.#place(key, names, brought)) - had
-    if (this.#rows > this.#maxRows) this.#lose(key)
+    if (entry) {
+      this.#discount(entry)
+      mergeNewest(entry, brought)
+    }
+    this.#count(entry ?? this.#place(key, lineage, brought))
+    if (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes) this.#lose(key, order)
   }
 
   addAttempt(row: AttemptRow): void {
-    if (this.#rows >= this.#maxRows) {
+    if (this.#rows >= this.#maxRows || this.#bytes >= this.#maxBytes) {
       this.#refused++
       return
     }
-    const names = { tenant: row.tenant, transaction_id: row.transaction_id, reset_run: undefined }
-    const key = keyOf(names)
-    const entry = this.#waiting.get(key) ?? this.#place(key, names, emptyNewest())
+    const lineage = { tenant: row.tenant, transaction_id: row.transaction_id, reset_run: undefined }
+    const key = keyOf(lineage)
+    const entry = this.#waiting.get(key) ?? this.#place(key, lineage, emptyNewest())
+    const bytes = estimateBytes(row)
     entry.attempts.push(row)
+    entry.bytes += bytes
     this.#rows++
+    this.#bytes += bytes
   }
 
-  /** Oldest transactions first, until they hold `rows` rows or more. */
+  /** Oldest transactions first, until they hold `rows` rows, or enough bytes for a batch, or more. */
   take(rows: number): PendingTransaction[] {
     const taken: PendingTransaction[] = []
     const transactions = new Set<string>()
-    let count = 0
+    const left = { rows: this.#rows - rows, bytes: this.#bytes - BATCH_BYTES }
     for (const [key, entry] of this.#waiting) {
-      if (count >= rows) break
+      if (this.#rows <= left.rows || this.#bytes <= left.bytes) break
       // Two lineages of one transaction meet in the same rows, which one statement may touch only once.
       const transaction = `${entry.tenant}/${entry.transaction_id}`
       if (transactions.has(transaction)) continue
       transactions.add(transaction)
       this.#waiting.delete(key)
+      this.#discount(entry)
       taken.push(entry)
-      count += size(entry)
     }
-    this.#rows -= count
     return taken
+  }
+
+  /** Whether `take` of so many rows would leave some, or just not. */
+  isBatch(rows: number): boolean {
+    return this.#rows >= rows || this.#bytes >= BATCH_BYTES
   }
 
   /** Returns what could not be written; newer rows that came meanwhile win. */
@@ -93,11 +106,11 @@ export class Pending {
       const newer = this.#waiting.get(key)
       if (newer) {
         this.#waiting.delete(key)
-        this.#rows -= size(newer)
+        this.#discount(newer)
         mergeNewest(entry, newer)
         entry.attempts.push(...newer.attempts)
       }
-      this.#rows += size(entry)
+      this.#count(entry)
       waiting.set(key, entry)
     }
     for (const [key, entry] of this.#waiting) waiting.set(key, entry)
@@ -106,6 +119,11 @@ export class Pending {
 
   rows(): number {
     return this.#rows
+  }
+
+  /** Of the rows that wait, about. */
+  bytes(): number {
+    return this.#bytes
   }
 
   /** Rows that were refused because of P2 and P3. */
@@ -122,16 +140,17 @@ export class Pending {
     return this.#position
   }
 
-  #place(key: string, names: Names, newest: Newest): PendingTransaction {
+  #place(key: string, lineage: Lineage, newest: Newest): PendingTransaction {
     const placed: PendingTransaction = {
-      tenant: names.tenant,
-      transaction_id: names.transaction_id,
-      reset_run: names.reset_run,
+      tenant: lineage.tenant,
+      transaction_id: lineage.transaction_id,
+      reset_run: lineage.reset_run,
       transaction: newest.transaction,
       tasks: newest.tasks,
       exceptions: newest.exceptions,
       decisions: newest.decisions,
       complete: newest.complete,
+      bytes: newest.bytes,
       attempts: [],
       position: this.#position++,
       since: Date.now(),
@@ -140,33 +159,29 @@ export class Pending {
     return placed
   }
 
-  #lose(key: string): void {
-    const entry = this.#waiting.get(key)
-    if (!entry) return
-    this.#rows -= size(entry)
-    this.#refused += size(entry)
-    this.#waiting.delete(key)
-    this.#lossy.add(key)
+  #count(entry: PendingTransaction): void {
+    this.#rows += size(entry)
+    this.#bytes += entry.bytes
   }
 
-  /** P3. */
-  #isLeftOut(key: string, { transaction, complete }: MirrorChange): boolean {
-    if (!this.#lossy.has(key)) return false
-    const isOver = transaction !== null && isEndStatus(transaction.status)
-    if (complete || isOver) this.#lossy.delete(key)
-    return !complete
+  #discount(entry: PendingTransaction): void {
+    this.#rows -= size(entry)
+    this.#bytes -= entry.bytes
+  }
+
+  #lose(key: string, order: Order): void {
+    const entry = this.#waiting.get(key)
+    if (!entry) return
+    const { tenant, transaction_id, reset_run } = entry
+    const { chain, seq } = newestPlace(entry, order)
+    this.#waiting.delete(key)
+    this.#discount(entry)
+    this.#refused += size(entry)
+    this.losses.note({ tenant, transaction_id, reset_run, chain, seq })
   }
 }
 
 /** Rows of an entry, its attempts included. */
 export function size(entry: PendingTransaction): number {
   return countRows(entry) + entry.attempts.length
-}
-
-function resetRunOf({ run_id, original_run_id, reset_run }: MirrorChange): string | undefined {
-  return run_id === original_run_id ? reset_run : run_id
-}
-
-function keyOf({ tenant, transaction_id, reset_run }: Names): string {
-  return `${tenant}/${transaction_id}\n${reset_run ?? ""}`
 }

@@ -20,6 +20,8 @@ export interface Culprit {
 
 interface BatchOptions {
   onCulprit: (culprit: Culprit) => void
+  /** Called whenever Postgres has answered, be it with an error. */
+  onAnswer: () => void
   /** Secrets to keep out of decisions. */
   secrets: SecretMask | undefined
 }
@@ -27,22 +29,23 @@ interface BatchOptions {
 const TRIES_AFTER_LOST_RACES = 5
 
 /**
- * Writes a batch, and finds the rows that can never be stored: halves the batch until a transaction, then a row,
- * fails alone. That one goes to `onCulprit`; all others are written.
+ * Writes a batch. Where Postgres finds fault with it, or takes too long over it, halves it until a transaction, then
+ * a row, fails alone. A row that can never be stored goes to `onCulprit`; all others are written.
  *
  * @throws Error when Postgres, and not a row, is the reason: the whole batch may be tried again.
  */
 export async function writeBatch(
   client: Client,
   batch: PendingTransaction[],
-  { onCulprit, secrets }: BatchOptions,
+  { secrets, ...listeners }: BatchOptions,
 ): Promise<void> {
   const numbered: NumberedTransaction[] = []
   for (const waiting of batch) {
     const entry = await maskDecisions(client, waiting, secrets)
     numbered.push({ entry, resets: await findResets(client, entry) })
+    listeners.onAnswer()
   }
-  await writePart(client, numbered, onCulprit)
+  await writePart({ client, ...listeners }, numbered)
 }
 
 async function findResets(
@@ -53,22 +56,27 @@ async function findResets(
 }
 
 async function writePart(
-  client: Client,
+  write: Omit<BatchOptions, "secrets"> & { client: Client },
   part: NumberedTransaction[],
-  onCulprit: (culprit: Culprit) => void,
   tries = TRIES_AFTER_LOST_RACES,
 ): Promise<void> {
   try {
-    await writeWhole(client, part)
+    await writeWhole(write.client, part)
+    write.onAnswer()
   } catch (thrown) {
     const error = toError(thrown)
     const failure = judgeWriteError(error)
     if (failure === "outage" || (failure === "again" && tries === 0)) throw error
-    if (failure === "again") return writePart(client, part, onCulprit, tries - 1)
+    write.onAnswer()
+    if (failure === "again") return writePart(write, part, tries - 1)
     const pieces = part.length > 1 ? halve(part) : part.flatMap(splitRows)
     const [only] = part
-    if (only && pieces.length <= 1) return onCulprit(toCulprit(only, error))
-    for (const piece of pieces) await writePart(client, piece, onCulprit)
+    if (only && pieces.length <= 1) {
+      // One row is not too much at once.
+      if (failure === "slow") throw error
+      return write.onCulprit(toCulprit(only, error))
+    }
+    for (const piece of pieces) await writePart(write, piece)
   }
 }
 

@@ -14,6 +14,7 @@ describe("judgeWriteError()", () => {
     ["23502", "row"],
     ["21000", "row"],
     ["54000", "row"],
+    ["57014", "slow"],
     ["40P01", "again"],
     ["55P03", "again"],
     ["57P01", "outage"],

@@ -5,20 +5,22 @@
  * Modes:
  * - `idle`     nothing waits. A push leads to `waiting`.
  * - `waiting`  a timer runs: `flushMs` after the first push, at the next beat while one flush follows another, 0
- *              once `maxRows` wait or somebody calls `flush`, the backoff after a failure (which nothing shortens).
+ *              once a batch waits or somebody calls `flush`, the backoff after a failure (which nothing shortens).
  *              When it fires: `writing`.
  * - `writing`  one batch is on the wire; pushes are collected. Done: `waiting` if more came, else `idle`.
  *              Failed because of Postgres: the batch goes back, newer rows win; `waiting` with a longer backoff.
+ *              While transactions lack rows that were refused, a flush comes every 2 s even if nothing waits.
  * - `closed`   pushes are counted as refused.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Pool } from "pg"
+import type { Client, Pool } from "pg"
 import { toError } from "../../contract/errors.ts"
 import type { AttemptRow, MirrorChange } from "../../contract/rows.ts"
 import type { Logger } from "../logger.ts"
 import type { SecretMask } from "./mask-decisions.ts"
+import { withNetworkDeadline } from "./network-deadline.ts"
 import { Pending, type PendingTransaction, size } from "./pending.ts"
-import { reportLoss } from "./queries/register-writer.ts"
+import { settleLosses } from "./queries/settle-losses.ts"
 import { type MirrorSession, openSession } from "./session.ts"
 import { writeBatch } from "./write-batch.ts"
 import { judgeWriteError } from "./write-error.ts"
@@ -32,7 +34,7 @@ export interface MirrorWriterOptions {
   flushMs?: number
   /** Rows of one flush; 500 unless said. A transaction's rows stay together, so it may be somewhat more. */
   maxRows?: number
-  /** Rows that may wait while Postgres is away; 50,000 unless said. */
+  /** Rows that may wait while Postgres is away; 50,000 unless said. Fewer, where they are large. */
   maxPending?: number
   /** Milliseconds that `close` waits for Postgres; 5,000 unless said. */
   closeMs?: number
@@ -60,7 +62,7 @@ export interface MirrorStats {
   written: number
   /** Rows that can never be stored: each was logged. */
   dropped: number
-  /** Rows refused because `maxPending` was reached, or the writer was closed. */
+  /** Rows refused because too many, or too large ones, waited, or the writer was closed. */
   refused: number
   connected: boolean
 }
@@ -80,8 +82,10 @@ const BEAT = 8
 const LONGEST_BEAT_MS = 250
 const FIRST_BACKOFF_MS = 50
 const LONGEST_BACKOFF_MS = 5_000
-/** Longer than the server's own statement timeout: only a dead network gets here. */
-const NETWORK_DEADLINE_MS = 30_000
+/** The sweeper's own pace, about: what was told is not compared sooner. */
+const LOSSES_MS = 2_000
+/** Transactions that are told of at once. */
+const LOSSES_A_TIME = 500
 
 class BatchingWriter implements MirrorWriter {
   readonly #pool: Pool
@@ -103,8 +107,10 @@ class BatchingWriter implements MirrorWriter {
   #onWire: PendingTransaction[] = []
   /** Those who wait for a flush: until no entry below a position waits. */
   #waiters: { below: number; resolve: () => void }[] = []
-  /** How many refused rows the sweeper was told of. */
-  #reportedRefused = 0
+  /** Runs from when losses were settled until they may be again. */
+  #lossTimer: NodeJS.Timeout | undefined
+  /** How many refused rows were logged. */
+  #loggedRefused = 0
   #flushes = 0
   #written = 0
   #dropped = 0
@@ -154,9 +160,10 @@ class BatchingWriter implements MirrorWriter {
     await Promise.race([this.flush(), sleep(this.#closeMs, undefined, { ref: false })])
     this.#mode = "closed"
     clearTimeout(this.#timer)
+    clearTimeout(this.#lossTimer)
     const { pending } = this.stats()
     try {
-      await this.#session?.end(pending === 0 ? "clean" : "dirty")
+      await this.#session?.end(pending === 0 && this.#pending.losses.isEmpty() ? "clean" : "dirty")
     } catch (thrown) {
       this.#logger.warn({ error: toError(thrown).message }, "the mirror's connection did not end well")
     }
@@ -182,11 +189,11 @@ class BatchingWriter implements MirrorWriter {
 
   #schedule(): void {
     if (this.#mode === "closed" || this.#mode === "writing") return
-    if (this.#pending.rows() === 0) {
+    if (this.#pending.rows() === 0 && !this.#areLossesDue()) {
       this.#mode = "idle"
       return
     }
-    const isWanted = this.#pending.rows() >= this.#maxRows || this.#waiters.length > 0
+    const isWanted = this.#pending.isBatch(this.#maxRows) || this.#waiters.length > 0
     const hurry = isWanted && this.#backoffMs === 0
     // A timer that runs is left alone, or pushes without a pause would put the flush off for ever.
     if (this.#mode === "waiting" && (this.#isHurried || !hurry)) return
@@ -207,7 +214,7 @@ class BatchingWriter implements MirrorWriter {
     this.#lastFlushAt = performance.now()
     this.#onWire = this.#pending.take(this.#maxRows)
     try {
-      await withNetworkDeadline(this.#writeOnWire())
+      await withNetworkDeadline((onAnswer) => this.#writeOnWire(onAnswer))
       this.#flushes++
       this.#written += countRows(this.#onWire)
       if (this.#backoffMs > 0) this.#logger.info({ pending: this.#pending.rows() }, "the mirror writes again")
@@ -228,35 +235,55 @@ class BatchingWriter implements MirrorWriter {
     return this.#mode === "closed"
   }
 
-  async #writeOnWire(): Promise<void> {
+  async #writeOnWire(onAnswer: () => void): Promise<void> {
     if (this.#session?.isLost()) await this.#dropSession()
     this.#session ??= await openSession(this.#pool)
     const { client } = this.#session
-    await writeBatch(client, this.#onWire, {
-      secrets: this.#secrets,
-      onCulprit: ({ tenant, transaction_id, row, error }) => {
-        this.#dropped++
-        const fields = { tenant, transaction: transaction_id, row, error: error.message }
-        this.#logger.error(fields, "a mirror row cannot be stored and is left out")
-      },
-    })
-    const refused = this.#pending.refused()
-    if (refused === this.#reportedRefused) return
-    await reportLoss(client)
-    this.#logger.warn(
-      { rows: refused - this.#reportedRefused },
-      "too many mirror rows waited, some were refused",
+    if (this.#onWire.length > 0) {
+      await writeBatch(client, this.#onWire, {
+        secrets: this.#secrets,
+        onAnswer,
+        onCulprit: ({ tenant, transaction_id, row, error }) => {
+          this.#dropped++
+          const fields = { tenant, transaction: transaction_id, row, error: error.message }
+          this.#logger.error(fields, "a mirror row cannot be stored and is left out")
+        },
+      })
+    }
+    if (this.#areLossesDue()) await this.#settleLosses(client)
+  }
+
+  #areLossesDue(): boolean {
+    return (
+      this.#lossTimer === undefined &&
+      (!this.#pending.losses.isEmpty() || this.#pending.refused() > this.#loggedRefused)
     )
-    this.#reportedRefused = refused
+  }
+
+  /** Tells the sweeper which transactions lack rows, and takes changes again of those that are whole. */
+  async #settleLosses(client: Client): Promise<void> {
+    const { losses } = this.#pending
+    const asked = losses.next(LOSSES_A_TIME)
+    if (asked.length > 0) losses.forget(await settleLosses(client, asked))
+    const rows = this.#pending.refused() - this.#loggedRefused
+    if (rows > 0) this.#logger.warn({ rows }, "too many mirror rows waited, some were refused")
+    this.#loggedRefused += rows
+    if (this.#isClosed()) return
+    this.#lossTimer = setTimeout(() => {
+      this.#lossTimer = undefined
+      this.#schedule()
+    }, LOSSES_MS)
   }
 
   async #stepBack(error: Error): Promise<void> {
     this.#pending.putBack(this.#onWire)
     this.#onWire = []
-    const pending = this.#pending.rows()
-    if (this.#backoffMs === 0) this.#logger.warn({ error: error.message, pending }, "the mirror cannot write")
+    if (this.#backoffMs === 0) {
+      const fields = { error: error.message, pending: this.#pending.rows(), bytes: this.#pending.bytes() }
+      this.#logger.warn(fields, "the mirror cannot write")
+    }
     this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, this.#backoffMs * 2))
-    if (judgeWriteError(error) !== "again") await this.#dropSession()
+    if (judgeWriteError(error) === "outage") await this.#dropSession()
   }
 
   async #dropSession(): Promise<void> {
@@ -275,17 +302,4 @@ class BatchingWriter implements MirrorWriter {
 
 function countRows(entries: PendingTransaction[]): number {
   return entries.reduce((sum, entry) => sum + size(entry), 0)
-}
-
-async function withNetworkDeadline(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    const error = () => new Error(`Postgres did not answer for ${NETWORK_DEADLINE_MS / 1000} s`)
-    timer = setTimeout(() => reject(error()), NETWORK_DEADLINE_MS)
-  })
-  try {
-    await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -19,10 +19,3 @@ export async function registerWriter(client: Client): Promise<number> {
 export async function unregisterWriter(client: Client, id: number): Promise<void> {
   await client.query("delete from mirror_writer where id = $1", [id])
 }
-
-/** A row without a lock: makes the sweeper compare, as after a crash. */
-export async function reportLoss(client: Client): Promise<void> {
-  await client.query(
-    "insert into mirror_writer (application) values (current_setting('application_name') || ' (lost rows)')",
-  )
-}
