@@ -69,12 +69,16 @@ export interface BulkPhase {
   settle_by: number | null
   /** Between two looks at results. */
   poll_ms: number
+  /** How many had been asked when nothing more could be; absent while it moves. */
+  stuck_at?: number | undefined
 }
 
 /** Argument of the workflow. */
 export interface BulkStart extends BulkKey, BulkPace {
   /** Of a run that continues an earlier one. */
   phase?: BulkPhase
+  /** Of one run's history, before another run goes on; 5,000 unless said. */
+  max_events?: number
 }
 
 /** What a job has come to. */

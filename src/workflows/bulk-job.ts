@@ -28,9 +28,9 @@ import {
   UPDATE_COMMAND,
 } from "../contract/bulk.ts"
 import { REFUSED_FAILURE } from "../contract/messages.ts"
-import { newPhase, nextStep } from "./bulk-pace.ts"
+import { newPhase, nextStep, skipPause } from "./bulk-pace.ts"
 
-/** Of one run's history. */
+/** Of one run's history, unless its start says otherwise. */
 const MAX_EVENTS = 5_000
 
 const POSSIBLE_IN: Record<BulkCommand, readonly BulkState[]> = {
@@ -92,7 +92,8 @@ export async function bulkJob(start: BulkStart): Promise<{ state: BulkState }> {
   const run = async (): Promise<"commanded" | "continue" | { done: string | null }> => {
     let progress: BulkProgress = await advance(0)
     while (!isCommanded()) {
-      if (workflowInfo().historyLength > MAX_EVENTS && allHandlersFinished()) return "continue"
+      if (workflowInfo().historyLength > (start.max_events ?? MAX_EVENTS) && allHandlersFinished())
+        return "continue"
       const step = nextStep(start, phase, progress, Date.now())
       if (step.kind === "done") return { done: step.reason }
       if (step.kind === "stop") {
@@ -111,7 +112,9 @@ export async function bulkJob(start: BulkStart): Promise<{ state: BulkState }> {
       if (isCommanded()) await enter(wanted, null)
       if (state === "cancelled" || state === "completed") return await close()
       if (state !== "running") {
+        const since = Date.now()
         await condition(isCommanded)
+        skipPause(phase, Date.now() - since)
         continue
       }
       const came = await run()
