@@ -69,12 +69,16 @@ export interface BulkPhase {
   settle_by: number | null
   /** Between two looks at results. */
   poll_ms: number
+  /** How many had been asked when nothing more could be; absent while it moves. */
+  stuck_at?: number | undefined
 }
 
 /** Argument of the workflow. */
 export interface BulkStart extends BulkKey, BulkPace {
   /** Of a run that continues an earlier one. */
   phase?: BulkPhase
+  /** Of one run's history, before another run goes on; 5,000 unless said. */
+  max_events?: number
 }
 
 /** What a job has come to. */
@@ -86,12 +90,34 @@ export interface BulkProgress {
   recent: { sent: number; settled: number; failed: number }
   /** Of the last step, where nothing could be asked: Temporal is away, or these transactions do not answer. */
   stuck: boolean
+  /** So many have been asked, whatever they answered. Not told to code that asks without a version. */
+  asked?: number
 }
 
 export const BULK_WINDOW = 50
 
+/**
+ * Of the workflow's code that asks an activity. It is told what that code acts on and no more: later code that replays
+ * the history sees by the answers what was acted on, also while processes of two builds are at work.
+ */
+export const BULK_REQUEST_VERSION = 2
+
+interface BulkRequest extends BulkKey {
+  /** Absent before there was a second one. */
+  version?: number
+}
+
+export interface BulkLimit {
+  limit: number
+  /** Together with all that were asked before: a step that was cut and is tried again does not begin anew. */
+  most_asked?: number
+}
+
 export interface BulkActivities {
   /** Looks what came of decisions, and carries out up to `limit` more. */
-  advanceBulkJob(request: BulkKey & { limit: number }): Promise<BulkProgress>
-  saveBulkState(request: BulkKey & { state: BulkState; state_reason: string | null }): Promise<void>
+  advanceBulkJob(request: BulkRequest & BulkLimit): Promise<BulkProgress>
+  /** @returns what it is now: another state where it was over already. Not told to code that asks without a version. */
+  saveBulkState(
+    request: BulkRequest & { state: BulkState; state_reason: string | null },
+  ): Promise<BulkState | undefined>
 }

@@ -17,6 +17,7 @@ import {
 } from "@temporalio/workflow"
 import {
   BULK_COMMANDS,
+  BULK_REQUEST_VERSION,
   BULK_TASK_QUEUE,
   type BulkActivities,
   type BulkCommand,
@@ -27,9 +28,9 @@ import {
   UPDATE_COMMAND,
 } from "../contract/bulk.ts"
 import { REFUSED_FAILURE } from "../contract/messages.ts"
-import { newPhase, nextStep } from "./bulk-pace.ts"
+import { newPhase, nextStep, skipPause } from "./bulk-pace.ts"
 
-/** Of one run's history. */
+/** Of one run's history, unless its start says otherwise. */
 const MAX_EVENTS = 5_000
 
 const POSSIBLE_IN: Record<BulkCommand, readonly BulkState[]> = {
@@ -49,22 +50,29 @@ const { advanceBulkJob, saveBulkState } = proxyActivities<BulkActivities>({
 export async function bulkJob(start: BulkStart): Promise<{ state: BulkState }> {
   assertStart(start)
   const { tenant, job_id } = start
+  const request = { tenant, job_id, version: BULK_REQUEST_VERSION }
   let phase = start.phase ?? newPhase(start)
   /** What it is to be, and what Postgres was told that it is. */
   let wanted = "running" as BulkState
-  let state: BulkState = start.phase === undefined ? "preview" : "running"
+  let state = (start.phase === undefined ? "preview" : "running") as BulkState
 
   const isCommanded = () => wanted !== state
-  const advance = (limit: number) => advanceBulkJob({ tenant, job_id, limit })
+  const advance = (limit: number, asked?: number) =>
+    advanceBulkJob({ ...request, limit, ...(asked === undefined ? {} : { most_asked: asked + limit }) })
   const enter = async (next: BulkState, state_reason: string | null) => {
-    await saveBulkState({ tenant, job_id, state: next, state_reason })
+    const stored = (await saveBulkState({ ...request, state: next, state_reason })) ?? next
+    // It is over already: its preview was cancelled while somebody started it.
+    if (stored !== next) wanted = stored
     // What failed is tried again, as a canary.
-    if (state === "stopped" && next === "running") phase = newPhase(start)
-    state = next
+    if (state === "stopped" && stored === "running") phase = newPhase(start)
+    state = stored
   }
   const end = async (next: "completed" | "cancelled", reason: string | null) => {
     wanted = next
     await enter(next, reason)
+    return close()
+  }
+  const close = async () => {
     await condition(allHandlersFinished)
     return { state }
   }
@@ -84,7 +92,8 @@ export async function bulkJob(start: BulkStart): Promise<{ state: BulkState }> {
   const run = async (): Promise<"commanded" | "continue" | { done: string | null }> => {
     let progress: BulkProgress = await advance(0)
     while (!isCommanded()) {
-      if (workflowInfo().historyLength > MAX_EVENTS && allHandlersFinished()) return "continue"
+      if (workflowInfo().historyLength > (start.max_events ?? MAX_EVENTS) && allHandlersFinished())
+        return "continue"
       const step = nextStep(start, phase, progress, Date.now())
       if (step.kind === "done") return { done: step.reason }
       if (step.kind === "stop") {
@@ -93,17 +102,19 @@ export async function bulkJob(start: BulkStart): Promise<{ state: BulkState }> {
         break
       }
       if (step.after_ms > 0 && (await condition(isCommanded, step.after_ms))) break
-      progress = await advance(step.limit)
+      progress = await advance(step.limit, progress.asked)
     }
     return "commanded"
   }
 
   try {
     for (;;) {
-      if (wanted === "cancelled") return await end("cancelled", null)
       if (isCommanded()) await enter(wanted, null)
+      if (state === "cancelled" || state === "completed") return await close()
       if (state !== "running") {
+        const since = Date.now()
         await condition(isCommanded)
+        skipPause(phase, Date.now() - since)
         continue
       }
       const came = await run()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
-import type { BulkPace, BulkProgress } from "../contract/bulk.ts"
-import { newPhase, nextStep } from "./bulk-pace.ts"
+import type { BulkPace, BulkPhase, BulkProgress } from "../contract/bulk.ts"
+import { newPhase, nextStep, skipPause } from "./bulk-pace.ts"
 
 const PACE: BulkPace = { velocity: 20, canary: 5, stop_above: 0.2, settle_ms: 60_000 }
 
@@ -90,6 +90,48 @@ describe("what cannot be asked", () => {
       kind: "advance",
     })
   })
+})
+
+describe("what is stuck", () => {
+  const asked = (asked: number, stuck: boolean) => ({ ...at(90, 0, [0, 0]), stuck, asked })
+  const begin = () => {
+    const phase = newPhase(PACE)
+    nextStep(PACE, phase, asked(3, true), 0)
+    return phase
+  }
+
+  test("is so still where a run goes on, which begins with a look that asks nothing", () => {
+    // As it travels to the next run.
+    const phase = JSON.parse(JSON.stringify(begin())) as BulkPhase
+    expect(nextStep(PACE, phase, asked(3, false), 30_000)).toMatchObject({ kind: "advance", after_ms: 375 })
+    expect(nextStep(PACE, phase, asked(3, true), 60_000)).toMatchObject({ kind: "stop" })
+  })
+
+  test("is so no longer when one more was asked", () => {
+    const phase = begin()
+    nextStep(PACE, phase, asked(4, false), 30_000)
+    expect(nextStep(PACE, phase, asked(4, true), 60_000)).toMatchObject({ kind: "advance" })
+  })
+
+  test("has its time apart from a pause", () => {
+    const phase = begin()
+    skipPause(phase, 3_600_000)
+    expect(nextStep(PACE, phase, asked(3, false), 3_659_999)).toMatchObject({ kind: "advance", after_ms: 1 })
+    expect(nextStep(PACE, phase, asked(3, true), 3_660_000)).toMatchObject({ kind: "stop" })
+  })
+
+  test("is forgotten by a look whose answer does not say how many were asked: it was recorded so", () => {
+    const phase = newPhase(PACE)
+    nextStep(PACE, phase, { ...at(90, 0, [0, 0]), stuck: true }, 0)
+    expect(nextStep(PACE, phase, at(90, 0, [0, 0]), 60_000)).toMatchObject({ kind: "advance", after_ms: 0 })
+  })
+})
+
+test("results have come in a pause, or have not: they are awaited no longer for it", () => {
+  const phase = newPhase(PACE)
+  nextStep(PACE, phase, { ...at(95, 5, [0, 0]), asked: 5 }, 0)
+  skipPause(phase, 60_000)
+  expect(nextStep(PACE, phase, { ...at(95, 5, [0, 0]), asked: 5 }, 60_000)).toMatchObject({ kind: "stop" })
 })
 
 describe("after the canary", () => {

@@ -18,9 +18,15 @@ export function newPhase(pace: BulkPace): BulkPhase {
   return { in_canary: pace.canary > 0, next_at: 0, settle_by: null, poll_ms: POLL_MS }
 }
 
+/** Nothing was asked while it was paused: results may have come, but what is stuck has not had its time. */
+export function skipPause(phase: BulkPhase, pausedMs: number): void {
+  if (phase.stuck_at !== undefined && phase.settle_by !== null) phase.settle_by += pausedMs
+}
+
 /** @param phase is changed. @param now in milliseconds since the epoch. */
 export function nextStep(pace: BulkPace, phase: BulkPhase, progress: BulkProgress, now: number): BulkStep {
   const { pending, sent, recent } = progress
+  const stuck = isStuck(phase, progress)
   if (pending === 0 && sent === 0) return { kind: "done", reason: null }
   const sample = Math.max(recent.settled, Math.min(LEAST_SAMPLE, pace.canary || LEAST_SAMPLE))
   // A canary is judged as a whole.
@@ -35,13 +41,23 @@ export function nextStep(pace: BulkPace, phase: BulkPhase, progress: BulkProgres
     ? pace.canary - recent.settled - recent.sent
     : Math.max(LEAST_ROOM, Math.ceil(pace.velocity * ROOM_SECONDS)) - recent.sent
   const limit = Math.min(Math.ceil(pace.velocity), room, pending)
-  if (progress.stuck) return awaitResults(pace, phase, { ...progress, limit: Math.max(limit, 0) }, now)
+  if (stuck) return awaitResults(pace, phase, { ...progress, stuck, limit: Math.max(limit, 0) }, now)
   if (limit <= 0) return awaitResults(pace, phase, { ...progress, limit: 0 }, now)
   const startsAt = Math.max(now, phase.next_at)
   phase.next_at = startsAt + (limit * 1_000) / pace.velocity
   phase.settle_by = null
   phase.poll_ms = POLL_MS
   return { kind: "advance", after_ms: startsAt - now, limit }
+}
+
+/**
+ * A run that goes on, after a pause or as a new one, begins with a look in which nothing can be stuck: only one more
+ * that was asked ends it. Answers that do not say how many were are of runs in which any look ended it.
+ */
+function isStuck(phase: BulkPhase, { stuck, asked }: BulkProgress): boolean {
+  if (stuck) phase.stuck_at = asked
+  else if (phase.stuck_at !== asked) phase.stuck_at = undefined
+  return stuck || phase.stuck_at !== undefined
 }
 
 /** @param limit what is sent all the same: what could not be asked is tried again. */

@@ -1,6 +1,6 @@
 /** The activities of bulk jobs: decisions as a person would take them, one by one, under ids of their own. */
 import { cancellationSignal, heartbeat } from "@temporalio/activity"
-import type { BulkActivities, BulkKey } from "../../contract/bulk.ts"
+import type { BulkActivities, BulkKey, BulkLimit } from "../../contract/bulk.ts"
 import { toError } from "../../contract/errors.ts"
 import type { Decision } from "../../contract/messages.ts"
 import type { BulkItemRow } from "../../store/queries/bulk-item-row.ts"
@@ -25,20 +25,26 @@ const BEAT_MS = 4_000
 export function createBulkActivities(services: ApiServices): BulkActivities {
   const { pool, logger } = services
   return {
-    async advanceBulkJob({ limit, ...key }) {
+    async advanceBulkJob(request) {
+      const { tenant, job_id, limit, version } = request
+      const key = { tenant, job_id }
       const beat = setInterval(() => heartbeat(), BEAT_MS)
       try {
         await settleBulkItems(pool, key)
-        const stuck = limit > 0 && (await carryOutSome(services, { ...key, limit })) === "stuck"
-        return { ...(await readBulkProgress(pool, key)), stuck }
+        const stuck = limit > 0 && (await carryOutSome(services, request)) === "stuck"
+        const { asked, ...progress } = await readBulkProgress(pool, key)
+        return { ...progress, stuck, ...(version === undefined ? {} : { asked }) }
       } finally {
         clearInterval(beat)
       }
     },
     async saveBulkState(request) {
-      await saveBulkState(pool, request)
-      const { tenant, job_id, state, state_reason } = request
-      logger.info({ tenant, bulk_job: job_id, state, reason: state_reason }, "a bulk job changed its state")
+      const stored = await saveBulkState(pool, request)
+      const { tenant, job_id, state, state_reason, version } = request
+      if (stored === state)
+        logger.info({ tenant, bulk_job: job_id, state, reason: state_reason }, "a bulk job changed its state")
+      else logger.warn({ tenant, bulk_job: job_id, state, stored }, "a bulk job is over already")
+      return version === undefined ? undefined : stored
     },
   }
 }
@@ -46,11 +52,12 @@ export function createBulkActivities(services: ApiServices): BulkActivities {
 /** Several at a time, until there are no more, or the first that cannot be asked. */
 async function carryOutSome(
   services: ApiServices,
-  { limit, ...key }: BulkKey & { limit: number },
+  { tenant, job_id, limit, most_asked }: BulkKey & BulkLimit,
 ): Promise<"moved" | "stuck"> {
+  const key = { tenant, job_id }
   const job = await findBulkJob(services.pool, key)
   if (job === undefined) throw new Error(`bulk job ${key.job_id} of tenant ${key.tenant} is not stored`)
-  const items = await listPendingBulkItems(services.pool, { ...key, limit })
+  const items = await listPendingBulkItems(services.pool, { ...key, limit, most_asked: most_asked ?? null })
   const left = items.values()
   let told = 0
   let away = 0

@@ -15,10 +15,12 @@ import {
 } from "../../contract/bulk.ts"
 import { TASK_QUEUE } from "../../contract/messages.ts"
 import type { BulkJobRow } from "../../store/queries/bulk-job-row.ts"
+import { cancelBulkPreview } from "../../store/queries/cancel-bulk-preview.ts"
 import { saveBulkState } from "../../store/queries/save-bulk-state.ts"
 import { askTemporal } from "../ask-temporal.ts"
 import type { ApiServices } from "../dependencies.ts"
 import { ApiProblem } from "../problem.ts"
+import { getBulkJob } from "./job-view.ts"
 
 /** Not under a tenant's name, where transactions are: theirs begin with a letter or digit, so no tenant is called so. */
 const toBulkWorkflowId = ({ tenant, job_id }: BulkKey): string => `_bulk/${tenant}/${job_id}`
@@ -61,13 +63,12 @@ export async function commandBulkJob(
       })
     if (!(thrown instanceof WorkflowNotFoundError)) throw thrown
     if (state === STATE_AFTER[command]) return
-    if (state === "preview" && command === "cancel" && (await readStatus(services, key)) === undefined)
-      await saveBulkState(services.pool, {
-        ...key,
-        state: "cancelled",
-        state_reason: "It was never started.",
-      })
-    else throw await settleGone(services, key)
+    if (state !== "preview" || command !== "cancel" || (await readStatus(services, key)) !== undefined)
+      throw await settleGone(services, key)
+    if (await cancelBulkPreview(services.pool, key)) return
+    // Somebody was faster: it was started, and its workflow is told, or it was cancelled.
+    const now = await getBulkJob(services, key)
+    await commandBulkJob(services, { ...key, command, state: now.state })
   }
 }
 
