@@ -39,7 +39,8 @@ export interface Dispatcher {
   /**
    * Goes on with a `failed` transaction in a new run of the same workflow id, from the snapshot that the closed
    * run answers (a worker must be there), and hands `decision` to it. Outputs and keys are kept. Asked twice with
-   * one decision it resumes once, and however many ask, each failed run is resumed once.
+   * one decision it resumes once, and however many ask, each failed run is resumed once. Not where another
+   * transaction stands in its place: that one is answered.
    *
    * @throws as `dispatch`; WorkflowNotFoundError past Temporal's retention.
    */

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto"
 import { EventEmitter, once } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
 import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc-js"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unpackJson } from "../../src/contract/packed-json.ts"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
+import type { Once } from "../../src/store/queries/find-holder.ts"
+import { insertOnce } from "../../src/store/queries/insert-once.ts"
 import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { readStart } from "../../src/store/temporal/read-start.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
@@ -20,6 +23,7 @@ beforeAll(async () => {
   rig = await startSweepRig()
   await rig.publish("order")
   await rig.publish("brittle", { onError: "fail" })
+  await rig.publish("keyed", { onError: "fail", onDuplicate: "reject" })
   await rig.startWorker()
 })
 afterAll(() => rig.stop())
@@ -126,23 +130,23 @@ describe("dispatch()", () => {
   })
 })
 
-/** A dispatcher of another process, held at its first query until it is released. */
-async function openSlowDispatcher() {
+/** A dispatcher of another process, held at its first call of a method until it is released. */
+async function openSlowDispatcher(method = "QueryWorkflow") {
   const { temporalAddress } = await getServers()
   const events = new EventEmitter()
   let wasHeld = false
   const reached = once(events, "reached")
-  const holdQueries: Interceptor = (options, nextCall) =>
+  const hold: Interceptor = (options, nextCall) =>
     new InterceptingCall(nextCall(options), {
       start(metadata, listener, next) {
-        const isQuery = options.method_definition.path.endsWith("/QueryWorkflow")
-        if (wasHeld || !isQuery) return next(metadata, listener)
+        const isIt = options.method_definition.path.endsWith(`/${method}`)
+        if (wasHeld || !isIt) return next(metadata, listener)
         wasHeld = true
         events.once("released", () => next(metadata, listener))
         events.emit("reached")
       },
     })
-  const connection = await Connection.connect({ address: temporalAddress, interceptors: [holdQueries] })
+  const connection = await Connection.connect({ address: temporalAddress, interceptors: [hold] })
   const client = new Client({ connection, namespace: rig.namespace })
   return {
     dispatcher: createDispatcher({ pool: rig.pool, client, logger: createListeningLogger() }),
@@ -243,5 +247,91 @@ describe("resume()", () => {
     expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("already_running")
     await workflowOf("gone").terminate()
     expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("orchestrator_lost")
+  })
+})
+
+describe("resume() while another transaction comes in its place", () => {
+  /** As the API stores a redo of `of`, or a start with its business key. */
+  function rival(instance_id: string, { of, once }: { of: string; once: Once }) {
+    const transaction = {
+      tenant: "default",
+      instance_id,
+      workflow_id: `default/${instance_id}`,
+      flow_id: "keyed",
+      flow_name: "keyed",
+      flow_version: 1,
+      plan_hash: "",
+      params: {},
+      request_hash: instance_id,
+      business_key: once === "business_key" ? of : null,
+      labels: {},
+      actor: "bob",
+      redo_of: once === "redo_of" ? of : null,
+    }
+    return insertOnce(rig.pool, transaction, [once])
+  }
+
+  /** Its business key is its id. */
+  async function fail(id: string): Promise<void> {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept(id, { flowId: "keyed", start: false })
+    await rig.pool.query("update txn set business_key = instance_id where instance_id = $1", [id])
+    await rig.dispatcher.dispatch("default", id)
+    await rig.waitForStatus(id, "FAILED")
+    await until(
+      () => rig.mirror(id),
+      ({ transaction }) => transaction.row.status === "failed",
+    )
+    await rig.pool.query("update txn set confirmed_at = now() where instance_id = $1", [id])
+    rig.behaviours.set("b", "hang")
+  }
+
+  const CLAIMS = ["redo_of", "business_key"] as const
+
+  test.each(CLAIMS)("gives way to one that came while the failed run was read: %s", async (once) => {
+    const id = `late-${once}`
+    await fail(id)
+    const slow = await openSlowDispatcher()
+    const resuming = slow.dispatcher.resume("default", id, decision)
+    await slow.reached
+    expect(await rival(`${id}-2`, { of: id, once })).toMatchObject({ kind: "inserted" })
+    slow.release()
+    expect(await resuming).toEqual({ kind: "duplicate", in: once, instance_id: `${id}-2` })
+    expect((await workflowOf(id).describe()).status.name).toBe("FAILED")
+    await slow.close()
+  })
+
+  test.each(CLAIMS)("keeps one out that comes while it starts: %s", async (once) => {
+    const id = `early-${once}`
+    await fail(id)
+    const slow = await openSlowDispatcher("StartWorkflowExecution")
+    const resuming = slow.dispatcher.resume("default", id, decision)
+    await slow.reached
+    const coming = rival(`${id}-2`, { of: id, once })
+    await sleep(100)
+    slow.release()
+    expect(await resuming).toBe("resumed")
+    expect(await coming).toEqual({ kind: "duplicate", in: once, instance_id: id })
+    await slow.close()
+  })
+
+  test("of many that come at once, one goes on", async () => {
+    for (let round = 0; round < 6; round++) {
+      const id = `many-${round}`
+      await fail(id)
+      const resumes = Array.from({ length: 3 }, (_, at) =>
+        rig.dispatcher.resume("default", id, { ...decision, id: `${id}-${at}` }),
+      )
+      const rivals = Array.from({ length: 6 }, async (_, at) => {
+        await sleep(round * 20 + at * 15)
+        return rival(`${id}-rival-${at}`, { of: id, once: CLAIMS[at % 2] ?? "redo_of" })
+      })
+      const resumed = (await Promise.all(resumes)).filter((answer) => answer === "resumed").length
+      const stored = (await Promise.all(rivals)).filter(({ kind }) => kind === "inserted").length
+      // A redo and a start with the business key are not in each other's way here: these rivals have one of the two.
+      if (resumed > 0) expect(stored).toBe(0)
+      else expect(stored).toBeGreaterThan(0)
+      expect(resumed).toBeLessThanOrEqual(1)
+    }
   })
 })
