@@ -52,6 +52,27 @@ describe("toStartOptions()", () => {
     })
   })
 
+  test.each([
+    ["control characters", "\u0001".repeat(100)],
+    ["quotes", '"'.repeat(500)],
+    ["halves of surrogate pairs", "\uD800x".repeat(100)],
+    ["Chinese", "订单".repeat(200)],
+    ["emoji", "🚚".repeat(200)],
+  ])("cuts the summary of a key of %s to what Temporal takes", (_, business_key) => {
+    const { staticSummary = "" } = toStartOptions({ ...start, business_key }, { searchAttributes: false })
+    expect(staticSummary).toMatch(/^version 3, /)
+    expect(Buffer.byteLength(JSON.stringify(staticSummary))).toBeLessThanOrEqual(300)
+    expect(staticSummary).not.toMatch(/[\p{Cc}\p{Cs}]/u)
+  })
+
+  test("keeps as much of a long key as there is room for", () => {
+    const { staticSummary } = toStartOptions(
+      { ...start, business_key: "x".repeat(500) },
+      { searchAttributes: false },
+    )
+    expect(staticSummary).toHaveLength(298)
+  })
+
   test("leaves out of the search attributes what their columns cannot hold", () => {
     const pairs = (business_key: string | null) =>
       toStartOptions({ ...start, business_key }, { searchAttributes: true }).typedSearchAttributes
