@@ -32,6 +32,7 @@ export async function startEngine({ connection, client, workload, targetUrl }: O
     flow_version: 1,
     plan_hash: planHash(plan),
     params: {},
+    request_hash: "",
     business_key: null,
   }
   return {

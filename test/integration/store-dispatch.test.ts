@@ -5,8 +5,12 @@ import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unpackJson } from "../../src/contract/packed-json.ts"
+import { LOCK_CLASS_RESUME } from "../../src/store/advisory-locks.ts"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
+import { createPlanCache } from "../../src/store/dispatch/plan-cache.ts"
+import { toStartArguments, toStartOptions } from "../../src/store/dispatch/start-options.ts"
 import type { Once } from "../../src/store/queries/find-holder.ts"
+import { findStart } from "../../src/store/queries/find-start.ts"
 import { insertOnce } from "../../src/store/queries/insert-once.ts"
 import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { readStart } from "../../src/store/temporal/read-start.ts"
@@ -333,5 +337,111 @@ describe("resume() while another transaction comes in its place", () => {
       else expect(stored).toBeGreaterThan(0)
       expect(resumed).toBeLessThanOrEqual(1)
     }
+  })
+})
+
+describe("dispatch() under an id that was used before", () => {
+  /** As the purge leaves it. */
+  async function forget(id: string): Promise<void> {
+    await rig.pool.query("delete from txn_task where instance_id = $1", [id])
+    await rig.pool.query("delete from txn where instance_id = $1", [id])
+  }
+
+  async function acceptOther(id: string): Promise<void> {
+    await rig.accept(id, { start: false })
+    await rig.pool.query(
+      `update txn set params = '{"amount":6}', request_hash = 'other' where instance_id = $1`,
+      [id],
+    )
+  }
+
+  const runOf = async (id: string) => (await workflowOf(id).describe()).runId
+  const sentTo = async (id: string) => {
+    const { args } = await readStart(rig.client, { workflowId: `default/${id}`, runId: await runOf(id) })
+    return args[0]
+  }
+
+  /** Ended, and its row purged. */
+  async function endedAndForgotten(id: string): Promise<string> {
+    await rig.accept(id)
+    await workflowOf(id).result()
+    await until(
+      () => rig.mirror(id),
+      ({ transaction }) => transaction.row.status === "success",
+    )
+    await forget(id)
+    return runOf(id)
+  }
+
+  test("starts another request after a closed run, once", async () => {
+    const before = await endedAndForgotten("reused")
+    await acceptOther("reused")
+    expect(await rig.dispatcher.dispatch("default", "reused")).toBe("started")
+    const run = await runOf("reused")
+    expect(run).not.toBe(before)
+    expect(await sentTo("reused")).toMatchObject({ params: { amount: 6 } })
+    await workflowOf("reused").result()
+    const { transaction } = await until(
+      () => rig.mirror("reused"),
+      (mirror) => mirror.transaction.row.status === "success",
+    )
+    expect(transaction.run_id).toBe(run)
+    await rig.pool.query("update txn set dispatched_at = null where instance_id = 'reused'")
+    expect(await rig.dispatcher.dispatch("default", "reused")).toBe("already_running")
+    expect(await runOf("reused")).toBe(run)
+  })
+
+  test("does not start it twice where somebody else has started it and it has ended meanwhile", async () => {
+    await endedAndForgotten("overtaken")
+    await acceptOther("overtaken")
+    const lock = await rig.pool.connect()
+    await lock.query("select pg_advisory_lock($1, hashtext('default/overtaken'))", [LOCK_CLASS_RESUME])
+    const late = rig.dispatcher.dispatch("default", "overtaken")
+    await until(
+      () => rig.pool.query("select from pg_locks where classid = $1 and not granted", [LOCK_CLASS_RESUME]),
+      ({ rowCount }) => rowCount === 1,
+    )
+    const start = await findStart(rig.pool, { tenant: "default", instance_id: "overtaken" })
+    const quicker = await rig.client.workflow.start("order", {
+      ...toStartOptions(start!, { searchAttributes: false }),
+      args: toStartArguments(start!, await createPlanCache(rig.pool).get(start!)),
+    })
+    await quicker.result()
+    lock.release(true)
+    expect(await late).toBe("already_running")
+    expect(await runOf("overtaken")).toBe(quicker.firstExecutionRunId)
+  })
+
+  test("answers a repeat of the same request with the closed run", async () => {
+    const before = await endedAndForgotten("same")
+    await rig.accept("same", { start: false })
+    expect(await rig.dispatcher.dispatch("default", "same")).toBe("already_running")
+    expect(await runOf("same")).toBe(before)
+  })
+
+  test("takes a run of an earlier release, which does not say what was asked for, for the same request's", async () => {
+    const memo = { tenant: "default", transaction: "early" }
+    const options = { workflowId: "default/early", taskQueue: "elsewhere", memo }
+    await (await rig.client.workflow.start("order", options)).terminate()
+    await acceptOther("early")
+    expect(await rig.dispatcher.dispatch("default", "early")).toBe("already_running")
+  })
+
+  test("waits while a run of another request is open", async () => {
+    rig.behaviours.set("b", "hang")
+    await rig.accept("busy")
+    await until(
+      () => rig.mirror("busy"),
+      ({ tasks }) => tasks.some(({ path, status }) => path === "b" && status === "running"),
+    )
+    await forget("busy")
+    await acceptOther("busy")
+    await expect(rig.dispatcher.dispatch("default", "busy")).rejects.toThrow(WorkflowIdTaken)
+    expect((await rig.mirror("busy")).transaction.is_dispatched).toBe(false)
+    rig.behaviours.clear()
+    await workflowOf("busy").result()
+    // As if its last rows had not come in this row's time.
+    await rig.pool.query("update txn set dispatched_at = null where instance_id = 'busy'")
+    expect(await rig.dispatcher.dispatch("default", "busy")).toBe("started")
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import type { Plan } from "../../contract/plan.ts"
+import { UNKNOWN_REQUEST } from "../queries/adopt-transaction.ts"
 import { toStartArguments, toStartOptions } from "./start-options.ts"
 
 const start = {
@@ -11,8 +12,8 @@ const start = {
   flow_version: 3,
   plan_hash: "abc",
   params: { amount: 5 },
+  request_hash: "def",
   business_key: "c-17",
-  is_dispatched: false,
 }
 
 describe("toStartArguments()", () => {
@@ -47,9 +48,15 @@ describe("toStartOptions()", () => {
         version: 3,
         plan_hash: "abc",
         business_key: "c-17",
+        request_hash: "def",
       },
       staticSummary: "version 3, c-17",
     })
+  })
+
+  test("knows no hash of the request of a row that was made again", () => {
+    const { memo } = toStartOptions({ ...start, request_hash: UNKNOWN_REQUEST }, { searchAttributes: false })
+    expect(memo).not.toHaveProperty("request_hash")
   })
 
   test.each([

@@ -8,6 +8,7 @@ import {
   type StartInput,
   TASK_QUEUE,
 } from "../../contract/messages.ts"
+import { UNKNOWN_REQUEST } from "../queries/adopt-transaction.ts"
 import type { TransactionStart } from "../queries/find-start.ts"
 import type { TravellingPlan } from "./plan-cache.ts"
 
@@ -61,9 +62,18 @@ function toSummary({ flow_version, business_key }: TransactionStart): string {
   return (end === -1 ? characters : characters.slice(0, end)).join("")
 }
 
-/** Enough to make a lost row again. */
-function toMemo({ tenant, instance_id, flow_id, flow_version, plan_hash, business_key }: TransactionStart) {
-  return { tenant, transaction: instance_id, flow_id, version: flow_version, plan_hash, business_key }
+/** Enough to make a lost row again, and to tell a repeat of the request from another one. */
+function toMemo(start: TransactionStart) {
+  const { tenant, instance_id, flow_id, flow_version, plan_hash, business_key, request_hash } = start
+  return {
+    tenant,
+    transaction: instance_id,
+    flow_id,
+    version: flow_version,
+    plan_hash,
+    business_key,
+    ...(request_hash === UNKNOWN_REQUEST ? {} : { request_hash }),
+  }
 }
 
 function toSearchAttributes({ tenant, business_key }: TransactionStart): TypedSearchAttributes {
