@@ -12,6 +12,7 @@ import { decide, type DecisionRequest } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
 import { getTransaction } from "./transaction-view.ts"
+import { hasGivenUp } from "./wait-for-end.ts"
 
 /**
  * Retries what can be retried: every parked task of an open transaction, or the one that the decision names; a
@@ -60,7 +61,8 @@ async function refuseReplaced(
   const find = async (column: Once, value: string) => {
     const claim = { tenant, flow_id, instance_id, in: column, value }
     const holder = await findHolder(services.pool, claim)
-    if (holder !== undefined) throw replaced({ in: column, instance_id: holder }, row)
+    if (holder === undefined || (await hasGivenUp(services, { tenant, instance_id: holder }))) return
+    throw replaced({ in: column, instance_id: holder }, row)
   }
   await find("redo_of", row.redo_of ?? instance_id)
   if (business_key === null) return

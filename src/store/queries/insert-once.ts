@@ -13,7 +13,7 @@ export type InsertedOnce =
 
 /**
  * Stores a transaction unless another one is in its way. Requests that come at once take turns. One that ended
- * otherwise than with success, as the mirror has it, is in nobody's way.
+ * otherwise than with success, for good, is in nobody's way.
  */
 export function insertOnce(
   pool: Pool,
