@@ -37,6 +37,7 @@ export async function startEngine(options: Options): Promise<Engine> {
     flow_name: plan.flow,
     flow_version: 1,
     plan_hash: planHash(plan),
+    request_hash: "",
     business_key: null,
   }
   return {

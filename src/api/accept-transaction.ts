@@ -22,6 +22,7 @@ import { insertTransaction, type NewTransaction } from "../store/queries/insert-
 import type { ApiServices, Identity } from "./dependencies.ts"
 import type { FlowVersion } from "./flow-versions.ts"
 import { ApiProblem } from "./problem.ts"
+import { hasGivenUp } from "./wait-for-end.ts"
 
 export interface StartRequest {
   identity: Identity
@@ -86,13 +87,22 @@ export async function acceptTransaction(services: ApiServices, request: StartReq
   return { created: false, ...existing }
 }
 
-async function store({ pool }: ApiServices, { row, onDuplicate }: Prepared): Promise<InsertedOnce> {
+async function store(services: ApiServices, { row, onDuplicate }: Prepared): Promise<InsertedOnce> {
   const once: Once[] = []
   if (onDuplicate !== undefined) once.push("business_key")
   if (row.redo_of !== null) once.push("redo_of")
-  if (once.length > 0) return insertOnce(pool, row, once)
-  const inserted = await insertTransaction(pool, row)
+  if (once.length > 0) return storeOnce(services, row, once)
+  const inserted = await insertTransaction(services.pool, row)
   return inserted === undefined ? { kind: "taken" } : { kind: "inserted", ...inserted }
+}
+
+/** The other one's end may be a moment old, and bear confirming. */
+async function storeOnce(services: ApiServices, row: NewTransaction, once: Once[]): Promise<InsertedOnce> {
+  const stored = await insertOnce(services.pool, row, once)
+  if (stored.kind !== "duplicate") return stored
+  const { tenant } = row
+  const isFree = await hasGivenUp(services, { tenant, instance_id: stored.instance_id })
+  return isFree ? insertOnce(services.pool, row, once) : stored
 }
 
 /** The other one is answered, or named, whatever this request's own id and params are. */

@@ -4,13 +4,15 @@ import { assertNever } from "../contract/errors.ts"
 import { isEndStatus } from "../contract/statuses.ts"
 import type { ResumeAnswer } from "../store/dispatch.ts"
 import { findDecision } from "../store/queries/find-decision.ts"
-import { findHolder } from "../store/queries/find-holder.ts"
+import type { Duplicate } from "../store/queries/claim-once.ts"
+import { findHolder, type Once } from "../store/queries/find-holder.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import { decide, type DecisionRequest } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
 import { getTransaction } from "./transaction-view.ts"
+import { hasGivenUp } from "./wait-for-end.ts"
 
 /**
  * Retries what can be retried: every parked task of an open transaction, or the one that the decision names; a
@@ -27,6 +29,7 @@ export async function retryTransaction(services: ApiServices, request: DecisionR
   if (await isRecorded(services, request)) return
   await refuseReplaced(services, request.tenant, row)
   const resumed = await resume(services, request)
+  if (typeof resumed === "object") throw replaced(resumed, row)
   switch (resumed) {
     case "resumed":
       return
@@ -45,27 +48,37 @@ export async function retryTransaction(services: ApiServices, request: DecisionR
   }
 }
 
-/** What another transaction does in its place must not be done by both. */
+/**
+ * What another transaction does in its place must not be done by both. The dispatcher looks again, where nobody can
+ * come between; this spares it reading the failed run.
+ */
 async function refuseReplaced(
   services: ApiServices,
   tenant: string,
   row: WholeTransactionRow,
 ): Promise<void> {
   const { flow_id, flow_version: version, instance_id, business_key } = row
-  const claim = { tenant, flow_id, instance_id }
-  const redo = await findHolder(services.pool, {
-    ...claim,
-    in: "redo_of",
-    value: row.redo_of ?? instance_id,
-  })
-  if (redo !== undefined)
-    throw new ApiProblem("redone_already", { detail: `It is done again, as ${JSON.stringify(redo)}.` })
+  const find = async (column: Once, value: string) => {
+    const claim = { tenant, flow_id, instance_id, in: column, value }
+    const holder = await findHolder(services.pool, claim)
+    if (holder === undefined || (await hasGivenUp(services, { tenant, instance_id: holder }))) return
+    throw replaced({ in: column, instance_id: holder }, row)
+  }
+  await find("redo_of", row.redo_of ?? instance_id)
+  if (business_key === null) return
   const { plan } = await services.flowVersions.get({ tenant, flow_id, version })
-  if (plan.on_duplicate === undefined || business_key === null) return
-  const holder = await findHolder(services.pool, { ...claim, in: "business_key", value: business_key })
-  if (holder === undefined) return
-  throw new ApiProblem("business_key_taken", {
-    detail: `The business key ${JSON.stringify(business_key)} belongs to the transaction ${JSON.stringify(holder)} by now.`,
+  if (plan.on_duplicate !== undefined) await find("business_key", business_key)
+}
+
+function replaced(
+  other: Pick<Duplicate, "in" | "instance_id">,
+  { business_key }: WholeTransactionRow,
+): ApiProblem {
+  const name = JSON.stringify(other.instance_id)
+  if (other.in === "redo_of")
+    return new ApiProblem("redone_already", { detail: `It is done again, as ${name}.` })
+  return new ApiProblem("business_key_taken", {
+    detail: `The business key ${JSON.stringify(business_key)} belongs to the transaction ${name} by now.`,
   })
 }
 

@@ -1,4 +1,5 @@
 /** Waiting until a transaction has ended for good. */
+import { setTimeout as sleep } from "node:timers/promises"
 import { toError } from "../contract/errors.ts"
 import { isEndStatus } from "../contract/statuses.ts"
 import { confirmEnds } from "../store/queries/confirm-ends.ts"
@@ -78,5 +79,25 @@ async function confirmClosed({ pool, client, logger }: ApiServices, workflowId: 
   } catch (thrown) {
     logger.debug({ error: toError(thrown).message }, "whether a run is closed could not be seen")
     return false
+  }
+}
+
+/** Temporal closes a run within moments of the end that its workflow told. */
+const CLOSE_PATIENCE_MS = 1_000
+
+/** Whether it has ended without success, for good: then another one may do its work. Waits only for a run's close. */
+export async function hasGivenUp(
+  services: ApiServices,
+  key: { tenant: string; instance_id: string },
+): Promise<boolean> {
+  const deadline = performance.now() + CLOSE_PATIENCE_MS
+  const look = createEndLook(services, key)
+  for (;;) {
+    const { isFinal, againMs } = await look()
+    const standing = await findStanding(services.pool, key)
+    const hasFailed = standing !== undefined && isEndStatus(standing.status) && standing.status !== "success"
+    if (isFinal || !hasFailed) return hasFailed
+    if (performance.now() + againMs > deadline) return false
+    await sleep(againMs)
   }
 }

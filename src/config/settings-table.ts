@@ -93,7 +93,7 @@ export const SETTINGS = {
     name: "HOLDFAST_RETENTION",
     default: "off",
     schema: retention,
-    does: "how long an ended transaction is kept in Postgres, such as `90d`; `off` keeps all. Later a repeat of its start may run again",
+    does: "how long an ended transaction is kept in Postgres, such as `90d`; `off` keeps all. Later its `instance_id` may be used again: the same request is answered with the old run while Temporal keeps that",
   },
   eventRetention: {
     name: "HOLDFAST_EVENT_RETENTION",

@@ -14,7 +14,7 @@ export const LOCK_FIRST_KEY = 4
 /** Held from the moment the ids of events are given until these are committed. */
 export const LOCK_EVENTS = 5
 
-/** "HOLR": the second number is a hash of a workflow id, whose failed run is being resumed. */
+/** "HOLR": the second number is a hash of a workflow id, whose closed run another one follows at this moment. */
 export const LOCK_CLASS_RESUME = 0x484f4c52
 
 /** "HOLK": the second number is a hash of what no two transactions of a flow may have in common. */

@@ -8,6 +8,7 @@ import type { Decision } from "../contract/messages.ts"
 import { createPlanCache } from "./dispatch/plan-cache.ts"
 import { type ResumeAnswer, resumeTransaction } from "./dispatch/resume.ts"
 import { toStartArguments, toStartOptions } from "./dispatch/start-options.ts"
+import { startUnderUsedId } from "./dispatch/used-id.ts"
 import type { Logger } from "./logger.ts"
 import { findStart, type TransactionStart } from "./queries/find-start.ts"
 import { markDispatched } from "./queries/mark-dispatched.ts"
@@ -15,6 +16,7 @@ import { findGrpcCode } from "./temporal/errors.ts"
 import { ensureSearchAttributes } from "./temporal/search-attributes.ts"
 
 export type { ResumeAnswer }
+export { WorkflowIdTaken } from "./dispatch/used-id.ts"
 
 export interface DispatcherOptions {
   pool: Pool
@@ -28,10 +30,12 @@ type DispatchAnswer = "started" | "already_running"
 
 export interface Dispatcher {
   /**
-   * Starts an accepted transaction's workflow. Asked twice, it starts once.
+   * Starts an accepted transaction's workflow. Asked twice, it starts once. A closed run of another request, whose
+   * row was purged, is not in its way.
    *
-   * @throws WorkflowIdTaken when somebody else's workflow has the id; Error when the transaction or its flow
-   *   version is unknown; the client's error when Temporal did not take it (`isTemporalAway`): ask again.
+   * @throws WorkflowIdTaken when somebody else's workflow has the id, or an open one of another request; Error when
+   *   the transaction or its flow version is unknown; the client's error when Temporal did not take it
+   *   (`isTemporalAway`): ask again.
    */
   dispatch(tenant: string, instanceId: string): Promise<DispatchAnswer>
   /** The same for a transaction whose row was stored a moment ago and need not be read. */
@@ -39,16 +43,12 @@ export interface Dispatcher {
   /**
    * Goes on with a `failed` transaction in a new run of the same workflow id, from the snapshot that the closed
    * run answers (a worker must be there), and hands `decision` to it. Outputs and keys are kept. Asked twice with
-   * one decision it resumes once, and however many ask, each failed run is resumed once.
+   * one decision it resumes once, and however many ask, each failed run is resumed once. Not where another
+   * transaction stands in its place: that one is answered.
    *
    * @throws as `dispatch`; WorkflowNotFoundError past Temporal's retention.
    */
   resume(tenant: string, instanceId: string, decision: Decision): Promise<ResumeAnswer>
-}
-
-/** A workflow that Holdfast did not start for this transaction has its workflow id. */
-export class WorkflowIdTaken extends Error {
-  override readonly name = "WorkflowIdTaken"
 }
 
 /** A start that takes longer is left to the sweeper. */
@@ -68,13 +68,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const dispatchNew = async (start: TransactionStart): Promise<DispatchAnswer> => {
     const args = toStartArguments(start, await plans.get(start))
-    const run = await client.withDeadline(Date.now() + START_DEADLINE_MS, () =>
-      starter.start(start, args, "REJECT_DUPLICATE"),
-    )
-    if (run === undefined) await assertOurs(client, start)
+    const answer = await client.withDeadline(Date.now() + START_DEADLINE_MS, async () => {
+      if ((await starter.start(start, args, "REJECT_DUPLICATE")) !== undefined) return "started"
+      const startAgain = () => starter.start(start, args, "ALLOW_DUPLICATE")
+      return startUnderUsedId({ pool, client, startAgain }, start)
+    })
     // A run that starts eagerly is this process's own: its first rows mark it, and if they are lost, the sweeper does.
-    if (run === undefined || !requestEagerStart) await markDispatched(pool, start)
-    return run === undefined ? "already_running" : "started"
+    if (answer === "already_running" || !requestEagerStart) await markDispatched(pool, start)
+    return answer
   }
 
   return {
@@ -130,12 +131,4 @@ function createStarter({ client, logger, requestEagerStart = false }: Dispatcher
       }
     },
   }
-}
-
-async function assertOurs(client: Client, start: TransactionStart): Promise<void> {
-  const { memo } = await client.workflow.getHandle(start.workflow_id).describe()
-  if (memo?.["tenant"] === start.tenant && memo["transaction"] === start.instance_id) return
-  throw new WorkflowIdTaken(
-    `another workflow has the id ${start.workflow_id}: it was not started by Holdfast, so transaction ${start.instance_id} cannot start`,
-  )
 }

@@ -29,6 +29,8 @@ interface PublishOptions {
   tasks?: string[]
   /** Of task `a`; makes the plan as large as it is long. */
   description?: string
+  /** Of business keys. */
+  onDuplicate?: "reject"
 }
 
 export interface SweepRig {
@@ -158,7 +160,7 @@ export async function startSweepRig(): Promise<SweepRig> {
 async function publish(
   pool: Pool,
   flowId: string,
-  { onError = "park", effect = "keyed", tasks: ids = ["a", "b"], description }: PublishOptions,
+  { onError = "park", effect = "keyed", tasks: ids = ["a", "b"], description, onDuplicate }: PublishOptions,
 ): Promise<void> {
   const task = (id: string, position: number) => ({
     id,
@@ -174,9 +176,11 @@ async function publish(
       ...(description && { body: description }),
     },
   })
-  const plan = compile({ name: flowId, output: `\${ tasks.${ids.at(-1)}.output }`, tasks: ids.map(task) }, [
-    { name: "target", kind: "http", base_url: "http://127.0.0.1:9" },
-  ])
+  const once = onDuplicate && { on_duplicate: onDuplicate, business_key: "${ params.order }" }
+  const plan = compile(
+    { name: flowId, output: `\${ tasks.${ids.at(-1)}.output }`, tasks: ids.map(task), ...once },
+    [{ name: "target", kind: "http", base_url: "http://127.0.0.1:9" }],
+  )
   await pool.query("insert into flow (tenant_id, id, name, active_version) values ('default', $1, $1, 1)", [
     flowId,
   ])

@@ -60,7 +60,9 @@ describe("on_duplicate", () => {
     expect((await start("return_existing", "other-flow", "shared")).status).toBe(201)
     expect((await start("reject", "none-1", null)).status).toBe(201)
     expect((await start("reject", "none-2", null)).status).toBe(201)
-    await rig.pool.query("update txn set status = 'compensated' where instance_id = 'own'")
+    await rig.pool.query(
+      "update txn set status = 'compensated', confirmed_at = now() where instance_id = 'own'",
+    )
     expect((await start("reject", "again", "shared")).status).toBe(201)
     await rig.pool.query("update txn set status = 'success' where instance_id = 'again'")
     expect((await start("reject", "third", "shared")).status).toBe(409)
@@ -68,11 +70,17 @@ describe("on_duplicate", () => {
 
   test("a repeat of what was accepted is answered as that, whoever has the key by now", async () => {
     await start("return_existing", "early", "moved")
-    await rig.pool.query("update txn set status = 'failed' where instance_id = 'early'")
+    await rig.pool.query("update txn set status = 'failed', confirmed_at = now() where instance_id = 'early'")
     expect((await start("return_existing", "late", "moved")).status).toBe(201)
     expect((await start("return_existing", "early", "moved")).data).toMatchObject({ instance_id: "early" })
     const retried = await rig.call("POST", "/api/v1/transactions/early/retry")
     expect(retried.json).toMatchObject({ status: 409, error: "business_key_taken" })
+  })
+
+  test("a provisional end lets nobody in while Temporal has the other one open", async () => {
+    await start("reject", "p1", "provisional")
+    await rig.pool.query("update txn set status = 'failed' where instance_id = 'p1'")
+    expect((await start("reject", "p2", "provisional")).json).toMatchObject({ error: "business_key_taken" })
   })
 
   test("allow is as if it said nothing", async () => {

@@ -14,7 +14,10 @@ afterAll(() => rig.stop())
 async function ended(instance_id: string, status: string): Promise<void> {
   const body = { instance_id, flow_id: "order", params: { amount: 7 } }
   expect((await rig.call("POST", "/api/v1/transactions", { body })).status).toBe(201)
-  await rig.pool.query("update txn set status = $2 where instance_id = $1", [instance_id, status])
+  await rig.pool.query("update txn set status = $2, confirmed_at = now() where instance_id = $1", [
+    instance_id,
+    status,
+  ])
 }
 
 const redo = (instanceId: string, options: object = {}) =>
@@ -46,19 +49,25 @@ describe("POST /transactions/{id}/redo", () => {
       error: "redone_already",
       detail: expect.stringContaining('"corrected"'),
     })
-    await rig.pool.query("update txn set status = 'failed' where instance_id = 'corrected'")
+    await rig.pool.query(
+      "update txn set status = 'failed', confirmed_at = now() where instance_id = 'corrected'",
+    )
     expect((await redo("twice")).data.instance_id).toBe("twice.redo2")
   })
 
   test("what was done again and failed is done again as the first one, which is not retried meanwhile", async () => {
     await ended("first", "failed")
     await redo("first")
-    await rig.pool.query("update txn set status = 'failed' where instance_id = 'first.redo1'")
+    await rig.pool.query(
+      "update txn set status = 'failed', confirmed_at = now() where instance_id = 'first.redo1'",
+    )
     expect((await redo("first.redo1")).data).toMatchObject({ instance_id: "first.redo2", redo_of: "first" })
     const retried = await rig.call("POST", "/api/v1/transactions/first/retry")
     expect(retried.json).toMatchObject({ status: 409, error: "redone_already" })
     // Somebody resumed the first one: it is in the way of the others.
-    await rig.pool.query("update txn set status = 'failed' where instance_id = 'first.redo2'")
+    await rig.pool.query(
+      "update txn set status = 'failed', confirmed_at = now() where instance_id = 'first.redo2'",
+    )
     await rig.pool.query("update txn set status = 'running' where instance_id = 'first'")
     expect((await redo("first.redo2")).json).toMatchObject({ error: "redone_already" })
   })
@@ -91,6 +100,23 @@ describe("POST /transactions/{id}/redo", () => {
       expect(answer.json).toMatchObject({ error: "not_redoable", detail: expect.stringContaining(status) })
     },
   )
+
+  test("refuses one whose end is provisional while Temporal has it open, and waits for such an end of another", async () => {
+    await ended("provisional", "failed")
+    await rig.pool.query("update txn set confirmed_at = null where instance_id = 'provisional'")
+    const refused = await redo("provisional")
+    expect(refused.status).toBe(409)
+    expect(refused.json).toMatchObject({
+      error: "not_redoable",
+      detail: expect.stringContaining("in a moment"),
+    })
+    await rig.pool.query("update txn set confirmed_at = now() where instance_id = 'provisional'")
+    expect((await redo("provisional")).status).toBe(201)
+    await rig.pool.query("update txn set status = 'failed' where instance_id = 'provisional.redo1'")
+    expect((await redo("provisional")).json).toMatchObject({ error: "redone_already" })
+    const retried = await rig.call("POST", "/api/v1/transactions/provisional/retry")
+    expect(retried.json).toMatchObject({ error: "redone_already" })
+  })
 
   test("judges the params by the flow as it is now, and knows no strangers", async () => {
     await ended("wrong", "failed")

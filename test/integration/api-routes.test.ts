@@ -566,7 +566,9 @@ async function insertBulkJob(pool: ApiRig["pool"], state: string) {
 }
 
 async function plant() {
-  await rig.pool.query("update txn set status = 'compensated' where instance_id = 'over'")
+  await rig.pool.query(
+    "update txn set status = 'compensated', confirmed_at = now() where instance_id = 'over'",
+  )
   await insertStoredTransaction(rig.pool, { tenant: "ours", instanceId: "ended" })
   await rig.pool.query(
     "update txn set status = 'success', confirmed_at = now() where tenant_id = 'ours' and instance_id = 'ended'",

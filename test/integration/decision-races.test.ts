@@ -1,5 +1,6 @@
 /** Two people decide at once, and one person decides twice: through the whole product (design 4.6). */
 import { randomUUID } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
@@ -15,6 +16,11 @@ const FLOW = {
     task({ id: "pay", retry: { strategy: "manual" }, on_error: "park" }),
     task({ id: "ship", depends_on: ["pay"] }),
   ],
+}
+
+const BRITTLE = {
+  name: "brittle",
+  tasks: [task({ id: "pay", retry: { strategy: "no_retry" }, on_error: "fail" })],
 }
 
 let database: TestDatabase
@@ -40,6 +46,7 @@ beforeAll(async () => {
   for (const node of nodes) await node.start()
   apis = [createNodeApi(nodes[0]?.url ?? ""), createNodeApi(nodes[1]?.url ?? "")]
   await apis[0].publish(FLOW)
+  await apis[0].publish(BRITTLE)
 })
 afterAll(async () => {
   for (const node of nodes) await node.stop()
@@ -134,5 +141,47 @@ describe("52: decisions about one transaction", () => {
     for (const { status, json } of answers) if (status === 200) expect(json.data).toEqual(again.json.data)
     expect(await updatesOf(id)).toEqual([`key-${id}`])
     expect(await paymentsOf(id)).toBe(2)
+  })
+})
+
+describe("a transaction that has failed a moment ago", () => {
+  const failed = async (): Promise<string> => {
+    const id = randomUUID()
+    await ledger.misbehave("pay", ["refuse"], id)
+    await apis[0].start("brittle", id)
+    await apis[0].reaches(id, "failed")
+    return id
+  }
+  const effectsOf = async (id: string) =>
+    [...(await ledger.deliveries(id)), ...(await ledger.deliveries(`${id}.redo1`))].filter(
+      ({ effect }) => effect,
+    ).length
+
+  test("is done again at once, whether or not its end was confirmed yet", async () => {
+    const id = await failed()
+    const redone = await apis[1].post(`/transactions/${id}/redo`)
+    expect(redone.status, JSON.stringify(redone.json)).toBe(201)
+    await apis[0].reaches(`${id}.redo1`, "success")
+    const retried = await apis[0].post(`/transactions/${id}/retry`)
+    expect(retried.json).toMatchObject({ status: 409, error: "redone_already" })
+    expect(await effectsOf(id)).toBe(1)
+  })
+
+  test("is retried and done again at once by two: one of them goes on", async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = await failed()
+      const both = await Promise.all([
+        apis[0].post(`/transactions/${id}/retry`),
+        sleep(round * 10).then(() => apis[1].post(`/transactions/${id}/redo`)),
+      ])
+      const answers = JSON.stringify(both)
+      expect(
+        both.filter(({ status }) => status === 409),
+        answers,
+      ).toHaveLength(1)
+      const [retried] = both
+      await apis[0].reaches(retried.status === 200 ? id : `${id}.redo1`, "success")
+      expect(await effectsOf(id), answers).toBe(1)
+    }
   })
 })

@@ -84,8 +84,13 @@ async function decideTwice(id: string): Promise<void> {
 }
 
 async function failAndResume(id: string): Promise<void> {
+  await rig.accept(id, { flowId: "brittle", start: false })
+  await failStoredAndResume(id)
+}
+
+async function failStoredAndResume(id: string): Promise<void> {
   rig.behaviours.set("b", "refuse")
-  await rig.accept(id, { flowId: "brittle" })
+  await rig.dispatcher.dispatch("default", id)
   await until(() => rig.mirror(id), hasStatus("failed"))
   await rig.waitForStatus(id, "FAILED")
   rig.behaviours.delete("b")
@@ -328,5 +333,28 @@ describe("rebuildMirror()", () => {
         reason: expect.stringMatching(/^this build cannot/),
       }),
     ])
+  })
+
+  test("takes nothing from the run of another request, which had the id before a purge", async () => {
+    await park("reused")
+    const complete = { action: "complete", task: "b", output: { done: "by hand" }, attest: "executed" }
+    await decide("reused", "of-the-old-one", complete)
+    await until(() => rig.mirror("reused"), hasStatus("success"))
+    for (const table of ["txn_task", "exception", "decision", "txn"])
+      await rig.pool.query(`delete from ${table} where instance_id = 'reused'`)
+    await rig.accept("reused", { flowId: "brittle", start: false })
+    await rig.pool.query("update txn set params = '{}', request_hash = 'other' where instance_id = 'reused'")
+    await failStoredAndResume("reused")
+    await until(
+      () =>
+        rig.client.workflowService.countWorkflowExecutions({
+          namespace: rig.namespace,
+          query: 'WorkflowId = "default/reused"',
+        }),
+      ({ count }) => Number(count) === 3,
+    )
+    expect(await rebuild("reused")).toEqual({ rebuilt: 0, unchanged: 1, expired: 0, failed: [] })
+    const { rows } = await rig.pool.query("select decision_id from decision where instance_id = 'reused'")
+    expect(rows).toEqual([{ decision_id: "reused-1" }])
   })
 })

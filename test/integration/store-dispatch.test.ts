@@ -1,10 +1,17 @@
 import { randomBytes } from "node:crypto"
 import { EventEmitter, once } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
 import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc-js"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unpackJson } from "../../src/contract/packed-json.ts"
+import { LOCK_CLASS_RESUME } from "../../src/store/advisory-locks.ts"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
+import { createPlanCache } from "../../src/store/dispatch/plan-cache.ts"
+import { toStartArguments, toStartOptions } from "../../src/store/dispatch/start-options.ts"
+import type { Once } from "../../src/store/queries/find-holder.ts"
+import { findStart } from "../../src/store/queries/find-start.ts"
+import { insertOnce } from "../../src/store/queries/insert-once.ts"
 import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { readStart } from "../../src/store/temporal/read-start.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
@@ -20,6 +27,7 @@ beforeAll(async () => {
   rig = await startSweepRig()
   await rig.publish("order")
   await rig.publish("brittle", { onError: "fail" })
+  await rig.publish("keyed", { onError: "fail", onDuplicate: "reject" })
   await rig.startWorker()
 })
 afterAll(() => rig.stop())
@@ -126,23 +134,23 @@ describe("dispatch()", () => {
   })
 })
 
-/** A dispatcher of another process, held at its first query until it is released. */
-async function openSlowDispatcher() {
+/** A dispatcher of another process, held at its first call of a method until it is released. */
+async function openSlowDispatcher(method = "QueryWorkflow") {
   const { temporalAddress } = await getServers()
   const events = new EventEmitter()
   let wasHeld = false
   const reached = once(events, "reached")
-  const holdQueries: Interceptor = (options, nextCall) =>
+  const hold: Interceptor = (options, nextCall) =>
     new InterceptingCall(nextCall(options), {
       start(metadata, listener, next) {
-        const isQuery = options.method_definition.path.endsWith("/QueryWorkflow")
-        if (wasHeld || !isQuery) return next(metadata, listener)
+        const isIt = options.method_definition.path.endsWith(`/${method}`)
+        if (wasHeld || !isIt) return next(metadata, listener)
         wasHeld = true
         events.once("released", () => next(metadata, listener))
         events.emit("reached")
       },
     })
-  const connection = await Connection.connect({ address: temporalAddress, interceptors: [holdQueries] })
+  const connection = await Connection.connect({ address: temporalAddress, interceptors: [hold] })
   const client = new Client({ connection, namespace: rig.namespace })
   return {
     dispatcher: createDispatcher({ pool: rig.pool, client, logger: createListeningLogger() }),
@@ -243,5 +251,197 @@ describe("resume()", () => {
     expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("already_running")
     await workflowOf("gone").terminate()
     expect(await rig.dispatcher.resume("default", "gone", decision)).toBe("orchestrator_lost")
+  })
+})
+
+describe("resume() while another transaction comes in its place", () => {
+  /** As the API stores a redo of `of`, or a start with its business key. */
+  function rival(instance_id: string, { of, once }: { of: string; once: Once }) {
+    const transaction = {
+      tenant: "default",
+      instance_id,
+      workflow_id: `default/${instance_id}`,
+      flow_id: "keyed",
+      flow_name: "keyed",
+      flow_version: 1,
+      plan_hash: "",
+      params: {},
+      request_hash: instance_id,
+      business_key: once === "business_key" ? of : null,
+      labels: {},
+      actor: "bob",
+      redo_of: once === "redo_of" ? of : null,
+    }
+    return insertOnce(rig.pool, transaction, [once])
+  }
+
+  /** Its business key is its id. */
+  async function fail(id: string): Promise<void> {
+    rig.behaviours.set("b", "refuse")
+    await rig.accept(id, { flowId: "keyed", start: false })
+    await rig.pool.query("update txn set business_key = instance_id where instance_id = $1", [id])
+    await rig.dispatcher.dispatch("default", id)
+    await rig.waitForStatus(id, "FAILED")
+    await until(
+      () => rig.mirror(id),
+      ({ transaction }) => transaction.row.status === "failed",
+    )
+    await rig.pool.query("update txn set confirmed_at = now() where instance_id = $1", [id])
+    rig.behaviours.set("b", "hang")
+  }
+
+  const CLAIMS = ["redo_of", "business_key"] as const
+
+  test.each(CLAIMS)("gives way to one that came while the failed run was read: %s", async (once) => {
+    const id = `late-${once}`
+    await fail(id)
+    const slow = await openSlowDispatcher()
+    const resuming = slow.dispatcher.resume("default", id, decision)
+    await slow.reached
+    expect(await rival(`${id}-2`, { of: id, once })).toMatchObject({ kind: "inserted" })
+    slow.release()
+    expect(await resuming).toEqual({ kind: "duplicate", in: once, instance_id: `${id}-2` })
+    expect((await workflowOf(id).describe()).status.name).toBe("FAILED")
+    await slow.close()
+  })
+
+  test.each(CLAIMS)("keeps one out that comes while it starts: %s", async (once) => {
+    const id = `early-${once}`
+    await fail(id)
+    const slow = await openSlowDispatcher("StartWorkflowExecution")
+    const resuming = slow.dispatcher.resume("default", id, decision)
+    await slow.reached
+    const coming = rival(`${id}-2`, { of: id, once })
+    await sleep(100)
+    slow.release()
+    expect(await resuming).toBe("resumed")
+    expect(await coming).toEqual({ kind: "duplicate", in: once, instance_id: id })
+    await slow.close()
+  })
+
+  test("of many that come at once, one goes on", async () => {
+    for (let round = 0; round < 6; round++) {
+      const id = `many-${round}`
+      await fail(id)
+      const resumes = Array.from({ length: 3 }, (_, at) =>
+        rig.dispatcher.resume("default", id, { ...decision, id: `${id}-${at}` }),
+      )
+      const rivals = Array.from({ length: 6 }, async (_, at) => {
+        await sleep(round * 20 + at * 15)
+        return rival(`${id}-rival-${at}`, { of: id, once: CLAIMS[at % 2] ?? "redo_of" })
+      })
+      const resumed = (await Promise.all(resumes)).filter((answer) => answer === "resumed").length
+      const stored = (await Promise.all(rivals)).filter(({ kind }) => kind === "inserted").length
+      // A redo and a start with the business key are not in each other's way here: these rivals have one of the two.
+      if (resumed > 0) expect(stored).toBe(0)
+      else expect(stored).toBeGreaterThan(0)
+      expect(resumed).toBeLessThanOrEqual(1)
+    }
+  })
+})
+
+describe("dispatch() under an id that was used before", () => {
+  /** As the purge leaves it. */
+  async function forget(id: string): Promise<void> {
+    await rig.pool.query("delete from txn_task where instance_id = $1", [id])
+    await rig.pool.query("delete from txn where instance_id = $1", [id])
+  }
+
+  async function acceptOther(id: string): Promise<void> {
+    await rig.accept(id, { start: false })
+    await rig.pool.query(
+      `update txn set params = '{"amount":6}', request_hash = 'other' where instance_id = $1`,
+      [id],
+    )
+  }
+
+  const runOf = async (id: string) => (await workflowOf(id).describe()).runId
+  const sentTo = async (id: string) => {
+    const { args } = await readStart(rig.client, { workflowId: `default/${id}`, runId: await runOf(id) })
+    return args[0]
+  }
+
+  /** Ended, and its row purged. */
+  async function endedAndForgotten(id: string): Promise<string> {
+    await rig.accept(id)
+    await workflowOf(id).result()
+    await until(
+      () => rig.mirror(id),
+      ({ transaction }) => transaction.row.status === "success",
+    )
+    await forget(id)
+    return runOf(id)
+  }
+
+  test("starts another request after a closed run, once", async () => {
+    const before = await endedAndForgotten("reused")
+    await acceptOther("reused")
+    expect(await rig.dispatcher.dispatch("default", "reused")).toBe("started")
+    const run = await runOf("reused")
+    expect(run).not.toBe(before)
+    expect(await sentTo("reused")).toMatchObject({ params: { amount: 6 } })
+    await workflowOf("reused").result()
+    const { transaction } = await until(
+      () => rig.mirror("reused"),
+      (mirror) => mirror.transaction.row.status === "success",
+    )
+    expect(transaction.run_id).toBe(run)
+    await rig.pool.query("update txn set dispatched_at = null where instance_id = 'reused'")
+    expect(await rig.dispatcher.dispatch("default", "reused")).toBe("already_running")
+    expect(await runOf("reused")).toBe(run)
+  })
+
+  test("does not start it twice where somebody else has started it and it has ended meanwhile", async () => {
+    await endedAndForgotten("overtaken")
+    await acceptOther("overtaken")
+    const lock = await rig.pool.connect()
+    await lock.query("select pg_advisory_lock($1, hashtext('default/overtaken'))", [LOCK_CLASS_RESUME])
+    const late = rig.dispatcher.dispatch("default", "overtaken")
+    await until(
+      () => rig.pool.query("select from pg_locks where classid = $1 and not granted", [LOCK_CLASS_RESUME]),
+      ({ rowCount }) => rowCount === 1,
+    )
+    const start = await findStart(rig.pool, { tenant: "default", instance_id: "overtaken" })
+    const quicker = await rig.client.workflow.start("order", {
+      ...toStartOptions(start!, { searchAttributes: false }),
+      args: toStartArguments(start!, await createPlanCache(rig.pool).get(start!)),
+    })
+    await quicker.result()
+    lock.release(true)
+    expect(await late).toBe("already_running")
+    expect(await runOf("overtaken")).toBe(quicker.firstExecutionRunId)
+  })
+
+  test("answers a repeat of the same request with the closed run", async () => {
+    const before = await endedAndForgotten("same")
+    await rig.accept("same", { start: false })
+    expect(await rig.dispatcher.dispatch("default", "same")).toBe("already_running")
+    expect(await runOf("same")).toBe(before)
+  })
+
+  test("takes a run of an earlier release, which does not say what was asked for, for the same request's", async () => {
+    const memo = { tenant: "default", transaction: "early" }
+    const options = { workflowId: "default/early", taskQueue: "elsewhere", memo }
+    await (await rig.client.workflow.start("order", options)).terminate()
+    await acceptOther("early")
+    expect(await rig.dispatcher.dispatch("default", "early")).toBe("already_running")
+  })
+
+  test("waits while a run of another request is open", async () => {
+    rig.behaviours.set("b", "hang")
+    await rig.accept("busy")
+    await until(
+      () => rig.mirror("busy"),
+      ({ tasks }) => tasks.some(({ path, status }) => path === "b" && status === "running"),
+    )
+    await forget("busy")
+    await acceptOther("busy")
+    await expect(rig.dispatcher.dispatch("default", "busy")).rejects.toThrow(WorkflowIdTaken)
+    expect((await rig.mirror("busy")).transaction.is_dispatched).toBe(false)
+    rig.behaviours.clear()
+    await workflowOf("busy").result()
+    // As if its last rows had not come in this row's time.
+    await rig.pool.query("update txn set dispatched_at = null where instance_id = 'busy'")
+    expect(await rig.dispatcher.dispatch("default", "busy")).toBe("started")
   })
 })

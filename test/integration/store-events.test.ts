@@ -97,7 +97,7 @@ describe("events", () => {
     const run = { tenant: "default", transaction_id: "order_1", run_id: "run-1" }
     expect(await confirmEnd(pool, run)).toBe(true)
     expect(await confirmEnd(pool, run)).toBe(false)
-    await reopenTransaction(pool, { ...KEY, failed_run: "run-1", new_run: "run-2" })
+    await reopenTransaction(pool, { ...KEY, failed_run: "run-1", new_run: "run-2", resets: 0, chain: 1 })
     await write({ ...end, run_id: "run-2", chain: 1 })
     const closed = { workflow_id: "default/order_1", run_id: "run-2", statuses: ["failed"], least_seq: 0 }
     expect(await confirmEnds(pool, [closed])).toEqual(new Set(["run-2"]))
@@ -145,7 +145,13 @@ describe("events", () => {
       try {
         for (let round = 0; round < 20; round++) {
           await client.query("begin")
-          await reopenTransaction(client, { ...KEY, failed_run: "run-1", new_run: "run-1" })
+          await reopenTransaction(client, {
+            ...KEY,
+            failed_run: "run-1",
+            new_run: "run-1",
+            resets: 0,
+            chain: 1,
+          })
           // Others commit meanwhile what they were given after it, if they can.
           await client.query("select pg_sleep(0.01)")
           await client.query("commit")
@@ -183,7 +189,7 @@ describe("events", () => {
     const client = await pool.connect()
     try {
       await client.query("begin")
-      await reopenTransaction(client, { ...KEY, failed_run: "run-1", new_run: "run-1" })
+      await reopenTransaction(client, { ...KEY, failed_run: "run-1", new_run: "run-1", resets: 0, chain: 1 })
       await write({ transaction_id: "order_2", tasks: [taskRow()] })
       await expect(client.query("commit")).rejects.toThrow(/connection|idle-in-transaction/i)
     } finally {

@@ -5,6 +5,7 @@ import type { ExceptionRow, MirrorChange, TaskRow } from "../../src/contract/row
 import { readMirror } from "../../src/store/mirror/read-mirror.ts"
 import { createMirrorWriter, type MirrorWriter } from "../../src/store/mirror/writer.ts"
 import { createPool } from "../../src/store/pool.ts"
+import { reopenTransaction } from "../../src/store/queries/reopen-transaction.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 import { createListeningLogger } from "../helpers/listening-logger.ts"
 import { exceptionRow, mirrorChange, taskRow, transactionRow } from "../helpers/mirror-rows.ts"
@@ -220,3 +221,47 @@ async function expectMirror(
     [...rows].filter(isOpen).map(({ task, generation }) => `${task ?? ""} ${generation}`)
   expect(names(stored?.exceptions ?? []).toSorted()).toEqual(names(workflow.exceptions.values()).toSorted())
 }
+
+describe("reopenTransaction()", () => {
+  const stored = async (instanceId: string) => {
+    const found = await readMirror(pool, { tenant: "default", transaction_id: instanceId })
+    return [found?.transaction.row.status, found?.transaction.run_id]
+  }
+  const tell = async (transaction_id: string, change: Partial<MirrorChange>) => {
+    writers[0].push(mirrorChange({ transaction_id, workflow_id: `default/${transaction_id}`, ...change }))
+    await writers[0].flush()
+  }
+  const reopen = (instance_id: string, at: { resets: number; chain: number }) =>
+    reopenTransaction(pool, { tenant: "default", instance_id, failed_run: "run-2", new_run: "run-3", ...at })
+  const failed = { transaction: transactionRow({ status: "failed" }) }
+
+  test("holds also where the mirror has not heard of the run that failed", async () => {
+    await insertStoredTransaction(pool, { instanceId: "behind" })
+    await tell("behind", { ...failed, run_id: "run-1", original_run_id: "run-1" })
+    await reopen("behind", { resets: 0, chain: 2 })
+    expect(await stored("behind")).toEqual(["running", "run-3"])
+    // Told late, the failed run's end is older.
+    await tell("behind", {
+      ...failed,
+      run_id: "run-2",
+      original_run_id: "run-2",
+      chain: 1,
+      history_length: 90,
+    })
+    expect(await stored("behind")).toEqual(["running", "run-3"])
+  })
+
+  test("holds where the run that failed comes from a reset", async () => {
+    await insertStoredTransaction(pool, { instanceId: "reset" })
+    await tell("reset", { ...failed, run_id: "run-1", original_run_id: "run-1", chain: 4 })
+    await reopen("reset", { resets: 1, chain: 1 })
+    expect(await stored("reset")).toEqual(["running", "run-3"])
+  })
+
+  test("changes nothing once rows of the new run are there", async () => {
+    await insertStoredTransaction(pool, { instanceId: "ahead" })
+    await tell("ahead", { ...failed, run_id: "run-3", original_run_id: "run-3", chain: 2 })
+    await reopen("ahead", { resets: 0, chain: 2 })
+    expect(await stored("ahead")).toEqual(["failed", "run-3"])
+  })
+})

@@ -5,22 +5,27 @@
  * taken in Postgres, and under it one more look must find the same run before the new one is started.
  * R2 a decision resumes once: a run knows the decisions that it and the runs before it took. So a repeat is told
  * apart also when the first one's answer, or its note in Postgres, was lost.
+ * R3 what another transaction does in its place is not done by both. A resume claims what a start or a redo would
+ * have to claim, under the same locks, and keeps it until its own row shows that it goes on.
  */
 import { ApplicationFailure, type Client, WorkflowFailedError } from "@temporalio/client"
 import type { Pool } from "pg"
 import { type Decision, QUERY_SNAPSHOT, type StartInput } from "../../contract/messages.ts"
 import { unpackJson } from "../../contract/packed-json.ts"
-import { LOCK_CLASS_RESUME } from "../advisory-locks.ts"
-import type { TransactionStart } from "../queries/find-start.ts"
-import type { Queryable } from "../queries/queryable.ts"
+import type { Plan } from "../../contract/plan.ts"
+import { numberReset } from "../mirror/queries/number-reset.ts"
+import { claimOnce, type Duplicate } from "../queries/claim-once.ts"
+import type { Once } from "../queries/find-holder.ts"
+import type { StoredStart } from "../queries/find-start.ts"
 import { reopenTransaction } from "../queries/reopen-transaction.ts"
 import { findResetRun, readStart } from "../temporal/read-start.ts"
+import { underLock } from "./under-lock.ts"
 
 /**
  * `resumed`: by this decision, now or when it came before. `not_failed`: there is nothing to resume.
- * `orchestrator_lost`: the run was terminated or timed out.
+ * `orchestrator_lost`: the run was terminated or timed out. A duplicate: the other one stands in its place.
  */
-export type ResumeAnswer = "resumed" | "already_running" | "not_failed" | "orchestrator_lost"
+export type ResumeAnswer = "resumed" | "already_running" | "not_failed" | "orchestrator_lost" | Duplicate
 
 export interface ResumeTools {
   pool: Pool
@@ -36,7 +41,7 @@ const LOCKED_DEADLINE_MS = 5_000
 
 export async function resumeTransaction(
   tools: ResumeTools,
-  start: TransactionStart,
+  start: StoredStart,
   decision: Decision,
 ): Promise<ResumeAnswer> {
   const { client } = tools
@@ -45,59 +50,55 @@ export async function resumeTransaction(
       const failed = await findFailedRun(client, start.workflow_id)
       if ("answer" in failed) return failed.answer
       const { runId } = failed
-      const snapshot = await client.workflow
+      const packed = await client.workflow
         .getHandle(start.workflow_id, runId)
         .query<Uint8Array>(QUERY_SNAPSHOT)
-      if (hasTaken(unpackJson(snapshot), decision)) return "resumed"
-      const args = await toResumeArguments(client, { start, runId, snapshot, decision })
-      const answer = await startOnce(tools, { start, runId, args })
+      const snapshot = readSnapshot(packed)
+      if (snapshot.decisions.includes(decision.id)) return "resumed"
+      const resumption = await toResumption(client, { start, runId, snapshot, decision })
+      const answer = await startOnce(tools, resumption)
       // Somebody was quicker: what is there now decides.
       if (answer !== "moved") return answer
     }
   })
 }
 
-interface Attempt {
-  start: TransactionStart
+interface Resumption {
+  start: StoredStart
   /** The failed run that `args` go on with. */
   runId: string
+  /** Whose reset the failed run comes from. */
+  resetRun: string | undefined
+  /** Of the new run. */
+  chain: number
+  once: Once[]
   args: unknown[]
 }
 
 function startOnce(
   { pool, client, startRun }: ResumeTools,
-  { start, runId, args }: Attempt,
-): Promise<"resumed" | "already_running" | "moved"> {
-  return underLock(pool, start.workflow_id, (db) =>
-    client.withDeadline(Date.now() + LOCKED_DEADLINE_MS, async () => {
-      const current = await client.workflow.getHandle(start.workflow_id).describe()
+  { start, runId, resetRun, chain, once, args }: Resumption,
+): Promise<"resumed" | "already_running" | "moved" | Duplicate> {
+  const { tenant, instance_id, workflow_id } = start
+  return underLock(pool, workflow_id, async (db) => {
+    // Who does a transaction again does the first one of its kind again.
+    const duplicate = await claimOnce(db, { ...start, redo_of: start.redo_of ?? instance_id }, once)
+    if (duplicate !== undefined) return duplicate
+    const resets =
+      resetRun === undefined
+        ? 0
+        : await numberReset(db, { tenant, transaction_id: instance_id, run_id: resetRun })
+    return client.withDeadline(Date.now() + LOCKED_DEADLINE_MS, async () => {
+      const current = await client.workflow.getHandle(workflow_id).describe()
       if (current.runId !== runId) return "moved"
       // A lock whose connection broke protects nobody: this fails then.
       await db.query("select 1")
-      const newRun = await startRun(args)
-      if (newRun === undefined) return "already_running"
-      const { tenant, instance_id } = start
-      await reopenTransaction(db, { tenant, instance_id, failed_run: runId, new_run: newRun })
+      const new_run = await startRun(args)
+      if (new_run === undefined) return "already_running"
+      await reopenTransaction(db, { tenant, instance_id, failed_run: runId, new_run, resets, chain })
       return "resumed"
-    }),
-  )
-}
-
-/** Transactions whose ids share a hash only wait for each other. */
-async function underLock<T>(pool: Pool, workflowId: string, work: (db: Queryable) => Promise<T>): Promise<T> {
-  const db = await pool.connect()
-  try {
-    await db.query("begin")
-    await db.query("select pg_advisory_xact_lock($1, hashtext($2))", [LOCK_CLASS_RESUME, workflowId])
-    const result = await work(db)
-    await db.query("commit")
-    db.release()
-    return result
-  } catch (thrown) {
-    // Whatever state the connection is in: the lock ends with it.
-    db.release(true)
-    throw thrown
-  }
+    })
+  })
 }
 
 async function findFailedRun(
@@ -122,34 +123,59 @@ async function isFailedByUs(client: Client, workflowId: string, runId: string): 
   }
 }
 
-/** The one part of a snapshot that is not the engine's alone: its answers by decision id. */
-function hasTaken(snapshot: unknown, { id }: Decision): boolean {
-  if (typeof snapshot !== "object" || snapshot === null || !("answers" in snapshot)) return false
-  const { answers } = snapshot
-  return Array.isArray(answers) && answers.some((answer) => Array.isArray(answer) && answer[0] === id)
+interface ReadSnapshot {
+  /** As it travels. */
+  packed: Uint8Array
+  /** Ids of those that the run and the runs before it took. */
+  decisions: unknown[]
+  chain: number
 }
 
-interface Resumption {
-  start: TransactionStart
-  runId: string
-  /** Packed, as it travels. */
-  snapshot: Uint8Array
+/** The parts of a snapshot that are not the engine's alone: its place in the order, and its answers by decision id. */
+function readSnapshot(packed: Uint8Array): ReadSnapshot {
+  const snapshot = unpackJson(packed)
+  if (typeof snapshot !== "object" || snapshot === null) throw new Error("a failed run answers no snapshot")
+  const { answers, chain } = snapshot as Partial<Record<"answers" | "chain", unknown>>
+  if (typeof chain !== "number") throw new Error("a failed run's snapshot has no place in the order of runs")
+  const pairs: unknown[] = Array.isArray(answers) ? answers : []
+  return {
+    packed,
+    decisions: pairs.map((pair): unknown => (Array.isArray(pair) ? pair[0] : undefined)),
+    chain,
+  }
+}
+
+interface Resuming extends Pick<Resumption, "start" | "runId"> {
+  snapshot: ReadSnapshot
   decision: Decision
 }
 
 /** As a continue-as-new would: the run's own arguments with its snapshot. */
-async function toResumeArguments(
+async function toResumption(
   client: Client,
-  { start, runId, snapshot, decision }: Resumption,
-): Promise<unknown[]> {
+  { start, runId, snapshot, decision }: Resuming,
+): Promise<Resumption> {
   const begun = await readStart(client, { workflowId: start.workflow_id, runId })
   const [input, packedPlan] = begun.args
+  // The run ended as `failed`, which only runs with a proper start input do.
+  const before = input as StartInput
   const resetRun = findResetRun(begun, runId)
   const resumed = {
-    // The run ended as `failed`, which only runs with a proper start input do.
-    ...(input as StartInput),
+    ...before,
     resume: decision,
     ...(resetRun === undefined ? {} : { reset_run: resetRun }),
   } satisfies StartInput
-  return [resumed, packedPlan, snapshot]
+  const plan = packedPlan instanceof Uint8Array ? unpackJson(packedPlan) : before.plan
+  return {
+    start,
+    runId,
+    resetRun,
+    chain: snapshot.chain + 1,
+    once: listClaims(start, plan as Plan),
+    args: [resumed, packedPlan, snapshot.packed],
+  }
+}
+
+function listClaims({ business_key }: StoredStart, { on_duplicate }: Plan): Once[] {
+  return on_duplicate === undefined || business_key === null ? ["redo_of"] : ["redo_of", "business_key"]
 }

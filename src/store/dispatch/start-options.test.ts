@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import type { Plan } from "../../contract/plan.ts"
+import { UNKNOWN_REQUEST } from "../queries/adopt-transaction.ts"
 import { toStartArguments, toStartOptions } from "./start-options.ts"
 
 const start = {
@@ -11,8 +12,8 @@ const start = {
   flow_version: 3,
   plan_hash: "abc",
   params: { amount: 5 },
+  request_hash: "def",
   business_key: "c-17",
-  is_dispatched: false,
 }
 
 describe("toStartArguments()", () => {
@@ -47,9 +48,36 @@ describe("toStartOptions()", () => {
         version: 3,
         plan_hash: "abc",
         business_key: "c-17",
+        request_hash: "def",
       },
       staticSummary: "version 3, c-17",
     })
+  })
+
+  test("knows no hash of the request of a row that was made again", () => {
+    const { memo } = toStartOptions({ ...start, request_hash: UNKNOWN_REQUEST }, { searchAttributes: false })
+    expect(memo).not.toHaveProperty("request_hash")
+  })
+
+  test.each([
+    ["control characters", "\u0001".repeat(100)],
+    ["quotes", '"'.repeat(500)],
+    ["halves of surrogate pairs", "\uD800x".repeat(100)],
+    ["Chinese", "订单".repeat(200)],
+    ["emoji", "🚚".repeat(200)],
+  ])("cuts the summary of a key of %s to what Temporal takes", (_, business_key) => {
+    const { staticSummary = "" } = toStartOptions({ ...start, business_key }, { searchAttributes: false })
+    expect(staticSummary).toMatch(/^version 3, /)
+    expect(Buffer.byteLength(JSON.stringify(staticSummary))).toBeLessThanOrEqual(300)
+    expect(staticSummary).not.toMatch(/[\p{Cc}\p{Cs}]/u)
+  })
+
+  test("keeps as much of a long key as there is room for", () => {
+    const { staticSummary } = toStartOptions(
+      { ...start, business_key: "x".repeat(500) },
+      { searchAttributes: false },
+    )
+    expect(staticSummary).toHaveLength(298)
   })
 
   test("leaves out of the search attributes what their columns cannot hold", () => {

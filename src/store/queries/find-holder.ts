@@ -13,10 +13,11 @@ export interface Claim {
   value: string | null
 }
 
+/** An end that is not confirmed may yet turn out to be none. */
 const QUERY = (mine: string) => `
   select instance_id from txn
   where tenant_id = $1 and flow_id = $2 and ${mine} and instance_id <> $4
-    and status not in ('failed', 'compensated', 'cancelled', 'closed')
+    and (status not in ('failed', 'compensated', 'cancelled', 'closed') or confirmed_at is null)
   order by created_at
   limit 1`
 const QUERIES: Record<Once, string> = {
@@ -26,7 +27,10 @@ const QUERIES: Record<Once, string> = {
 }
 const Row = z.object({ instance_id: z.string() })
 
-/** The `instance_id` of another transaction, open or successful as the mirror has it, that has what is claimed. */
+/**
+ * The `instance_id` of another transaction that has what is claimed: one that is open or successful as the mirror has
+ * it, or whose end is provisional.
+ */
 export async function findHolder(db: Queryable, claim: Claim): Promise<string | undefined> {
   const { tenant, flow_id, value, instance_id } = claim
   const { rows } = await db.query(QUERIES[claim.in], [tenant, flow_id, value, instance_id])

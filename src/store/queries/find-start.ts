@@ -10,10 +10,12 @@ export interface TransactionStart {
   flow_version: number
   plan_hash: string
   params: unknown
+  request_hash: string
   business_key: string | null
 }
 
 export interface StoredStart extends TransactionStart {
+  redo_of: string | null
   is_dispatched: boolean
 }
 
@@ -26,7 +28,7 @@ export async function findStart(
     text: `
       select
         tenant_id as tenant, instance_id, workflow_id, flow_id, flow_name, flow_version, plan_hash, params,
-        business_key, dispatched_at is not null as is_dispatched
+        request_hash, business_key, redo_of, dispatched_at is not null as is_dispatched
       from txn where tenant_id = $1 and instance_id = $2`,
     values: [tenant, instance_id],
   })

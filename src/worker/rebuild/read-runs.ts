@@ -2,7 +2,7 @@
 import type { Client } from "@temporalio/client"
 import type { StartInput } from "../../contract/messages.ts"
 import { listRuns } from "../../store/temporal/list-runs.ts"
-import { findResetRun, type RunStart, toRunStart } from "../../store/temporal/read-start.ts"
+import { findIdentity, findResetRun, type RunStart, toRunStart } from "../../store/temporal/read-start.ts"
 
 export type History = Awaited<ReturnType<ReturnType<Client["workflow"]["getHandle"]>["fetchHistory"]>>
 
@@ -33,8 +33,10 @@ export async function readRuns(
   const others: (RecordedRun & { began: number })[] = []
   for await (const page of listRuns(client, { query: `WorkflowId = ${quote(workflowId)}`, pageSize: PAGE }))
     for (const { runId, startTime } of page)
-      if (runId !== current)
-        others.push({ ...(await readRun(client, workflowId, runId)), began: startTime.getTime() })
+      if (runId !== current) {
+        const run = await readRun(client, workflowId, runId)
+        if (isOfOneRequest(run, newest)) others.push({ ...run, began: startTime.getTime() })
+      }
   const isOfCurrent = (run: RecordedRun) => (run.reset_run === newest.reset_run ? 1 : 0)
   others.sort((one, other) => isOfCurrent(one) - isOfCurrent(other) || one.began - other.began)
   return [...others, newest]
@@ -43,6 +45,14 @@ export async function readRuns(
 /** A run that neither continues, resumes nor resets another is the only one of its transaction. */
 function hasOthers({ start, reset_run }: RecordedRun): boolean {
   return start.args.length > MOST_FIRST_ARGUMENTS || reset_run !== undefined
+}
+
+/** After a purge another request may have come to have the id; runs of one request hand their input on. */
+function isOfOneRequest(one: RecordedRun, other: RecordedRun): boolean {
+  const [mine, others] = [findIdentity(one.start), findIdentity(other.start)]
+  return (
+    mine?.plan_hash === others?.plan_hash && JSON.stringify(mine?.params) === JSON.stringify(others?.params)
+  )
 }
 
 /** Start input and plan; a third argument is the memory of an earlier run. */

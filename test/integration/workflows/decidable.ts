@@ -61,7 +61,7 @@ export default async function decidable(input: StartInput): Promise<void> {
     },
   )
   setHandler(defineQuery<Uint8Array>(QUERY_ROWS), () => packJson(viewOf(answers.size, latest)))
-  setHandler(defineQuery<Uint8Array>(QUERY_SNAPSHOT), () => packJson({ from: input.transaction }))
+  setHandler(defineQuery<Uint8Array>(QUERY_SNAPSHOT), () => packJson({ chain: 0, from: input.transaction }))
   if (script.fail === true && input.resume === undefined) {
     throw ApplicationFailure.create({ message: "failed", type: "failed", details: [viewOf(0, undefined)] })
   }

@@ -7,6 +7,7 @@ import { ApiProblem } from "../../problem.ts"
 import { defineRoute } from "../../route.ts"
 import { InstanceId } from "../../texts.ts"
 import { getTransaction } from "../../transaction-view.ts"
+import { hasGivenUp } from "../../wait-for-end.ts"
 import { Started } from "./start.ts"
 
 /** Nothing of it goes on any more, and its work is not done. */
@@ -50,15 +51,20 @@ export const redoTransactionRoute = defineRoute({
   handler: (services) => async (c) => {
     const identity = c.get("identity")
     const body = c.req.valid("json")
-    const old = await getTransaction(services, {
-      tenant: identity.tenant,
-      instance_id: c.req.valid("param").id,
-    })
+    const key = { tenant: identity.tenant, instance_id: c.req.valid("param").id }
+    // Before its row is read: an end that the mirror has may turn out to be none.
+    const isOver = await hasGivenUp(services, key)
+    const old = await getTransaction(services, key)
     // Always of the first one, so that all that do the same again are in each other's way.
     const redo_of = old.redo_of ?? old.instance_id
     if (!REDOABLE.has(old.status)) {
       throw new ApiProblem("not_redoable", {
         detail: `The transaction is ${old.status}: only one that ended without success is done again.`,
+      })
+    }
+    if (!isOver) {
+      throw new ApiProblem("not_redoable", {
+        detail: `The transaction is ${old.status}, but Temporal has not closed it yet, as far as can be seen now: ask again in a moment.`,
       })
     }
     const accepted = await acceptTransaction(services, {

@@ -1,4 +1,4 @@
-import type { Client, Pool } from "pg"
+import type { Queryable } from "../../queries/queryable.ts"
 
 export interface ResetRun {
   tenant: string
@@ -13,7 +13,7 @@ const MOST_TRIES = 20
  * number. Two resets in a row whose rows arrive in the other order are numbered wrongly; the sweeper, who knows
  * from Temporal which run is the current one, renumbers (`renumberReset`).
  */
-export async function numberReset(client: Client | Pool, run: ResetRun): Promise<number> {
+export async function numberReset(client: Queryable, run: ResetRun): Promise<number> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const known = await findNumber(client, run)
     if (known !== undefined) return known
@@ -31,7 +31,7 @@ export async function numberReset(client: Client | Pool, run: ResetRun): Promise
 }
 
 /** Makes the run the newest of its transaction's resets. */
-export async function renumberReset(client: Client | Pool, run: ResetRun): Promise<void> {
+export async function renumberReset(client: Queryable, run: ResetRun): Promise<void> {
   await client.query(
     `update txn_reset set resets = (
        select max(resets) + 1 from txn_reset where tenant_id = $1 and instance_id = $2
@@ -43,7 +43,7 @@ export async function renumberReset(client: Client | Pool, run: ResetRun): Promi
 }
 
 async function findNumber(
-  client: Client | Pool,
+  client: Queryable,
   { tenant, transaction_id, run_id }: ResetRun,
 ): Promise<number | undefined> {
   const { rows } = await client.query<{ resets: number }>(
