@@ -9,6 +9,7 @@ import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { task } from "../helpers/ledger-task.ts"
 import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
 import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+import { until } from "../helpers/until.ts"
 
 const FLOW = {
   name: "order",
@@ -86,6 +87,8 @@ describe("52: decisions about one transaction", () => {
   test("that two people take at once: one is carried out, the other is told by whom", async () => {
     for (let round = 0; round < 5; round++) {
       const { id, version } = await parked()
+      // Else the transaction may be over before the second of them is heard.
+      await ledger.misbehave("ship", ["latch"], id)
       const decide = (api: NodeApi, action: string, key: string) =>
         api.post(
           `/transactions/${id}/decisions`,
@@ -106,6 +109,10 @@ describe("52: decisions about one transaction", () => {
           ),
         },
       })
+      await until(
+        () => ledger.release(),
+        (released) => released === 1,
+      )
       await apis[0].reaches(id, "success")
       expect(await updatesOf(id)).toEqual([`${winner}-${id}`])
       expect(await paymentsOf(id)).toBe(winner === "ann" ? 2 : 1)
