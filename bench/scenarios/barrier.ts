@@ -55,7 +55,7 @@ export const barrierOverhead: Scenario = {
       await withServer(open, durability, async (server) => {
         for (const toPair of pairs) findings.push(await measure(server, toPair(server), toPace(options)))
       })
-    // Last: a process that has had a worker in it takes longer for every promise.
+    // Last, so that transactions alone are measured in a process that had no worker in it.
     for (const open of OPENERS)
       await withServer(open, "durable", async (server) => {
         findings.push(await measure(server, await openFlowPair(server), toFlowPace(options)))
