@@ -11,11 +11,13 @@ export interface BusinessDatabase {
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   /** What runs now and contains this text. */
   backendsOf(text: string): Promise<number[]>
+  /** Whether any statement of the connector waits for a lock. */
+  isBlocked(): Promise<boolean>
   /** Of the connector's connections that are at work, or of all. */
   kill(which: "working" | "all"): Promise<void>
   /** Another connection, of an administrator; one statement at a time, without values. */
   openSession(): Promise<{ query(sql: string): Promise<unknown>; close(): Promise<unknown> }>
-  /** That the server has met in its life. */
+  /** That the server has met in its life. Postgres' sessions hold their counts back for up to 10 s. */
   deadlocks(): Promise<number>
   drop(): Promise<void>
 }
@@ -73,6 +75,10 @@ const postgres: BusinessDialect = {
         const sql = `select pid from pg_stat_activity where ${ours} and state = 'active' and query like $1`
         return (await pool.query<{ pid: number }>(sql, [`%${text}%`])).rows.map(({ pid }) => pid)
       },
+      async isBlocked() {
+        const sql = `select from pg_stat_activity where ${ours} and wait_event_type = 'Lock'`
+        return (await pool.query(sql)).rowCount !== 0
+      },
       async kill(which) {
         const some = which === "all" ? "" : "and state <> 'idle' order by random() limit 1"
         await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours} ${some}`)
@@ -127,6 +133,10 @@ const mariaDb: BusinessDialect = {
           [`%${text}%`],
         )
         return rows.map(({ id }) => Number(id))
+      },
+      async isBlocked() {
+        const rows = await query("show global status like 'Innodb_row_lock_current_waits'")
+        return rows[0]?.["Value"] !== "0"
       },
       async kill(which) {
         const some = which === "all" ? "" : "and command <> 'Sleep' order by rand() limit 1"

@@ -183,12 +183,13 @@ describe.each(combinations)("the barrier of %s on %s", (_who, _name, { dialect, 
       await other.query("insert into effect (txn, note) values ('other', 'x')")
     await other.query("update stock set reserved = 1 where sku = 'B'")
     const doing = user.do({ transaction: id, sql: "update stock set on_hand = on_hand - 1" })
-    await until(async () => (await database.backendsOf("update stock set on_hand")).length === 1)
+    // It has A by then, and waits for B.
+    await until(() => database.isBlocked())
     await other.query("update stock set reserved = 1 where sku = 'A'")
     await other.query("commit")
     expect(await doing).toMatchObject({ done: true, output: { row_count: 2 } })
     expect(await database.query("select on_hand from stock")).toEqual([{ on_hand: 9 }, { on_hand: 9 }])
-    await until(async () => (await database.deadlocks()) > 0)
+    await until(async () => (await database.deadlocks()) > 0, 15_000)
   })
 
   describe("a COMMIT", () => {
