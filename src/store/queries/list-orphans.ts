@@ -1,17 +1,5 @@
 import type { Pool } from "pg"
-
-export interface TransactionKey {
-  tenant: string
-  transaction_id: string
-}
-
-/** Transactions that were tried in vain, each as `tenant/transaction_id`. */
-export interface FailedNames {
-  /** Not to be tried now. */
-  cooling: string[]
-  /** In the order of their turn. */
-  due: string[]
-}
+import type { TransactionKey } from "./transaction-key.ts"
 
 /** Accepted transactions that nobody started within `olderThanMs`, oldest first; not those that cool after a failure. */
 export async function listOrphans(

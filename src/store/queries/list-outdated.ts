@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import type { TransactionKey } from "./list-orphans.ts"
+import type { TransactionKey } from "./transaction-key.ts"
 
 /** Transactions whose end is final and older than `olderThanMs`, the oldest first; not those that cool after a failure. */
 export async function listOutdated(

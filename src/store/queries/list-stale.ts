@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import type { FailedNames, TransactionKey } from "./list-orphans.ts"
+import type { FailedNames, TransactionKey } from "./transaction-key.ts"
 
 /**
  * Unconfirmed transactions that neither moved nor were compared with Temporal for `olderThanMs`. The longer one

@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import type { TransactionKey } from "./list-orphans.ts"
+import type { TransactionKey } from "./transaction-key.ts"
 
 /** All transactions, or a tenant's, in key order, after the given one. */
 export async function listTransactionKeys(

@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import type { FailedNames, TransactionKey } from "./list-orphans.ts"
+import type { FailedNames, TransactionKey } from "./transaction-key.ts"
 
 /**
  * Unconfirmed transactions that were not compared with Temporal since a moment, the most recently moved first. As in

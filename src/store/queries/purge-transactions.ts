@@ -1,6 +1,6 @@
 import type { Pool } from "pg"
 import { LOCK_CLASS_RESUME } from "../advisory-locks.ts"
-import type { TransactionKey } from "./list-orphans.ts"
+import type { TransactionKey } from "./transaction-key.ts"
 
 /**
  * Deletes transactions and all that belongs to them, in one statement: nobody sees half of one. Only those whose end

@@ -16,7 +16,7 @@ import { readMirror, type StoredMirror, toView } from "../../store/mirror/read-m
 import type { MirrorWriter } from "../../store/mirror/writer.ts"
 import { confirmEnd } from "../../store/queries/confirm-end.ts"
 import { listDecisionIds } from "../../store/queries/list-decision-ids.ts"
-import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import { markChecked } from "../../store/queries/mark-checked.ts"
 import { adopt } from "../sweeper/adopt.ts"
 import { type Observation, observe } from "../sweeper/observe.ts"

@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError } from "@temporalio/client"
 import { toError } from "../../contract/errors.ts"
-import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import { findGrpcCode, isTemporalAway } from "../../store/temporal/errors.ts"
 import type { ListedRun } from "../../store/temporal/list-runs.ts"
 import { adopt } from "./adopt.ts"

@@ -1,5 +1,5 @@
 import { toError } from "../../contract/errors.ts"
-import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import { isTemporalAway } from "../../store/temporal/errors.ts"
 import type { Cooldown } from "./cooldown.ts"
 import { inParallel } from "./in-parallel.ts"

@@ -1,5 +1,5 @@
 import { listByWorkflow } from "../../store/queries/list-by-workflow.ts"
-import type { TransactionKey } from "../../store/queries/list-orphans.ts"
+import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import type { ListedRun } from "../../store/temporal/list-runs.ts"
 import { createAdopter } from "./adopter.ts"
 import { compareAll } from "./compare.ts"
