@@ -4,7 +4,6 @@
  * not differ by one effect.
  */
 import { randomUUID } from "node:crypto"
-import { setTimeout as sleep } from "node:timers/promises"
 import { Client, Connection, type WorkflowHandle } from "@temporalio/client"
 import { temporal as proto } from "@temporalio/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -13,10 +12,7 @@ import { TASK_QUEUE } from "../../src/contract/messages.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
-import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
+import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { until } from "../helpers/until.ts"
 
 /** Every event, or every eighth. */
@@ -56,55 +52,35 @@ const saga = (name: string, more: object = {}) => ({
 const SLOW = ["order", "pay", "order-undo", "pay-undo"]
 
 describe("a saga that is refused", () => {
-  let database: TestDatabase
-  let temporal: TestTemporal
-  let ledger: EffectLedger
-  let node: HoldfastNode
-  let connection: Connection
+  let product: LedgerNode | undefined
+  let temporal: LedgerNode["temporal"]
+  let ledger: LedgerNode["ledger"]
+  let node: LedgerNode["node"]
+  let api: LedgerNode["api"]
+  let connection: Connection | undefined
   let client: Client
 
   beforeAll(async () => {
-    ;[database, temporal, ledger] = await Promise.all([
-      createTestDatabase(),
-      testTemporal(),
-      startEffectLedger(),
-    ])
-    node = await createNode({
-      databaseUrl: database.url,
-      temporalAddress: temporal.address,
-      namespace: temporal.namespace,
-      connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
-    })
-    await node.start()
+    product = await startLedgerNode()
+    ;({ temporal, ledger, node, api } = product)
     connection = await Connection.connect({ address: temporal.address })
     client = new Client({
       connection,
       namespace: temporal.namespace,
       dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
     })
-    await call("/flows", { definition: saga("saga") })
+    await api.publish(saga("saga"))
   })
   afterAll(async () => {
-    await node.stop()
-    await ledger.stop()
-    await connection.close()
-    await database.drop()
+    await connection?.close()
+    await product?.stop()
   })
-
-  async function call(route: string, body: object): Promise<void> {
-    const answer = await fetch(`${node.url}/api/v1${route}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    })
-    expect(answer.status, await answer.text()).toBe(201)
-  }
 
   async function start(): Promise<{ id: string; handle: WorkflowHandle }> {
     const id = `saga-${randomUUID().slice(0, 8)}`
     await ledger.misbehave("stock", ["refuse", "refuse", "refuse"], id)
     for (const name of SLOW) await ledger.misbehave(name, ["slow:60"], id)
-    await call("/transactions", { instance_id: id, flow_id: "saga", params: {} })
+    await api.start("saga", id)
     return { id, handle: client.workflow.getHandle(toWorkflowId("default", id)) }
   }
 
@@ -201,7 +177,6 @@ describe("a saga that is refused", () => {
         requestId: randomUUID(),
         reason: "test",
       })
-      await sleep(50)
       const end = (await endOf(client.workflow.getHandle(handle.workflowId))) as { status: string }
       expect(end.status, `reset to event ${String(event.eventId)}`).toBe("compensated")
       expect(await effectsOf(id), `reset to event ${String(event.eventId)}`).toEqual(EFFECTS)
@@ -210,9 +185,9 @@ describe("a saga that is refused", () => {
   })
 
   test("48: an unsafe task is not called again by a reset: it parks as unknown", async () => {
-    await call("/flows", { definition: saga("unsafe-saga", { effect: "unsafe" }) })
+    await api.publish(saga("unsafe-saga", { effect: "unsafe" }))
     const id = `unsafe-${randomUUID().slice(0, 8)}`
-    await call("/transactions", { instance_id: id, flow_id: "unsafe-saga", params: {} })
+    await api.start("unsafe-saga", id)
     const handle = client.workflow.getHandle(toWorkflowId("default", id))
     expect(await endOf(handle)).toMatchObject({ status: "success" })
     const { events } = await handle.fetchHistory()

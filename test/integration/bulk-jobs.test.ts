@@ -2,40 +2,25 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Client, Connection } from "@temporalio/client"
 import { createPool } from "../../src/store/pool.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { task } from "../helpers/ledger-task.ts"
-import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
-let database: TestDatabase
-let temporal: TestTemporal
-let ledger: EffectLedger
-let node: HoldfastNode
+let product: LedgerNode | undefined
+let database: LedgerNode["database"]
+let ledger: LedgerNode["ledger"]
+let node: LedgerNode["node"]
 let temporalClient: Client
 
 beforeAll(async () => {
-  ;[database, temporal, ledger] = await Promise.all([
-    createTestDatabase(),
-    testTemporal(),
-    startEffectLedger(),
-  ])
-  node = await createNode({
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    namespace: temporal.namespace,
-    connections: [{ name: "ledger", kind: "http", base_url: ledger.url }],
-  })
-  await node.start()
-  const connection = await Connection.connect({ address: temporal.address })
-  temporalClient = new Client({ connection, namespace: temporal.namespace })
+  product = await startLedgerNode()
+  ;({ database, ledger, node } = product)
+  const connection = await Connection.connect({ address: product.temporal.address })
+  temporalClient = new Client({ connection, namespace: product.temporal.namespace })
 })
 afterAll(async () => {
-  await temporalClient.connection.close()
-  await node.stop()
-  await ledger.stop()
-  await database.drop()
+  await temporalClient?.connection.close()
+  await product?.stop()
 })
 
 interface Answer {

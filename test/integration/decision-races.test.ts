@@ -3,12 +3,10 @@ import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { task } from "../helpers/ledger-task.ts"
 import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
-import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
 const FLOW = {
@@ -24,35 +22,25 @@ const BRITTLE = {
   tasks: [task({ id: "pay", retry: { strategy: "no_retry" }, on_error: "fail" })],
 }
 
-let database: TestDatabase
-let ledger: EffectLedger
-let temporal: TestTemporal
-let nodes: HoldfastNode[]
+let product: LedgerNode | undefined
+let second: HoldfastNode | undefined
+let ledger: LedgerNode["ledger"]
+let temporal: LedgerNode["temporal"]
 /** Of two processes: two operators, each with one of their own. */
 let apis: [NodeApi, NodeApi]
 
 beforeAll(async () => {
-  ;[database, ledger, temporal] = await Promise.all([
-    createTestDatabase(),
-    startEffectLedger(),
-    testTemporal(),
-  ])
-  const targets = {
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    namespace: temporal.namespace,
-    connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" } as const],
-  }
-  nodes = [await createNode(targets), await createNode({ ...targets, role: "api" })]
-  for (const node of nodes) await node.start()
-  apis = [createNodeApi(nodes[0]?.url ?? ""), createNodeApi(nodes[1]?.url ?? "")]
+  product = await startLedgerNode()
+  ;({ ledger, temporal } = product)
+  second = await createNode({ ...product.targets, role: "api" })
+  await second.start()
+  apis = [product.api, createNodeApi(second.url)]
   await apis[0].publish(FLOW)
   await apis[0].publish(BRITTLE)
 })
 afterAll(async () => {
-  for (const node of nodes) await node.stop()
-  await ledger.stop()
-  await database.drop()
+  await second?.stop()
+  await product?.stop()
 })
 
 /** Refused by its target; version 1 or so, with nothing under way. */

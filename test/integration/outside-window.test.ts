@@ -4,12 +4,9 @@
  */
 import { randomUUID } from "node:crypto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { type EffectLedger, type Fault, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import type { Fault } from "../helpers/effect-ledger.ts"
+import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { ask, task } from "../helpers/ledger-task.ts"
-import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
-import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
 const pay = (more: object = {}) =>
@@ -27,29 +24,16 @@ const FLOWS = [
   { name: "attested", tasks: [pay(), ship] },
 ]
 
-let database: TestDatabase
-let ledger: EffectLedger
-let node: HoldfastNode
-let api: NodeApi
+let product: LedgerNode | undefined
+let ledger: LedgerNode["ledger"]
+let api: LedgerNode["api"]
 
 beforeAll(async () => {
-  ;[database, ledger] = await Promise.all([createTestDatabase(), startEffectLedger()])
-  const temporal = await testTemporal()
-  node = await createNode({
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    namespace: temporal.namespace,
-    connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
-  })
-  await node.start()
-  api = createNodeApi(node.url)
+  product = await startLedgerNode()
+  ;({ ledger, api } = product)
   for (const flow of FLOWS) await api.publish(flow)
 })
-afterAll(async () => {
-  await node.stop()
-  await ledger.stop()
-  await database.drop()
-})
+afterAll(() => product?.stop())
 
 /** Sent, not answered, and forgotten by its target: a second call under its key would pay again. */
 async function payAndLose(flow: string, fault: Fault): Promise<{ id: string; exception: number }> {

@@ -3,13 +3,9 @@ import { execFile } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { task } from "../helpers/ledger-task.ts"
-import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
 import { findTemporalCli } from "../helpers/temporal-cli.ts"
-import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
 const MOST_MS = 120_000
@@ -18,31 +14,17 @@ const FLOW = {
   tasks: [task({ id: "pay" }), task({ id: "ship", depends_on: ["pay"], retry: { strategy: "manual" } })],
 }
 
-let database: TestDatabase | undefined
-let ledger: EffectLedger
-let temporal: TestTemporal
-let node: HoldfastNode | undefined
-let api: NodeApi
+let product: LedgerNode | undefined
+let ledger: LedgerNode["ledger"]
+let temporal: LedgerNode["temporal"]
+let api: LedgerNode["api"]
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  ledger = await startEffectLedger()
-  temporal = await testTemporal()
-  node = await createNode({
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    namespace: temporal.namespace,
-    connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
-  })
-  await node.start()
-  api = createNodeApi(node.url)
+  product = await startLedgerNode()
+  ;({ ledger, temporal, api } = product)
   await api.publish(FLOW)
 })
-afterAll(async () => {
-  await node?.stop()
-  await ledger?.stop()
-  await database?.drop()
-})
+afterAll(() => product?.stop())
 
 test("a person is told within two minutes, a retry is refused, and it can be done again", async () => {
   const id = randomUUID()

@@ -1,0 +1,45 @@
+/** One whole `holdfast start` with a database of its own, and a ledger that keeps what was called. */
+import { createTestDatabase, type TestDatabase } from "./database.ts"
+import { type EffectLedger, startEffectLedger } from "./effect-ledger.ts"
+import { createNode, type HoldfastNode, type NodeTargets } from "./holdfast-node.ts"
+import { createNodeApi, type NodeApi } from "./node-api.ts"
+import { testTemporal, type TestTemporal } from "./temporal.ts"
+
+export interface LedgerNode {
+  database: TestDatabase
+  temporal: TestTemporal
+  ledger: EffectLedger
+  node: HoldfastNode
+  api: NodeApi
+  /** For further processes on the same database and Temporal. */
+  targets: NodeTargets
+  stop(): Promise<void>
+}
+
+/** Its connection to the ledger is called `ledger`. What was started is stopped again when the rest does not start. */
+export async function startLedgerNode(): Promise<LedgerNode> {
+  const cleanups: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+  }
+  try {
+    const temporal = await testTemporal()
+    const database = await createTestDatabase()
+    cleanups.push(() => database.drop())
+    const ledger = await startEffectLedger()
+    cleanups.push(() => ledger.stop())
+    const targets: NodeTargets = {
+      databaseUrl: database.url,
+      temporalAddress: temporal.address,
+      namespace: temporal.namespace,
+      connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
+    }
+    const node = await createNode(targets)
+    cleanups.push(() => node.stop())
+    await node.start()
+    return { database, temporal, ledger, node, api: createNodeApi(node.url), targets, stop }
+  } catch (thrown) {
+    await stop()
+    throw thrown
+  }
+}
