@@ -67,6 +67,28 @@ describe("runAttempt()", () => {
       expect(trial.requests).toHaveLength(calls)
     })
 
+    const polled = failed({
+      class: "misconfigured",
+      code: "HTTP_401",
+      deniesCredentials: true,
+      left: "unknown",
+    })
+    const place = { url: "http://a.example/jobs/7?token=s3cret-value", since: 1, only: true }
+
+    test.each([
+      ["is polled once more where the place is kept", "http://a.example/jobs/7", 2],
+      ["is not sent its call again where the place holds a secret", place.url, 1],
+    ])("that denied a poll %s", async (_name, url, calls) => {
+      const answers: Verdict[] = [polled]
+      const polling = (request: CallRequest) => {
+        request.remember({ poll: { ...place, url } })
+        return answers.shift() ?? done
+      }
+      const trial = createTrial(polling, {}, { renew: () => Promise.resolve(true) })
+      await trial.run({ effect: "unsafe", poll: { interval_ms: 1 } }).catch(() => undefined)
+      expect(trial.requests).toHaveLength(calls)
+    })
+
     test("is not asked again when the attempt is stopped meanwhile", async () => {
       const trial = trialWith(() => {
         trial.cancel()
@@ -305,6 +327,22 @@ describe("runAttempt() over time", () => {
         expect((await failureOf(sending.run(unsafe))).detail.code).toBe("unsafe_repeat_refused")
         expect(sending.requests).toEqual([])
       }
+    })
+
+    test.each([
+      ["its connection is busy", { admit: () => Promise.reject(new Error("full")) }, "connection_busy"],
+      [
+        "settings cannot be read",
+        { prepare: () => Promise.reject(new Error("away")) },
+        "settings_unavailable",
+      ],
+    ])("has an unsafe call asked on by a next attempt when %s", async (_when, frame, code) => {
+      const poll = { url: "http://a.example/jobs/7", since: 1, only: true }
+      const input = { effect: "unsafe", poll: { interval_ms: 1 } } as const
+      const asking = createTrial(() => done, later({ attempt: 2, clean: false, memo: { poll } }), frame)
+      const failure = await failureOf(asking.run(input))
+      expect(failure.detail).toMatchObject({ class: "not_executed", outcome: "unknown", code })
+      expect(failure.nonRetryable).toBe(false)
     })
 
     test("is not kept where it holds a secret", async () => {

@@ -100,7 +100,8 @@ export async function runAttempt(
     send: frame.warn,
     onError: ({ message }) => frame.logger.warn({ ...identity, reason: message }, "a warning was not sent"),
   })
-  const verdict = await judge(frame, { context, input, identity, before, marks, warning })
+  const attempt = { context, input, identity, before, marks, warning }
+  const verdict = askOn(await judge(frame, attempt), attempt)
   warning.stop()
   const outcome = foldOutcome(before, verdict)
   const endedAt = Date.now()
@@ -166,9 +167,18 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
 }
 
 /** An earlier attempt may have made the call, and this one would make it anew. */
-function mayBeRepeat({ input, before, marks }: Attempt): boolean {
-  const isAsked = input.poll !== undefined && marks.newest?.memo?.poll !== undefined
-  return before === "unknown" && !isAsked
+function mayBeRepeat(attempt: Attempt): boolean {
+  return attempt.before === "unknown" && !canBeAsked(attempt)
+}
+
+/** The target took the call and said where it tells how far it is: the next attempt sends nothing. */
+function canBeAsked({ input, marks }: Attempt): boolean {
+  return input.poll !== undefined && marks.newest?.memo?.poll !== undefined
+}
+
+/** An attempt that could not even ask says nothing against asking again. */
+function askOn(verdict: Verdict, attempt: Attempt): Verdict {
+  return verdict.class === "not_executed" && canBeAsked(attempt) ? { ...verdict, next: "poll" } : verdict
 }
 
 async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<Verdict | undefined> {
@@ -218,6 +228,8 @@ async function callWithFreshSecrets(
 ): Promise<Verdict> {
   const first = await connector.call(toRequest(kind, attempt, watch))
   if (first.class === "done" || first.deniesCredentials !== true || renew === undefined) return first
+  // It was a poll that was denied, and where to poll cannot be kept: the call would go out anew.
+  if (first.left !== undefined && !canBeAsked(attempt)) return first
   // What cannot be read again, or not in time, is as it was.
   if (!(await abortable(renew(), watch.signal).catch(() => false))) return first
   return connector.call(toRequest(kind, attempt, watch))

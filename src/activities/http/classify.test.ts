@@ -69,18 +69,19 @@ describe("classifyStatus()", () => {
     expect(classifyStatus(signal(425, { profile: "ietf-idempotency" })).class).toBe("not_executed")
   })
 
-  test("422 with the draft's problem type is a reused key, under its profile only", () => {
+  test("422 with the draft's problem type is a reused key, whose first call may have had its effect", () => {
     const problems = [
       { title: "Idempotency-Key is already used" },
       { type: "https://developer.example.com/idempotency", title: "anything" },
     ]
-    for (const problem of problems) {
-      expect(classifyStatus(signal(422, { profile: "ietf-idempotency", problem }))).toEqual({
-        class: "misconfigured",
-        code: "key_reused",
-      })
-      expect(classifyStatus(signal(422, { profile: "plain", problem })).class).toBe("refused")
-    }
+    for (const problem of problems)
+      for (const profile of PROFILES)
+        for (const reject of [[], [422], ["4xx"]])
+          expect(classifyStatus(signal(422, { profile, problem, reject }))).toEqual({
+            class: "misconfigured",
+            code: "key_reused",
+            left: "unknown",
+          })
     const other = { type: "https://example.com/out-of-stock", title: "Idempotency-Key was fine" }
     expect(classifyStatus(signal(422, { profile: "ietf-idempotency", problem: other })).class).toBe("refused")
   })

@@ -26,9 +26,11 @@ export type StatusFinding = { class: "done" } | (Pick<Failed, "class" | "left"> 
 export function classifyStatus(signal: StatusSignal): StatusFinding {
   const { status } = signal
   const code = `HTTP_${status}`
+  // The call that had the key first was carried out: no author's list makes that a refusal.
+  if (status === 422 && isKeyReused(signal))
+    return { class: "misconfigured", code: "key_reused", left: "unknown" }
   if (matches(status, signal.reject)) return { class: "refused", code }
   if (matches(status, signal.success)) return { class: "done" }
-  if (status === 422 && isKeyReused(signal)) return { class: "misconfigured", code: "key_reused" }
   if (status === 409) return { class: readConflict(signal), code }
   if (status === 425 && signal.profile === "dtm") return { class: "ongoing", code }
   // A redirected write may have been executed before it was redirected.
@@ -55,8 +57,8 @@ function readConflict({ profile, attempt, before }: StatusSignal): "ongoing" | "
 }
 
 /** draft-ietf-httpapi-idempotency-key-header, "Error Handling": 422 when a key came with another payload. */
-function isKeyReused({ profile, problem }: StatusSignal): boolean {
-  if (profile !== "ietf-idempotency" || !problem) return false
+function isKeyReused({ problem }: StatusSignal): boolean {
+  if (!problem) return false
   const { type, title } = problem
   return (
     (typeof title === "string" && title.toLowerCase() === "idempotency-key is already used") ||
