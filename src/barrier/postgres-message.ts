@@ -56,13 +56,18 @@ function learnBackend(client: ClientBase, backend: number): void {
   ownConnections.set(client, { backend, prepared: new Map() })
 }
 
-/** Commits, after the barrier's last statement. @returns the tag of the server's answer, such as ROLLBACK. */
-export async function commitTogether(
-  client: ClientBase,
-  last: BarrierStatement | undefined,
-): Promise<string | undefined> {
+interface Ended {
+  /** The tag of the server's answer to COMMIT, such as ROLLBACK. */
+  command: string | undefined
+  /** By the last statement; absent without one. */
+  changed: number | null | undefined
+}
+
+/** Commits, after the barrier's last statement. */
+export async function commitTogether(client: ClientBase, last: BarrierStatement | undefined): Promise<Ended> {
   const ours = last === undefined ? [] : [await toMessagePart(client, last)]
-  return (await sendTogether(client, [...ours, "commit"])).at(-1)?.command
+  const results = await sendTogether(client, [...ours, "commit"])
+  return { command: results.at(-1)?.command, changed: results.at(-2)?.rowCount }
 }
 
 /** One after the other; one that fails is the last. */

@@ -44,7 +44,7 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
       return toRowSet(begun.answer)
     },
     async commit(last) {
-      const command = await commitTogether(client, last)
+      const { command } = await commitTogether(client, last)
       // Of a transaction that had failed silently: the server says so in the command's tag.
       if (command !== "COMMIT") throw new CommitRefused(`the server answered COMMIT with ${command}`)
     },
