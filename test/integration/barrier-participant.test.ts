@@ -133,6 +133,19 @@ describe("a participant on Postgres", () => {
     expect(await show()).toEqual([{ statement_timeout: "77s" }])
   })
 
+  test("bounds also what prepares its statements, whose table somebody changes", async () => {
+    const { barrier } = open({ timeoutMs: 300 })
+    // From now on the connection is known, and prepares.
+    await barrier.do(callOf(), async () => undefined)
+    const other = await database.openSession()
+    cleanups.push(() => other.close())
+    await other.query("begin")
+    await other.query("lock table holdfast_barrier in access exclusive mode")
+    await expect(barrier.do(callOf(), async () => "done")).rejects.toMatchObject({ code: "55P03" })
+    await other.query("rollback")
+    expect(await barrier.do(callOf(), async () => "done")).toBe("done")
+  })
+
   test("prepares its statements on a connection, again when that forgot them", async () => {
     const { barrier, pool } = open()
     const prepared = async () =>
