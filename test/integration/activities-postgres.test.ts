@@ -14,6 +14,7 @@ import {
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
 import { installBarrier } from "../../src/barrier/install.ts"
+import { CREATE_BARRIER_TABLE } from "../../src/barrier/tables.ts"
 import type { DbConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 
@@ -402,6 +403,18 @@ describe("stopping and breaking", () => {
     await Promise.all([install(), install()])
     await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
     expect((await connector.call(request)).class).toBe("done")
+  })
+})
+
+test("the barrier's table is waited for no longer than a lock is, when another one holds up its creation", async () => {
+  await admin.query("drop table if exists holdfast_barrier")
+  const other = await admin.connect()
+  cleanups.push(() => other.release(true))
+  await other.query("begin")
+  await other.query(CREATE_BARRIER_TABLE.postgres)
+  expect(brief(await connectorTo().call(call({ sql: charge, args: ["t", "x"] })))).toEqual({
+    class: "not_executed",
+    code: "SQLSTATE_55P03",
   })
 })
 
