@@ -79,9 +79,8 @@ async function doOnce<Tx>(
     case "entered": {
       onEntered()
       const json = toJson(await effect(session.tx))
-      // Null is what the row has already.
-      const last = json === "null" ? undefined : statements.storeResult(key, json)
-      return { end: "commit", value: JSON.parse(json), last }
+      // Null too: by the row that it changes it shows that the transaction did not end within the callback.
+      return { end: "commit", value: JSON.parse(json), last: statements.storeResult(key, json) }
     }
     case "replay":
       return { end: "roll_back", value: entry.result }

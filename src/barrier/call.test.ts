@@ -19,6 +19,7 @@ describe("toBarrierKey()", () => {
     ["no transaction", { transaction: "" }, "transaction"],
     ["a task that is no text", { task: 7 }, "task"],
     ["NUL", { task: "a\0b" }, "NUL"],
+    ["NUL in a fingerprint", { fingerprint: "f\0" }, "NUL"],
     ["names that no index takes", { transaction: "x".repeat(2_500) }, "2500 bytes"],
     ["generation 0", { generation: 0 }, "generation"],
     ["no fingerprint", { fingerprint: undefined }, "fingerprint"],

@@ -29,12 +29,13 @@ export function toBarrierKey(call: BarrierCall, operation: "do" | "undo"): Barri
     throw invalid(
       `the call's operation is ${call.operation}, and it is taken for ${operation}: give it to barrier.${call.operation}`,
     )
-  for (const [field, value] of Object.entries({ tenant, transaction, task })) checkName(field, value)
+  for (const [field, value] of Object.entries({ tenant, transaction, task, fingerprint }))
+    checkName(field, value)
   if (!Number.isInteger(generation) || generation < 1)
     throw invalid(`generation is ${String(generation)}: expected a number from 1`)
-  if (typeof fingerprint !== "string" || fingerprint === "" || fingerprint.length > MAX_FINGERPRINT)
+  if (fingerprint.length > MAX_FINGERPRINT)
     throw invalid(
-      `fingerprint is ${JSON.stringify(fingerprint)}: expected text of 1 to ${MAX_FINGERPRINT} characters`,
+      `fingerprint is ${JSON.stringify(fingerprint)}: expected at most ${MAX_FINGERPRINT} characters`,
     )
   const txn = `${tenant}/${transaction}`
   if (Buffer.byteLength(txn + task) > MAX_KEY_BYTES)

@@ -8,6 +8,9 @@ import { CREATE_BARRIER_TABLE } from "./tables.ts"
 
 export type Installed = "created" | "was_there"
 
+/** Of the server, where it can be told for one transaction alone: one who has gone must not wait on there. */
+const LOCK_MS = 8_000
+
 /** "holdfast", for the advisory lock that keeps two workers from creating the table at once. */
 const LOCK = 0x686f6c64
 
@@ -22,7 +25,13 @@ interface DialectInstall {
 const INSTALL: Record<SqlDialect, DialectInstall> = {
   postgres: {
     find: `select to_regclass('${BARRIER_TABLE}') is not null as found`,
-    create: ["begin", `select pg_advisory_xact_lock(${LOCK})`, CREATE_BARRIER_TABLE.postgres, "commit"],
+    create: [
+      "begin",
+      `set local lock_timeout = ${LOCK_MS}`,
+      `select pg_advisory_xact_lock(${LOCK})`,
+      CREATE_BARRIER_TABLE.postgres,
+      "commit",
+    ],
     isForbidden: isPrivilegeMissing,
   },
   mysql: {

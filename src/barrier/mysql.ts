@@ -56,10 +56,10 @@ function createSession(connection: PoolConnection): ParticipantSession<PoolConne
     },
     async commit(last) {
       if (last !== undefined) {
-        const { status } = await run(last.text, last.values).catch((thrown: unknown) => {
+        const { count, status = 0 } = await run(last.text, last.values).catch((thrown: unknown) => {
           throw new NotCommitted(toError(thrown))
         })
-        if (status !== undefined && (status & IN_TRANSACTION) === 0) throw new NotCommitted(ended())
+        if (count !== 1 || (status & IN_TRANSACTION) === 0) throw new NotCommitted(ended())
       }
       await connection.query("commit")
       await giveBack()
@@ -83,6 +83,6 @@ interface Ran extends BarrierRows {
 function ended(): BarrierError {
   return new BarrierError(
     "transaction_ended",
-    "the barrier's transaction ended within the callback, and with it what was to be one: leave BEGIN, COMMIT, ROLLBACK, changes of the schema and LOCK TABLES out of it",
+    "the barrier's transaction ended within the callback, and with it what was to be one: leave BEGIN, COMMIT, ROLLBACK, changes of the schema and LOCK TABLES out of it, and let the errors of its statements through",
   )
 }

@@ -19,13 +19,16 @@ export interface ParticipantSession<Tx> {
   /** READ COMMITTED, with waits bounded on the server for this transaction alone, and this statement in it. */
   begin(first: BarrierStatement, timeoutMs: number): ReturnType<BarrierTransaction["begin"]>
   run: BarrierTransaction["run"]
-  /** Throws `NotCommitted` where it is certain that nothing was kept. */
+  /**
+   * @param last changes one row, where the transaction is still the barrier's. Throws `NotCommitted` where it is not,
+   *   or where it is certain that nothing was kept.
+   */
   commit(last: BarrierStatement | undefined): Promise<void>
   /** Also after an error of the connection, which is closed then. Never rejects. */
   rollBack(): Promise<void>
 }
 
-/** Nothing was kept, for the reason that `cause` gives. */
+/** Nothing of the barrier's transaction was kept, for the reason that `cause` gives. */
 export class NotCommitted extends Error {
   override readonly cause: Error
 

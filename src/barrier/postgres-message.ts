@@ -40,8 +40,9 @@ export async function beginTogether(
 ): Promise<Begun> {
   const known = findBackend(client)
   const question = known === undefined ? ["select pg_backend_pid() as pid"] : []
-  const ours = first === undefined ? [] : [await toMessagePart(client, first)]
-  const results = await sendTogether(client, [...statements, ...question, ...ours])
+  const before = [...statements, ...question]
+  const message = first === undefined ? before : await append(client, before, first)
+  const results = await sendTogether(client, message)
   const answer = results.at(-1)
   if (answer === undefined) throw new Error("the server answered BEGIN with nothing")
   if (known !== undefined) return { answer, backend: known }
@@ -56,13 +57,18 @@ function learnBackend(client: ClientBase, backend: number): void {
   ownConnections.set(client, { backend, prepared: new Map() })
 }
 
-/** Commits, after the barrier's last statement. @returns the tag of the server's answer, such as ROLLBACK. */
-export async function commitTogether(
-  client: ClientBase,
-  last: BarrierStatement | undefined,
-): Promise<string | undefined> {
-  const ours = last === undefined ? [] : [await toMessagePart(client, last)]
-  return (await sendTogether(client, [...ours, "commit"])).at(-1)?.command
+interface Ended {
+  /** The tag of the server's answer to COMMIT, such as ROLLBACK. */
+  command: string | undefined
+  /** By the last statement; absent without one. */
+  changed: number | null | undefined
+}
+
+/** Commits, after the barrier's last statement. */
+export async function commitTogether(client: ClientBase, last: BarrierStatement | undefined): Promise<Ended> {
+  const ours = last === undefined ? [] : await append(client, [], last)
+  const results = await sendTogether(client, [...ours, "commit"])
+  return { command: results.at(-1)?.command, changed: results.at(-2)?.rowCount }
 }
 
 /** One after the other; one that fails is the last. */
@@ -76,24 +82,32 @@ async function sendTogether(client: ClientBase, statements: readonly string[]): 
   return (Array.isArray(results) ? results : [results]) as MessageResult[]
 }
 
-/** Prepares the statement, in a message of its own, when it is the first time here. */
-async function toMessagePart(client: ClientBase, { text, values }: BarrierStatement): Promise<string> {
+/**
+ * The message with the statement at its end. When it is the first time here, what comes before it goes on its way
+ * already, with the statement's preparation, which waits for the table as the statement does: so within the
+ * transaction, by its limits. What is prepared stays when that is rolled back.
+ */
+async function append(
+  client: ClientBase,
+  before: readonly string[],
+  { text, values }: BarrierStatement,
+): Promise<string[]> {
   const literals = values.map((value) =>
     typeof value === "string" ? client.escapeLiteral(value) : String(value),
   )
   const own = ownConnections.get(client)
   if (own === undefined)
-    return text.replaceAll(/\$(\d)/g, (_place, position) => String(literals[Number(position) - 1]))
-  return `execute ${await prepare(client, own, text)}(${literals.join(", ")})`
-}
-
-async function prepare(client: ClientBase, { prepared }: OwnConnection, text: string): Promise<string> {
-  const known = prepared.get(text)
-  if (known !== undefined) return known
-  const name = `holdfast_${preparations++}`
-  await client.query(`prepare ${name} as ${text}`)
-  prepared.set(text, name)
-  return name
+    return [
+      ...before,
+      text.replaceAll(/\$(\d)/g, (_place, position) => String(literals[Number(position) - 1])),
+    ]
+  const known = own.prepared.get(text)
+  const name = known ?? `holdfast_${preparations++}`
+  const execute = `execute ${name}(${literals.join(", ")})`
+  if (known !== undefined) return [...before, execute]
+  await sendTogether(client, [...before, `prepare ${name} as ${text}`])
+  own.prepared.set(text, name)
+  return [execute]
 }
 
 /** Of this process: a name that was forgotten halfway is never met again. */

@@ -42,8 +42,10 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
     run: async (text, values = []) => toRows(await client.query({ text, values: [...values] })),
     async commit(last) {
       assertOpen(client)
-      const command = await commitTogether(client, last)
+      const { command, changed } = await commitTogether(client, last)
       if (command !== "COMMIT") throw new NotCommitted(ended(`the server answered COMMIT with ${command}`))
+      if (last !== undefined && changed !== 1)
+        throw new NotCommitted(ended("it was rolled back, and another one begun in its place"))
       release()
     },
     async rollBack() {

@@ -124,6 +124,19 @@ describe.skipIf(mosquitto === undefined)("MQTT 5 on Mosquitto", () => {
     expect(String(packets[0]?.properties?.correlationData)).toBe(request.key)
   })
 
+  test("a header that is too long for a packet harms no other message on the connection", async () => {
+    const { port } = await startBroker()
+    const connector = connectorTo(port)
+    const withHeader = (length: number) => connector.call(announce({ headers: { note: "x".repeat(length) } }))
+    const [first, tooLong, last] = await Promise.allSettled([
+      withHeader(65_535),
+      withHeader(65_536),
+      withHeader(1),
+    ])
+    for (const end of [first, last]) expect(end).toMatchObject({ value: { class: "done" } })
+    expect(tooLong).toMatchObject({ reason: { code: "header_invalid" } })
+  })
+
   test("a topic that the broker denies is misconfigured", async () => {
     const { port } = await startBroker()
     expect(brief(await connectorTo(port).call(announce({ topic: "forbidden/x" })))).toEqual({

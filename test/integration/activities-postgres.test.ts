@@ -13,7 +13,9 @@ import {
   until,
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
+import { createPostgres } from "../../src/activities/db/postgres/database.ts"
 import { installBarrier } from "../../src/barrier/install.ts"
+import { CREATE_BARRIER_TABLE } from "../../src/barrier/tables.ts"
 import type { DbConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
 
@@ -48,21 +50,22 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
+const inventory = (): DbConnection => ({
+  name: "inventory",
+  kind: "postgres",
+  host: "127.0.0.1",
+  port: Number(url.port),
+  database: url.pathname.slice(1),
+  user: url.username,
+  password_secret: "inventory_password",
+})
+
 function connectorTo(
   more: Partial<DbConnection> = {},
   password = url.password,
   guard = localGuard,
 ): Connector {
-  const connection: DbConnection = {
-    name: "inventory",
-    kind: "postgres",
-    host: "127.0.0.1",
-    port: Number(url.port),
-    database: url.pathname.slice(1),
-    user: url.username,
-    password_secret: "inventory_password",
-    ...more,
-  }
+  const connection = { ...inventory(), ...more }
   const secrets = secretsOf({ inventory_password: password })
   const connector = createDbConnector({ connections: connectionsOf(connection), secrets, guard })
   cleanups.push(() => connector.close())
@@ -142,6 +145,22 @@ describe("a db task", () => {
     expect(output.rows).toHaveLength(1_000)
     expect(output.row_count).toBe(1_000)
     expect(output.truncated).toBe(true)
+  })
+
+  test("cuts what a statement returns of all that it changed, counts it, and keeps its memory", async () => {
+    const sql = "insert into effect (txn) select 'many' from generate_series(1, 3000) returning id"
+    const secrets = secretsOf({ inventory_password: url.password })
+    const business = createPostgres(inventory(), localGuard, secrets)
+    cleanups.push(() => business.close())
+    const session = await business.open()
+    const { rows, count } = await session.run(sql)
+    session.release()
+    expect({ kept: rows.length, count }).toEqual({ kept: 1_001, count: 3_000 })
+    const verdict = await connectorTo().call(call({ sql }))
+    if (verdict.class !== "done") throw new Error(verdict.message)
+    const output = verdict.output as { rows: unknown[]; row_count: number; truncated?: boolean }
+    expect(output.rows).toHaveLength(1_000)
+    expect(output).toMatchObject({ row_count: 3_000, truncated: true })
   })
 
   test("gives values as JSON that does not depend on the worker's zone", async () => {
@@ -402,6 +421,18 @@ describe("stopping and breaking", () => {
     await Promise.all([install(), install()])
     await owner.query(`grant select, insert, update on holdfast_barrier to ${role}`)
     expect((await connector.call(request)).class).toBe("done")
+  })
+})
+
+test("the barrier's table is waited for no longer than a lock is, when another one holds up its creation", async () => {
+  await admin.query("drop table if exists holdfast_barrier")
+  const other = await admin.connect()
+  cleanups.push(() => other.release(true))
+  await other.query("begin")
+  await other.query(CREATE_BARRIER_TABLE.postgres)
+  expect(brief(await connectorTo().call(call({ sql: charge, args: ["t", "x"] })))).toEqual({
+    class: "not_executed",
+    code: "SQLSTATE_55P03",
   })
 })
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { createBarrier, mysql, postgres } from "../../src/barrier/index.ts"
 import { CREATE_BARRIER_TABLE } from "../../src/barrier/tables.ts"
 import { type BusinessDatabase, businessDialects } from "../helpers/business-databases.ts"
+import { until } from "../helpers/until.ts"
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -91,6 +92,13 @@ describe("a participant on Postgres", () => {
       "goes on after an error",
       async (tx: pg.PoolClient) => void (await tx.query("select 1/0").catch(() => {})),
     ],
+    [
+      "begins another one in its place",
+      async (tx: pg.PoolClient) => {
+        await tx.query("rollback")
+        await tx.query("begin")
+      },
+    ],
   ])("is told when its callback %s", async (_name, effect) => {
     const { barrier } = open()
     const call = callOf()
@@ -123,6 +131,19 @@ describe("a participant on Postgres", () => {
     })
     expect(inside).toEqual([{ transaction_isolation: "read committed" }])
     expect(await show()).toEqual([{ statement_timeout: "77s" }])
+  })
+
+  test("bounds also what prepares its statements, whose table somebody changes", async () => {
+    const { barrier } = open({ timeoutMs: 300 })
+    // From now on the connection is known, and prepares.
+    await barrier.do(callOf(), async () => undefined)
+    const other = await database.openSession()
+    cleanups.push(() => other.close())
+    await other.query("begin")
+    await other.query("lock table holdfast_barrier in access exclusive mode")
+    await expect(barrier.do(callOf(), async () => "done")).rejects.toMatchObject({ code: "55P03" })
+    await other.query("rollback")
+    expect(await barrier.do(callOf(), async () => "done")).toBe("done")
   })
 
   test("prepares its statements on a connection, again when that forgot them", async () => {
@@ -168,13 +189,54 @@ describe.skipIf(!hasMariaDb)("a participant on MariaDB", () => {
     return { pool, barrier: createBarrier(mysql(pool), options) }
   }
 
-  test("is told when its callback ends its transaction", async () => {
+  test.each<[string, (tx: mysqlDriver.PoolConnection) => Promise<unknown>]>([
+    [
+      "ends its transaction",
+      async (tx) => {
+        await tx.query("rollback")
+        return 1
+      },
+    ],
+    ["ends it and answers nothing", async (tx) => void (await tx.query("rollback"))],
+    ["changes the schema", async (tx) => void (await tx.query("create or replace table other (a int)"))],
+    [
+      "begins another one in its place",
+      async (tx) => {
+        await tx.query("rollback")
+        await tx.query("begin")
+      },
+    ],
+  ])("is told when its callback %s", async (_name, effect) => {
     const { barrier } = open()
-    const effect = async (tx: mysqlDriver.PoolConnection) => {
-      await tx.query("rollback")
-      return 1
-    }
     await expect(barrier.do(callOf(), effect)).rejects.toMatchObject({ code: "transaction_ended" })
+    expect(await barrier.do(callOf(), async () => "done")).toBe("done")
+  })
+
+  test("is told when its callback goes on after a deadlock, which ended the transaction", async () => {
+    const { barrier } = open()
+    await database.query("insert into stock values ('here', 10, 0), ('there', 10, 0)")
+    const other = await database.openSession()
+    cleanups.push(() => other.close())
+    await other.query("begin")
+    // InnoDB ends the transaction that has changed less.
+    for (let more = 0; more < 50; more++) await other.query("insert into effect (txn) values ('other')")
+    await other.query("update stock set reserved = 1 where sku = 'there'")
+    const call = callOf()
+    let lost: unknown
+    let crossing: Promise<unknown> = Promise.resolve()
+    const effect = async (tx: mysqlDriver.PoolConnection) => {
+      await tx.query("update stock set on_hand = on_hand - 1 where sku = 'here'")
+      crossing = other.query("update stock set reserved = 1 where sku = 'here'")
+      await until(() => database.isBlocked(), Boolean)
+      lost = await tx.query("update stock set on_hand = on_hand - 1 where sku = 'there'").catch(String)
+      await tx.query("insert into effect (txn) values ('ledger')")
+    }
+    await expect(barrier.do(call, effect)).rejects.toMatchObject({ code: "transaction_ended" })
+    expect(lost).toContain("Deadlock")
+    await crossing
+    await other.query("rollback")
+    // Nothing of it was kept, so that the same call does all of it.
+    expect(await barrier.do(call, async () => "done")).toBe("done")
   })
 
   test("bounds its waits for locks, and leaves the connection's own settings as they are", async () => {

@@ -58,6 +58,7 @@ export interface BeginOptions {
 
 /** One statement each, with bound values. */
 export interface Queries {
+  /** Of a statement that gives many rows a few more are kept than an output has; all are counted. */
   run: Run
   /** A query of which no more than `limit` rows are kept, in the worker's memory too. */
   read: (text: string, values: readonly Scalar[], limit: number) => Promise<RowSet>

@@ -2,6 +2,7 @@ import mysql, { type Connection, type FieldPacket, type ResultSetHeader } from "
 import type { BarrierStatement } from "../../../barrier/enter.ts"
 import { abortable } from "../../abortable.ts"
 import type { RowSet, Session } from "../database.ts"
+import { MAX_ROWS } from "../run-statement.ts"
 import type { Scalar } from "../statement.ts"
 import { toColumnValue } from "./column-values.ts"
 
@@ -18,8 +19,6 @@ export interface SessionEnds {
   cancel: (connectionId: number) => Promise<void>
 }
 
-/** Of a statement that is no read; more rows are counted and forgotten. */
-const MAX_ROWS_OF_WRITE = 1_001
 /** Shorter ones cannot be told to the server. */
 const MIN_LOCK_WAIT_S = 1
 
@@ -42,7 +41,7 @@ export function createMysqlSession(connection: Connection, server: ServerFacts, 
   const toText = (statement: BarrierStatement | undefined): string[] =>
     statement === undefined ? [] : [connection.format(statement.text, [...statement.values])]
   return {
-    run: (text, values = []) => untilGone(execute(connection, { text, values, limit: MAX_ROWS_OF_WRITE })),
+    run: (text, values = []) => untilGone(execute(connection, { text, values, limit: MAX_ROWS + 1 })),
     read: (text, values, limit) => untilGone(execute(connection, { text, values, limit })),
     async begin({ access, statementMs, lockMs }, first) {
       const lockWait = Math.max(Math.floor(lockMs / 1_000), MIN_LOCK_WAIT_S)

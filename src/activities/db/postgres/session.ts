@@ -1,6 +1,7 @@
-import type { ClientBase, QueryResult, QueryResultRow } from "pg"
+import pg, { type ClientBase, type QueryResult, type QueryResultRow } from "pg"
 import { beginTogether, commitTogether, findBackend } from "../../../barrier/postgres-message.ts"
 import { CommitRefused, type RowSet, type Session } from "../database.ts"
+import { MAX_ROWS } from "../run-statement.ts"
 import type { Scalar } from "../statement.ts"
 
 export interface SessionEnds {
@@ -21,10 +22,8 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
     ended = true
     how()
   }
-  const run = async (text: string, values: readonly Scalar[] = []): Promise<RowSet> => {
-    const query = { text, values: [...values], queryMode: "extended" }
-    return toRowSet(await client.query<QueryResultRow>(query))
-  }
+  const run = (text: string, values: readonly Scalar[] = []): Promise<RowSet> =>
+    execute(client, { text, values: [...values] })
   return {
     run,
     /** Through a cursor, so that a query without a limit does not fill the worker's memory. */
@@ -44,7 +43,7 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
       return toRowSet(begun.answer)
     },
     async commit(last) {
-      const command = await commitTogether(client, last)
+      const { command } = await commitTogether(client, last)
       // Of a transaction that had failed silently: the server says so in the command's tag.
       if (command !== "COMMIT") throw new CommitRefused(`the server answered COMMIT with ${command}`)
     },
@@ -58,6 +57,20 @@ export function createPostgresSession(client: ClientBase, ends: SessionEnds): Se
     release: () => end(ends.release),
     discard: () => end(ends.discard),
   }
+}
+
+/** Row by row, so that a statement that returns all that it changed does not fill the worker's memory. */
+function execute(client: ClientBase, { text, values }: { text: string; values: Scalar[] }): Promise<RowSet> {
+  return new Promise((resolve, reject) => {
+    const rows: RowSet["rows"] = []
+    const config = { text, values, queryMode: "extended" }
+    const query = new pg.Query<QueryResultRow>(config)
+      // One more than an output has tells that there were more.
+      .on("row", (row) => void (rows.length <= MAX_ROWS && rows.push(row)))
+      .on("error", reject)
+      .on("end", ({ rowCount }) => resolve({ rows, count: rowCount ?? 0 }))
+    client.query(query)
+  })
 }
 
 function toRowSet({ rows, rowCount }: QueryResult<QueryResultRow>): RowSet {

@@ -66,7 +66,7 @@ export function createMqttLink(
   opened.catch(() => undefined)
   const remarks = rememberRemarks(client)
   const replies = createMqttReplies(client, `holdfast/replies/${options.clientId ?? ""}`)
-  const open: OpenLink = { client, remarks, waiting, replies, findBreak: () => broken }
+  const open: OpenLink = { client, remarks, waiting, replies, findBreak: () => broken, fail }
 
   return {
     isBroken: () => broken !== undefined,
@@ -87,6 +87,7 @@ interface OpenLink {
   waiting: Set<(error: Error) => void>
   replies: MqttReplies
   findBreak: () => Error | undefined
+  fail: (error: Error) => void
 }
 
 function sendRequest(link: OpenLink, message: MqttMessage, signal: AbortSignal): Sending {
@@ -140,7 +141,7 @@ function reasonOfSuback(error: Error): number | undefined {
 }
 
 function publishOnce(
-  { client, remarks, waiting, findBreak }: OpenLink,
+  { client, remarks, waiting, findBreak, fail }: OpenLink,
   { topic, payload, options }: MqttMessage,
   signal: AbortSignal,
 ): Promise<SendEnd> {
@@ -164,10 +165,16 @@ function publishOnce(
     }
     waiting.add(onLost)
     signal.addEventListener("abort", onAbort, { once: true })
-    client.publish(topic, payload, options, (error) => {
-      const reason = error ? reasonOf(error) : (remarks.get(messageId) ?? 0)
-      end(reason === undefined ? toLost(toError(error)) : toAnswered(reason))
-    })
+    try {
+      client.publish(topic, payload, options, (error) => {
+        const reason = error ? reasonOf(error) : (remarks.get(messageId) ?? 0)
+        end(reason === undefined ? toLost(toError(error)) : toAnswered(reason))
+      })
+    } catch (thrown) {
+      // A part of the packet may be written: whatever came after it would be read as the rest.
+      client.stream.destroy()
+      fail(toError(thrown))
+    }
     messageId = client.getLastMessageId()
     if (signal.aborted) onAbort()
   })

@@ -81,4 +81,16 @@ describe("encodeMqtt()", () => {
     for (const headers of [{ "x-region": "eu" }, { Region: "eu" }, { id: "mine" }, { data: "mine" }])
       expect(() => buildMessage(callOf({ headers }), "3.1.1"), JSON.stringify(headers)).toThrow(/3\.1\.1/)
   })
+
+  test("refuses a header that MQTT 5 has no length for, and says which", () => {
+    const [most, more] = ["é".repeat(32_767), "é".repeat(32_768)]
+    expect(() => buildMessage(callOf({ headers: { [most]: most } }), "5")).not.toThrow()
+    expect(() => buildMessage(callOf({ headers: { region: more } }), "5")).toThrow(
+      'the value of the header "region" has 65536 bytes: expected at most 65535',
+    )
+    expect(() => buildMessage(callOf({ headers: { [more]: "eu" } }), "5")).toThrow("the name of the header")
+    const partitioned = () => buildMessage(callOf({ key: more }), "5")
+    expect(partitioned).toThrow(/"partitionkey"/)
+    expect(partitioned).toThrow(expect.objectContaining({ code: "header_invalid" }))
+  })
 })

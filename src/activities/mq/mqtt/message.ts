@@ -16,7 +16,10 @@ export interface MqttMessage extends MqMessage {
   correlation?: string
 }
 
-const MAX_TOPIC_BYTES = 65_535
+/** Of any text in a packet: its length is a number of two bytes, and mqtt breaks off in the midst of a longer one. */
+const MAX_TEXT_BYTES = 65_535
+/** Of a name that may be too long itself. */
+const SHOWN = 100
 /** What CloudEvents allows for the names of extension attributes. */
 const ATTRIBUTE_NAME = /^[a-z0-9]{1,20}$/
 
@@ -27,6 +30,7 @@ export function encodeMqtt(event: OutgoingEvent, protocol: MqttProtocol): MqttMe
   if (protocol === "3.1.1") return encodeStructured(event)
   const texts = Object.entries(attributes).map(([name, value]): [string, string] => [name, String(value)])
   const userProperties = { ...headers, ...Object.fromEntries(texts), "ce-id": key }
+  for (const [name, value] of Object.entries(userProperties)) checkHeader(name, value)
   return {
     topic,
     payload: JSON.stringify(data),
@@ -59,6 +63,17 @@ function encodeStructured({ topic, data, attributes, headers, replyWithinMs }: O
 
 function checkTopic(topic: string): void {
   if (/[+#\0]/.test(topic)) throw invalidTopic("one that is published to has no +, # or NUL")
-  if (Buffer.byteLength(topic) > MAX_TOPIC_BYTES)
-    throw invalidTopic(`it is longer than ${MAX_TOPIC_BYTES} bytes`)
+  if (Buffer.byteLength(topic) > MAX_TEXT_BYTES)
+    throw invalidTopic(`it is longer than ${MAX_TEXT_BYTES} bytes`)
+}
+
+function checkHeader(name: string, value: string): void {
+  for (const [part, text] of Object.entries({ name, value })) {
+    const bytes = Buffer.byteLength(text)
+    if (bytes > MAX_TEXT_BYTES)
+      throw new Misconfigured(
+        "header_invalid",
+        `the ${part} of the header "${name.slice(0, SHOWN)}" has ${bytes} bytes: expected at most ${MAX_TEXT_BYTES}`,
+      )
+  }
 }

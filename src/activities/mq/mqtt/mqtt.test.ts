@@ -17,6 +17,9 @@ import {
   until,
 } from "../../calls.testsuite.ts"
 import { createMqConnector } from "../connector.ts"
+import { toEvent } from "../event.ts"
+import { createMqttLink } from "./link.ts"
+import { encodeMqtt } from "./message.ts"
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -235,6 +238,29 @@ describe("MQTT 5", () => {
         code: "connection_lost",
       })
     }
+  })
+
+  test("a packet that breaks off takes its connection with it, and what is under way is unknown", async () => {
+    let arrived = 0
+    const { port } = await startScripted(WELCOME, () => void arrived++)
+    const link = createMqttLink(
+      { name: "events", kind: "mqtt", host: "127.0.0.1", port },
+      { guard: localGuard, secrets: secretsOf({}) },
+    )
+    cleanups.push(() => link.close())
+    const { signal } = new AbortController()
+    await link.ready(signal)
+    const message = encodeMqtt(toEvent(announce()), "5")
+    const before = link.send(message, signal)
+    await until(() => arrived === 1)
+    const properties = { userProperties: { long: "x".repeat(70_000) } }
+    const long = link.send({ ...message, options: { qos: 1, properties } }, signal)
+    const lost = { ended: "failed", class: "unknown", code: "connection_lost" }
+    expect(await long.sent).toMatchObject(lost)
+    expect(await before.sent).toMatchObject(lost)
+    expect(link.isBroken()).toBe(true)
+    expect(await link.send(message, signal).sent).toMatchObject({ ...lost, class: "not_executed" })
+    expect(arrived).toBe(1)
   })
 
   test.each(["attempt_timeout", "attempt_cancelled"] as const)(
