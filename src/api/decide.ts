@@ -13,6 +13,7 @@ import type { ApiServices } from "./dependencies.ts"
 import { toAsked } from "./four-eyes.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
 import { nameOther } from "./other-decision.ts"
+import { refuseAnother } from "./same-decision.ts"
 import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
 export interface DecisionRequest {
@@ -22,14 +23,14 @@ export interface DecisionRequest {
 }
 
 /**
- * @throws {ApiProblem} `transaction_not_found`, a refusal (nothing was changed), or `temporal_unavailable`: then
- * the same id may be sent again, and is carried out once.
+ * @throws {ApiProblem} `transaction_not_found`, `idempotency_key_reused` where the id is another decision's, a refusal
+ * (nothing was changed), or `temporal_unavailable`: then the same id may be sent again, and is carried out once.
  */
 export async function decide(services: ApiServices, request: DecisionRequest): Promise<DecisionAnswer> {
   const { tenant, instance_id, decision } = request
   const transaction = await getTransaction(services, { tenant, instance_id })
   const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
-  if (recorded !== undefined) return toAnswer(recorded)
+  if (recorded !== undefined) return toAnswer(recorded, decision)
   const asked = await toAsked(services, request)
   try {
     return await update(services, transaction.workflow_id, asked)
@@ -50,7 +51,7 @@ async function decideWithoutRun(
   const recorded =
     (await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })) ??
     (await findInRun(services, transaction, decision.id))
-  if (recorded !== undefined) return toAnswer(recorded)
+  if (recorded !== undefined) return toAnswer(recorded, decision)
   if (transaction.dispatched_at !== null) throw new ApiProblem("ended")
   await askTemporal(services.client, () => services.dispatcher.dispatch(tenant, instance_id))
   try {
@@ -111,7 +112,9 @@ function failureType(error: unknown): string | undefined {
   return error.cause instanceof ApplicationFailure ? (error.cause.type ?? undefined) : undefined
 }
 
-function toAnswer({ decision_id, after }: Pick<RecordedDecision, "decision_id" | "after">): DecisionAnswer {
+function toAnswer(recorded: RecordedDecision | DecisionRow, decision: Decision): DecisionAnswer {
+  refuseAnother(recorded, decision)
+  const { decision_id, after } = recorded
   return {
     decision_id,
     ...after,

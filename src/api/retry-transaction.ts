@@ -11,6 +11,7 @@ import { askTemporal } from "./ask-temporal.ts"
 import { decide, type DecisionRequest } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
+import { refuseAnother } from "./same-decision.ts"
 import { getTransaction } from "./transaction-view.ts"
 import { hasGivenUp } from "./wait-for-end.ts"
 
@@ -110,9 +111,12 @@ async function retryParked(services: ApiServices, request: DecisionRequest): Pro
   }
 }
 
-async function isRecorded(
+/** @throws {ApiProblem} `idempotency_key_reused`. */
+export async function isRecorded(
   { pool }: ApiServices,
   { tenant, instance_id, decision }: DecisionRequest,
 ): Promise<boolean> {
-  return (await findDecision(pool, { tenant, instance_id, decision_id: decision.id })) !== undefined
+  const recorded = await findDecision(pool, { tenant, instance_id, decision_id: decision.id })
+  if (recorded !== undefined) refuseAnother(recorded, decision)
+  return recorded !== undefined
 }

@@ -1,6 +1,7 @@
 /** What waits for a second person, and her answer. */
 import type { Command } from "commander"
 import type { ListedApproval } from "../sdk/shapes.ts"
+import { decideOnce, decisionIdOption, type OnceFlags } from "./decide-once.ts"
 import { limitOption, readLimit } from "./limit-option.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { showDecided } from "./show-decided.ts"
@@ -11,6 +12,11 @@ interface ListFlags {
   transaction?: string
   fromOthers?: true
   limit: string
+  output: OutputFormat
+}
+
+interface VerdictFlags extends OnceFlags {
+  reason: string
   output: OutputFormat
 }
 
@@ -40,18 +46,19 @@ export function addApprovalCommands(program: Command, terminal: Terminal): void 
       .argument("<instance-id>", "the transaction's id")
       .argument("<request>", "the request's id, as approvals lists it")
       .requiredOption("--reason <text>", "recorded with your key's name")
+      .addOption(decisionIdOption())
       .addOption(outputOption())
       .addHelpText(
         "after",
         `\nExample:\n  holdfast ${name} order-1 3f0c9a52 --reason "I read the statement too"\n`,
       )
-      .action(
-        async (instanceId: string, request: string, flags: { reason: string; output: OutputFormat }) => {
-          const client = await terminal.client()
-          const value = await client.decide(instanceId, { action: name, request, reason: flags.reason })
-          printResult(terminal, flags, { value, show: showDecided })
-        },
-      )
+      .action(async (instanceId: string, request: string, flags: VerdictFlags) => {
+        const decision = { action: name, request, reason: flags.reason }
+        const value = await decideOnce(terminal, flags, (client, once) =>
+          client.decide(instanceId, decision, once),
+        )
+        printResult(terminal, flags, { value, show: showDecided })
+      })
 }
 
 function showApprovals(list: ListedApproval[]): string {

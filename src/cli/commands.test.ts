@@ -5,6 +5,8 @@ import path from "node:path"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { parse } from "yaml"
 import type { TransactionStatus } from "../contract/statuses.ts"
+import type { Once } from "../sdk/client.ts"
+import { ApiError, Unreachable } from "../sdk/errors.ts"
 import type {
   Decided,
   DecisionRequest,
@@ -13,6 +15,7 @@ import type {
   ExceptionGroup,
   Transaction,
 } from "../sdk/shapes.ts"
+import { addApprovalCommands } from "./approvals.ts"
 import { runCommand } from "./commands.testsuite.ts"
 import { addConnectionCommands } from "./connections.ts"
 import { addDecisionCommands } from "./decisions.ts"
@@ -29,6 +32,7 @@ const TRANSACTION: Transaction = {
   flow_version: 1,
   workflow_id: "default/订单-1",
   status: "running",
+  version: 0,
   open_exceptions: 0,
   ignored_messages: 0,
   created_at: "2026-01-01T00:00:00.000Z",
@@ -164,7 +168,7 @@ describe("decisions", () => {
         return Promise.resolve({ instance_id: "t", status: "running" })
       },
     })
-    expect(sent).toEqual([["t", action, "r"]])
+    expect(sent).toEqual([["t", action, "r", { idempotencyKey: expect.any(String) }]])
     expect(seen.printed).toEqual(["t  running"])
   })
 
@@ -173,6 +177,7 @@ describe("decisions", () => {
     decision_id: "d",
     action: "skip",
     status: "running",
+    version: 1,
     tasks: [],
   }
   const decide = async (...args: string[]) => {
@@ -196,8 +201,10 @@ describe("decisions", () => {
       { action: "complete", task: "pay", reason: "r", attest: "executed", output: { a: 1 } },
     ])
     expect((await decide(...complete)).sent[0]).not.toHaveProperty("output")
-    expect((await decide("retry", "t", "--task", "pay", "--reason", "r")).sent).toEqual([
-      { action: "retry", task: "pay", reason: "r" },
+    const retry = ["retry", "t", "--task", "pay", "--reason", "r"]
+    expect((await decide(...retry)).sent).toEqual([{ action: "retry", task: "pay", reason: "r" }])
+    expect((await decide(...retry, "--expected-version", "7")).sent).toEqual([
+      { action: "retry", task: "pay", reason: "r", expected_version: 7 },
     ])
   })
 
@@ -211,12 +218,72 @@ describe("decisions", () => {
     [["skip", "t", "pay"], "--reason"],
     [["retry", "t", "--task", "pay"], "--task needs a --reason"],
     [["retry", "t", "--attest", "executed"], "--attest is about one --task"],
+    [["retry", "t", "--expected-version", "7"], "--expected-version is about one --task"],
+    [["skip", "t", "pay", "--reason", "r", "--expected-version", "-1"], "--expected-version takes a number"],
+    [["skip", "t", "pay", "--reason", "r", "--decision-id", "a b"], "--decision-id takes"],
     [["complete", "t", "pay", "--reason", "r", "--result", "{"], "--result takes JSON"],
     [["skip", "t", "pay", "--reason", "r", "--attest", "maybe"], "Allowed choices"],
   ])("are not sent as %j", async (args, reason) => {
     const { seen, sent } = await decide(...args)
     expect(sent).toEqual([])
     expect(String(seen.thrown)).toContain(reason)
+  })
+})
+
+describe("a decision whose answer is lost", () => {
+  const EVIDENCE = ["--reason", "r", "--evidence", "e"]
+  const COMMANDS = [
+    ["retry", "t"],
+    ["retry", "t", "--task", "pay", "--reason", "r"],
+    ["skip", "t", "pay", "--reason", "r"],
+    ["complete", "t", "pay", "--reason", "r"],
+    ["cancel", "t"],
+    ["pause", "t"],
+    ["resume", "t"],
+    ["probe", "t", "pay", "--reason", "r"],
+    ["retry-unsafe", "t", "pay", ...EVIDENCE],
+    ["mark-compensated", "t", "pay", ...EVIDENCE],
+    ["waive-compensation", "t", "pay", ...EVIDENCE],
+    ["force-close", "t", ...EVIDENCE],
+    ["approve", "t", "d", "--reason", "r"],
+    ["reject", "t", "d", "--reason", "r"],
+    ["exceptions", "retry", "7"],
+  ]
+  const LOST = new Unreachable("http://a", Object.assign(new Error("reset"), { code: "ECONNRESET" }))
+  const CLOSED = new Unreachable("http://a", Object.assign(new Error("no"), { code: "ECONNREFUSED" }))
+
+  /** What came as the last argument of whatever decides, which always fails. */
+  const lose = async (args: string[], error: Error) => {
+    const keys: unknown[] = []
+    const fail = (...given: unknown[]) => {
+      keys.push((given.at(-1) as Once).idempotencyKey)
+      return Promise.reject(error)
+    }
+    const add: typeof addDecisionCommands = (program, terminal) => {
+      addDecisionCommands(program, terminal)
+      addApprovalCommands(program, terminal)
+      addExceptionsCommands(program, terminal)
+    }
+    const client = { decide: fail, act: fail, retryTransaction: fail, retryException: fail }
+    return { ...(await runCommand(add, args, client)), keys }
+  }
+
+  test.each(COMMANDS)("can be made again under its id: %s", async (...args) => {
+    const first = await lose(args, LOST)
+    expect(first.thrown).toBe(LOST)
+    const [, id = ""] =
+      /the same command with --decision-id (\S+) takes it at most once/.exec(first.said.join()) ?? []
+    expect(first.keys).toEqual([id])
+    expect((await lose([...args, "--decision-id", id], LOST)).keys).toEqual([id])
+    expect((await lose(args, LOST)).keys).not.toEqual([id])
+  })
+
+  test.each([
+    [new ApiError(503, { error: "temporal_unavailable" }, ""), 1],
+    [new ApiError(409, { error: "not_parked" }, ""), 0],
+    [CLOSED, 0],
+  ])("is not taken for one that was refused or never sent: %s", async (error, times) => {
+    expect((await lose(["cancel", "t"], error)).said).toHaveLength(times)
   })
 })
 

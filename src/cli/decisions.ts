@@ -2,15 +2,17 @@
 import { type Command, Option } from "commander"
 import { ATTESTATIONS } from "../contract/statuses.ts"
 import type { Attestation } from "../contract/statuses.ts"
+import { decideOnce, decisionIdOption, expectedVersionOption, type OnceFlags } from "./decide-once.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { readJson } from "./read-value.ts"
 import { addEvidenceDecisions } from "./evidence-decisions.ts"
 import { showDecided } from "./show-decided.ts"
 import type { Terminal } from "./terminal.ts"
 
-interface DecisionFlags {
+interface DecisionFlags extends OnceFlags {
   reason: string
   attest?: Attestation
+  expectedVersion?: number
   output: OutputFormat
 }
 
@@ -26,12 +28,17 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
     .argument("<task>", "its path, such as pay")
     .requiredOption("--reason <text>", RECORDED)
     .addOption(new Option("--attest <fact>", ATTEST).choices(ATTESTATIONS))
+    .addOption(expectedVersionOption())
+    .addOption(decisionIdOption())
     .addOption(outputOption())
     .addHelpText("after", '\nExample:\n  holdfast skip order-1 announce --reason "told them by phone"\n')
-    .action(async (instanceId: string, task: string, { reason, attest, output }: DecisionFlags) => {
-      const client = await terminal.client()
-      const value = await client.decide(instanceId, { action: "skip", task, reason, attest })
-      printResult(terminal, { output }, { value, show: showDecided })
+    .action(async (instanceId: string, task: string, flags: DecisionFlags) => {
+      const { reason, attest, expectedVersion: expected_version } = flags
+      const decision = { action: "skip", task, reason, attest, expected_version } as const
+      const value = await decideOnce(terminal, flags, (client, once) =>
+        client.decide(instanceId, decision, once),
+      )
+      printResult(terminal, flags, { value, show: showDecided })
     })
   program
     .command("complete")
@@ -41,22 +48,20 @@ export function addDecisionCommands(program: Command, terminal: Terminal): void 
     .requiredOption("--reason <text>", RECORDED)
     .option("--result <json>", "the task's output as JSON, or @file")
     .addOption(new Option("--attest <fact>", ATTEST).choices(ATTESTATIONS))
+    .addOption(expectedVersionOption())
+    .addOption(decisionIdOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
       '\nExample:\n  holdfast complete order-1 pay --result \'{"payment_id": "p-7"}\' --attest executed --reason "on the statement"\n',
     )
     .action(async (instanceId: string, task: string, flags: DecisionFlags & { result?: string }) => {
-      const { reason, attest } = flags
-      const result = flags.result === undefined ? undefined : await readJson("--result", flags.result)
-      const client = await terminal.client()
-      const value = await client.decide(instanceId, {
-        action: "complete",
-        task,
-        reason,
-        attest,
-        output: result,
-      })
+      const { reason, attest, expectedVersion: expected_version } = flags
+      const output = flags.result === undefined ? undefined : await readJson("--result", flags.result)
+      const decision = { action: "complete", task, reason, attest, output, expected_version } as const
+      const value = await decideOnce(terminal, flags, (client, once) =>
+        client.decide(instanceId, decision, once),
+      )
       printResult(terminal, flags, { value, show: showDecided })
     })
   for (const action of ACTIONS) addAction(program, terminal, action)
@@ -90,19 +95,22 @@ function addAction(program: Command, terminal: Terminal, { name, does, example }
     .description(does)
     .argument("<instance-id>", "the transaction's id")
     .option("--reason <text>", RECORDED)
+    .addOption(decisionIdOption())
     .addOption(outputOption())
     .addHelpText("after", `\nExample:\n  holdfast ${example}\n`)
-    .action(async (instanceId: string, { reason, output }: { reason?: string; output: OutputFormat }) => {
-      const client = await terminal.client()
-      const value = await client.act(instanceId, name, reason)
-      printResult(terminal, { output }, { value, show: showStatus })
+    .action(async (instanceId: string, flags: OnceFlags & { reason?: string; output: OutputFormat }) => {
+      const value = await decideOnce(terminal, flags, (client, once) =>
+        client.act(instanceId, name, flags.reason, once),
+      )
+      printResult(terminal, flags, { value, show: showStatus })
     })
 }
 
-interface RetryFlags {
+interface RetryFlags extends OnceFlags {
   task?: string
   reason?: string
   attest?: Attestation
+  expectedVersion?: number
   output: OutputFormat
 }
 
@@ -114,18 +122,27 @@ function addRetry(program: Command, terminal: Terminal): void {
     .option("--task <task>", "only this task, by its path; needs a --reason")
     .option("--reason <text>", RECORDED)
     .addOption(new Option("--attest <fact>", `${ATTEST}; with --task`).choices(ATTESTATIONS))
+    .addOption(expectedVersionOption())
+    .addOption(decisionIdOption())
     .addOption(outputOption())
     .addHelpText("after", '\nExample:\n  holdfast retry order-1 --task ship --reason "the carrier is back"\n')
-    .action(async (instanceId: string, { task, reason, attest, output }: RetryFlags, command: Command) => {
+    .action(async (instanceId: string, flags: RetryFlags, command: Command) => {
+      const { task, reason, attest, expectedVersion: expected_version } = flags
       if (task === undefined && attest !== undefined) command.error("error: --attest is about one --task")
+      if (task === undefined && expected_version !== undefined)
+        command.error("error: --expected-version is about one --task")
       if (task !== undefined && reason === undefined) command.error("error: --task needs a --reason")
-      const client = await terminal.client()
       if (task === undefined || reason === undefined) {
-        const value = await client.retryTransaction(instanceId, reason)
-        printResult(terminal, { output }, { value, show: showStatus })
+        const value = await decideOnce(terminal, flags, (client, once) =>
+          client.retryTransaction(instanceId, reason, once),
+        )
+        printResult(terminal, flags, { value, show: showStatus })
       } else {
-        const value = await client.decide(instanceId, { action: "retry", task, reason, attest })
-        printResult(terminal, { output }, { value, show: showDecided })
+        const decision = { action: "retry", task, reason, attest, expected_version } as const
+        const value = await decideOnce(terminal, flags, (client, once) =>
+          client.decide(instanceId, decision, once),
+        )
+        printResult(terminal, flags, { value, show: showDecided })
       }
     })
 }

@@ -1,6 +1,7 @@
 /** Decisions that rest on what a person found out or did elsewhere, and the question that saves her from it. */
 import type { Command } from "commander"
-import type { Decided } from "../sdk/shapes.ts"
+import type { DecisionRequest } from "../sdk/shapes.ts"
+import { decideOnce, decisionIdOption, expectedVersionOption, type OnceFlags } from "./decide-once.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { showDecided } from "./show-decided.ts"
 import type { Terminal } from "./terminal.ts"
@@ -58,9 +59,10 @@ const DECISIONS: readonly EvidenceDecision[] = [
   },
 ]
 
-interface Flags {
+interface Flags extends OnceFlags {
   reason: string
   evidence?: string
+  expectedVersion?: number
   output: OutputFormat
 }
 
@@ -74,20 +76,25 @@ export function addEvidenceDecisions(program: Command, terminal: Terminal): void
     if (task) command.argument("<task>", "its path, such as pay")
     if (evidence) command.requiredOption("--evidence <text>", "where it can be looked up")
     command
+      .addOption(expectedVersionOption())
+      .addOption(decisionIdOption())
       .addOption(outputOption())
       .addHelpText("after", `\nExample:\n  holdfast ${example}\n`)
       .action(async (instanceId: string, ...given: [string, Flags] | [Flags]) => {
         // Commander hands on the arguments that were declared, then the options.
-        const { reason, evidence: proof, output } = (task ? given[1] : given[0]) as Flags
-        const client = await terminal.client()
-        const value: Decided = await client.decide(instanceId, {
+        const flags = (task ? given[1] : given[0]) as Flags
+        const decision: DecisionRequest = {
           action,
-          reason,
+          reason: flags.reason,
+          expected_version: flags.expectedVersion,
           ...(task && { task: given[0] as string }),
-          ...(proof !== undefined && { evidence: proof }),
+          ...(flags.evidence !== undefined && { evidence: flags.evidence }),
           ...(action === "retry_unsafe" && { attest: "not_executed" }),
-        })
-        printResult(terminal, { output }, { value, show: showDecided })
+        }
+        const value = await decideOnce(terminal, flags, (client, once) =>
+          client.decide(instanceId, decision, once),
+        )
+        printResult(terminal, flags, { value, show: showDecided })
       })
   }
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander"
+import { decideOnce, decisionIdOption, type OnceFlags } from "./decide-once.ts"
 import { addExceptionNoteCommands } from "./exception-notes.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { readId } from "./read-value.ts"
@@ -38,10 +39,11 @@ export function addExceptionsCommands(program: Command, terminal: Terminal): voi
     .description("run the task again that the exception stopped")
     .argument("<id>", "the exception's number")
     .option("--reason <text>", "recorded with your key's name")
+    .addOption(decisionIdOption())
     .addHelpText("after", "\nExample:\n  holdfast exceptions retry 7\n")
-    .action(async (id: string, { reason }: { reason?: string }) => {
+    .action(async (id: string, flags: OnceFlags & { reason?: string }) => {
       const number = readId(id)
-      await (await terminal.client()).retryException(number, reason)
+      await decideOnce(terminal, flags, (client, once) => client.retryException(number, flags.reason, once))
       terminal.say(`exception ${number}: its task runs again`)
     })
 }

@@ -11,6 +11,7 @@ const ENDED: Transaction = {
   flow_version: 1,
   workflow_id: "default/r1",
   status: "success",
+  version: 0,
   open_exceptions: 0,
   ignored_messages: 0,
   created_at: "2026-01-01T00:00:00.000Z",

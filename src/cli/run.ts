@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Command } from "commander"
 import type { HoldfastClient, StartRequest } from "../sdk/client.ts"
-import { ApiError, Unreachable } from "../sdk/errors.ts"
 import type { StartedTransaction, Transaction } from "../sdk/shapes.ts"
 import { UsageError } from "./exit-codes.ts"
+import { mayHaveHappened } from "./lost-answer.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { readParams } from "./read-value.ts"
 import { hasSettled, judge } from "./settled.ts"
@@ -54,18 +54,12 @@ async function start(
     return await client.startTransaction(request)
   } catch (thrown) {
     const { instance_id } = request
-    if (mayHaveStarted(thrown))
+    if (mayHaveHappened(thrown))
       terminal.say(
         `${instance_id} may have started: the same command with --id ${instance_id} starts it at most once`,
       )
     throw thrown
   }
-}
-
-/** A refusal says that nothing began, an answer that is lost or speaks of a server's own trouble does not. */
-function mayHaveStarted(thrown: unknown): boolean {
-  if (thrown instanceof Unreachable) return thrown.sending === "begun"
-  return !(thrown instanceof ApiError) || thrown.status >= 500
 }
 
 /** Polls until the transaction ends or is blocked, or the time is over. */

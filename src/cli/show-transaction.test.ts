@@ -8,6 +8,7 @@ const RUNNING: Transaction = {
   flow_version: 2,
   workflow_id: "default/a b",
   status: "running",
+  version: 0,
   open_exceptions: 0,
   ignored_messages: 0,
   created_at: "2026-01-01T00:00:00.000Z",

@@ -97,7 +97,9 @@ describe("resume of a failed run", () => {
     expect(next.view()).toMatchObject({
       chain: 1,
       transaction: { status: "success", error: null, open_exceptions: 0 },
-      decisions: [{ decision_id: "again", before: { tasks: [{ path: "b", status: "failed" }] } }],
+      decisions: [
+        { decision_id: "again", before: { status: "failed", tasks: [{ path: "b", status: "failed" }] } },
+      ],
     })
   })
 })

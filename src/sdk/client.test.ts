@@ -9,6 +9,7 @@ import type { HoldfastClient } from "./client.ts"
 interface Seen {
   request: string
   authorization: string | undefined
+  key: string | string[] | undefined
   body: string
 }
 
@@ -20,6 +21,7 @@ async function serve(status: number, answer: string): Promise<{ client: Holdfast
     seen.push({
       request: `${method} ${url}`,
       authorization: headers.authorization,
+      key: headers["idempotency-key"],
       body: await text(request),
     })
   }
@@ -49,6 +51,7 @@ describe("createClient()", () => {
       {
         request: "POST /api/v1/transactions",
         authorization: "Bearer hf_key",
+        key: undefined,
         body: '{"instance_id":"a/b","flow_id":"order","params":{"n":1}}',
       },
     ])
@@ -58,6 +61,18 @@ describe("createClient()", () => {
     const { client, seen } = await serve(200, '{"code": 0, "data": {}}')
     await client.getTransaction("a/b?c")
     expect(seen[0]?.request).toBe("GET /api/v1/transactions/a%2Fb%3Fc")
+  })
+
+  test("sends a decision under the key that it is given", async () => {
+    const { client, seen } = await serve(200, '{"code": 0, "data": {}}')
+    const once = { idempotencyKey: "d-1" }
+    await client.decide("a", { action: "skip", task: "pay", reason: "r", expected_version: 7 }, once)
+    await client.act("a", "cancel", undefined, once)
+    await client.retryTransaction("a", "r", once)
+    await client.retryException(7, undefined, once)
+    await client.retryException(7)
+    expect(seen.map(({ key }) => key)).toEqual(["d-1", "d-1", "d-1", "d-1", undefined])
+    expect(seen[0]?.body).toBe('{"action":"skip","task":"pay","reason":"r","expected_version":7}')
   })
 
   test("throws an error with the word, the sentence and every problem", async () => {

@@ -53,6 +53,15 @@ export interface StartRequest {
   params: Record<string, unknown>
 }
 
+/** Of a decision. */
+export interface Once {
+  /**
+   * The same key and request are carried out once. So keep it to send again what got no answer, or a 5xx; without one,
+   * look first at what became of the transaction.
+   */
+  idempotencyKey?: string | undefined
+}
+
 export interface HoldfastClient {
   /** Publishes a flow; one that is there with the same plan is answered as it is. */
   publishFlow: (definition: object) => Promise<Flow>
@@ -74,7 +83,11 @@ export interface HoldfastClient {
   /** Newest first. */
   listTransactions: (filter: TransactionFilter) => Promise<TransactionSummary[]>
   /** Everything that stopped; a failed transaction goes on from where it failed. */
-  retryTransaction: (instanceId: string, reason?: string) => Promise<{ instance_id: string; status: string }>
+  retryTransaction: (
+    instanceId: string,
+    reason?: string,
+    once?: Once,
+  ) => Promise<{ instance_id: string; status: string }>
   /** Again as a new transaction, where it ended without success. */
   redoTransaction: (
     instanceId: string,
@@ -85,9 +98,10 @@ export interface HoldfastClient {
     instanceId: string,
     action: "cancel" | "pause" | "resume",
     reason?: string,
+    once?: Once,
   ) => Promise<{ instance_id: string; status: string }>
   /** A person's decision. Where it takes a second one, `request` says what waits, and nothing was done yet. */
-  decide: (instanceId: string, decision: DecisionRequest) => Promise<Decided>
+  decide: (instanceId: string, decision: DecisionRequest, once?: Once) => Promise<Decided>
   /** Decisions that wait for a second person, newest first. */
   listApprovals: (filter: ApprovalFilter) => Promise<ListedApproval[]>
   /** Newest first, at most 200. */
@@ -104,7 +118,7 @@ export interface HoldfastClient {
   /** Records that somebody took care, and nothing else. */
   handleException: (id: number, remark?: string) => Promise<void>
   /** Runs the task again that the exception stopped. */
-  retryException: (id: number, reason?: string) => Promise<void>
+  retryException: (id: number, reason?: string, once?: Once) => Promise<void>
   /** Decides about many transactions at once; with `dry_run` it only counts. */
   createBulkJob: (request: BulkJobRequest) => Promise<BulkJob>
   /** Newest first, at most 200. */
@@ -136,6 +150,8 @@ export interface HoldfastClient {
 /** Every method throws `ApiError` for an answer that is an error, and `Unreachable` when there is no answer. */
 export function createClient(options: ClientOptions): HoldfastClient {
   const call = createCall(options)
+  const callUnder = ({ idempotencyKey }: Once = {}): Call =>
+    idempotencyKey === undefined ? call : createCall(options, { "idempotency-key": idempotencyKey })
   const path = (...parts: (string | number)[]): string => `/api/v1/${parts.map(encodeURIComponent).join("/")}`
   const list = async <Item>(target: string, filter: object): Promise<Item[]> => {
     const query = new URLSearchParams()
@@ -160,12 +176,13 @@ export function createClient(options: ClientOptions): HoldfastClient {
     followTransaction: (instanceId, signal) =>
       followEvents(options, { target: path("transactions", instanceId, "events"), signal }),
     listTransactions: (filter) => list(path("transactions"), { page_size: 20, ...filter }),
-    retryTransaction: (instanceId, reason) =>
-      call("POST", path("transactions", instanceId, "retry"), toReason(reason)),
+    retryTransaction: (instanceId, reason, once) =>
+      callUnder(once)("POST", path("transactions", instanceId, "retry"), toReason(reason)),
     redoTransaction: (instanceId, request) => call("POST", path("transactions", instanceId, "redo"), request),
-    act: (instanceId, action, reason) =>
-      call("POST", path("transactions", instanceId, action), toReason(reason)),
-    decide: (instanceId, decision) => call("POST", path("transactions", instanceId, "decisions"), decision),
+    act: (instanceId, action, reason, once) =>
+      callUnder(once)("POST", path("transactions", instanceId, action), toReason(reason)),
+    decide: (instanceId, decision, once) =>
+      callUnder(once)("POST", path("transactions", instanceId, "decisions"), decision),
     listApprovals: (filter) => list(path("approvals"), { limit: 200, ...filter }),
     listExceptions: (filter) => list(path("exceptions"), { page_size: 200, ...filter }),
     listExceptionGroups: (filter) => list(path("exceptions", "groups"), filter),
@@ -177,8 +194,8 @@ export function createClient(options: ClientOptions): HoldfastClient {
     handleException: async (id, remark) => {
       await call("POST", path("exceptions", id, "handle"), remark === undefined ? undefined : { remark })
     },
-    retryException: async (id, reason) => {
-      await call("POST", path("exceptions", id, "retry"), toReason(reason))
+    retryException: async (id, reason, once) => {
+      await callUnder(once)("POST", path("exceptions", id, "retry"), toReason(reason))
     },
     createBulkJob: (request) => call("POST", path("bulk-jobs"), request),
     listBulkJobs: () => list(path("bulk-jobs"), { page_size: 200 }),
@@ -235,12 +252,16 @@ type Call = <T>(
   body?: object | string,
 ) => Promise<T>
 
-function createCall({ baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions): Call {
+function createCall(
+  { baseUrl, apiKey, timeoutMs = 30_000 }: ClientOptions,
+  headers: Record<string, string> = {},
+): Call {
   const origin = baseUrl.replace(/\/+$/, "")
   return async <T>(method: string, target: string, body?: object | string): Promise<T> => {
     const response = await fetch(origin + target, {
       method,
       headers: {
+        ...headers,
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),

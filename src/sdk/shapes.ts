@@ -47,6 +47,8 @@ export interface Transaction {
   flow_version: number
   workflow_id: string
   status: TransactionStatus
+  /** What `expected_version` of a decision is compared with. */
+  version: number
   open_exceptions: number
   /** Signals that were unknown, malformed or refused; Temporal answers their sender before anybody looks at them. */
   ignored_messages: number
@@ -239,6 +241,8 @@ export interface DecisionRequest {
   attest?: Attestation | undefined
   /** Where the attestation, or what was done by hand, can be looked up. */
   evidence?: unknown
+  /** The version that you saw: refused as `stale_version` once the transaction has moved on. */
+  expected_version?: number | undefined
 }
 
 export interface Decided {
@@ -246,6 +250,7 @@ export interface Decided {
   decision_id: string
   action: DecisionAction
   status: string
+  version: number
   tasks: { path: string; status: string }[]
   /** It waits for a second person: nothing was done yet. */
   request?: PendingApproval

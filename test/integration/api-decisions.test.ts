@@ -67,6 +67,41 @@ function mirrorStatus(instanceId: string, status: string) {
   return rig.pool.query("update txn set status = $2 where instance_id = $1", [instanceId, status])
 }
 
+interface Recorded {
+  action: string
+  path?: string
+  before?: object
+  after?: object
+}
+
+const request = (id: string, action: string, task: string | null) => ({
+  id,
+  action,
+  task,
+  operation: "do",
+  requester: "ann",
+  at: 0,
+  expires_at: 1,
+})
+
+function proposal(action: string, path: string): Recorded {
+  return { action: "propose", path, after: { request: request("p", action, path) } }
+}
+
+function approval(of: string): Recorded {
+  return { action: "approve", before: { request: request(of, "skip", "pay") } }
+}
+
+/** As the mirror does, of a decision that was taken. */
+async function record(instanceId: string, key: string, { action, path, before, after }: Recorded) {
+  const state = { version: 7, status: "running", tasks: [] }
+  await rig.pool.query(
+    `insert into decision (tenant_id, instance_id, decision_id, action, path, actor, before, after, decided_at)
+     values ('default', $1, $2, $3, $4, 'local', $5, $6, now())`,
+    [instanceId, key, action, path, { ...state, ...before }, { ...state, ...after }],
+  )
+}
+
 describe("POST /api/v1/transactions/{id}/decisions", () => {
   test("carries the whole decision to the workflow and answers what it led to", async () => {
     const id = await start()
@@ -194,6 +229,50 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
       tasks: [{ path: "pay", status: "running" }],
     })
     expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  const PAY = { task: "pay", reason: "r" }
+  test.each([
+    ["another action", { action: "cancel" }, { action: "mark_compensated", ...PAY }],
+    ["another task", { action: "retry", path: "ship" }, { action: "retry", ...PAY }],
+    ["all tasks, not one", { action: "retry" }, { action: "retry", ...PAY }],
+    ["one task, not all", { action: "retry", path: "pay" }, { action: "retry", reason: "r" }],
+    ["another proposal", proposal("skip", "pay"), { action: "complete", ...PAY }],
+    ["the proposal of another task", proposal("skip", "ship"), { action: "skip", ...PAY }],
+    ["another request's approval", approval("r-1"), { action: "approve", request: "r-2", reason: "r" }],
+  ])("refuses a key that was used for %s", async (_, used, body) => {
+    const id = await start()
+    const key = randomUUID()
+    await record(id, key, used)
+    const answer = await post(id, "decisions", { body, headers: { "idempotency-key": key } })
+    expect(answer.json).toMatchObject({ status: 422, error: "idempotency_key_reused", data: null })
+    expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test.each([
+    ["a task", { action: "retry", path: "pay" }, { action: "retry", ...PAY }],
+    ["a proposal", proposal("skip", "pay"), { action: "skip", ...PAY }],
+    ["an approval", approval("r-1"), { action: "approve", request: "r-1", reason: "r" }],
+  ])("answers the repeat of %s from the record", async (_, used, body) => {
+    const id = await start()
+    const key = randomUUID()
+    await record(id, key, used)
+    const answer = await post(id, "decisions", { body, headers: { "idempotency-key": key } })
+    expect(answer.data, answer.text).toMatchObject({ decision_id: key, action: body.action, version: 7 })
+    expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test("refuses a key whose own decision only the last run knows", async () => {
+    const id = await start({ endsInNextRun: true })
+    const headers = { "idempotency-key": randomUUID() }
+    await post(id, "cancel", { headers })
+    await workflowOf(id).result()
+    await rig.pool.query("delete from idempotency")
+    const body = { action: "mark_compensated", ...PAY }
+    expect((await post(id, "decisions", { body, headers })).json).toMatchObject({
+      status: 422,
+      error: "idempotency_key_reused",
+    })
   })
 
   test("decides once when the same key comes ten times at once", async () => {
@@ -426,6 +505,32 @@ describe("POST /api/v1/exceptions/{id}/retry", () => {
       expect((await rig.call("POST", path)).json).toMatchObject({ status: 409, error: "not_parked" })
     },
   )
+
+  test("takes no key of another decision, also of the one that resolved it", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    const headers = { "idempotency-key": randomUUID() }
+    const retry = () => rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`, { headers })
+    const reused = { status: 422, error: "idempotency_key_reused" }
+    await record(id, headers["idempotency-key"], { action: "skip", path: "pay" })
+    expect((await retry()).json).toMatchObject(reused)
+    await rig.pool.query("update exception set state = 'resolved', resolved_by = $2 where id = $1", [
+      exceptionId,
+      headers["idempotency-key"],
+    ])
+    expect((await retry()).json).toMatchObject(reused)
+    expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test("answers the repeat of a retry that went on with the whole failed transaction", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    const headers = { "idempotency-key": randomUUID() }
+    await record(id, headers["idempotency-key"], { action: "retry", before: { status: "failed" } })
+    const answer = await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`, { headers })
+    expect(answer.status, answer.text).toBe(200)
+    expect((await fresh(id)).data.version).toBe(0)
+  })
 
   test("answers 409 when the transaction is over", async () => {
     const id = await start()

@@ -581,18 +581,18 @@ async function plant() {
     status: "running",
     tasks: [{ path: "a", status: "skipped", outcome: "skipped" }],
   })
-  for (const [id, action] of [
+  for (const [id, action, path] of [
     ["replayed-retry", "retry"],
     ["replayed-cancel", "cancel"],
     ["replayed-pause", "pause"],
     ["replayed-resume", "resume"],
-    ["replayed-skip", "skip"],
-    ["replayed-exception", "retry"],
+    ["replayed-skip", "skip", "a"],
+    ["replayed-exception", "retry", "a"],
   ]) {
     await rig.pool.query(
-      `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
-       values ('ours', 'decided', $1, $2, 'tester', $3, $3, now())`,
-      [id, action, after],
+      `insert into decision (tenant_id, instance_id, decision_id, action, path, actor, before, after, decided_at)
+       values ('ours', 'decided', $1, $2, $3, 'tester', $4, $4, now())`,
+      [id, action, path, after],
     )
   }
   await rig.pool.query(

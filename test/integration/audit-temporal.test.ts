@@ -208,6 +208,51 @@ describe("checkAudit()", () => {
     expect(await verifyChains(rig.pool)).toMatchObject([{ broken: { kind: "missing" } }])
   })
 
+  /** As whoever has Holdfast's own role can: the chain stays whole. */
+  const slipIn = (id: string | null, updateId: string | null, at: string) =>
+    rig.pool.query(
+      `insert into audit (tenant_id, at, actor, roles, action, instance_id, update_id)
+       values ('default', ${at}, 'eve', '{}', 'skip', $1, $2)`,
+      [id, updateId],
+    )
+  const differencesOf = async (id: string) =>
+    (await check()).differences.filter(({ transaction_id }) => transaction_id === id)
+
+  test("finds what was slipped in under the id of a decision, under none, and under another time", async () => {
+    await park("slipped")
+    await decide("slipped", "s-pause", { action: "pause" })
+    await untilRows("slipped", 1)
+    await slipIn("slipped", "s-pause", "now()")
+    await slipIn("slipped", null, "now()")
+    await slipIn("slipped", "never-taken", "now() - interval '1 year'")
+    await slipIn("slipped", "s-pause", "now() - interval '1 year'")
+    const forged = { audit: { actor: "eve", action: "skip" } }
+    expect(await differencesOf("slipped")).toMatchObject([
+      { ...forged, decision_id: "s-pause", kind: "differs", temporal: { actor: "ann", action: "pause" } },
+      { ...forged, decision_id: "", kind: "not_in_temporal" },
+      { ...forged, decision_id: "never-taken", kind: "not_in_temporal" },
+      { ...forged, decision_id: "s-pause", kind: "differs" },
+    ])
+  })
+
+  test("says which decisions nothing can be compared with", async () => {
+    // Written before there was any row from its own time, as that of an earlier transaction of the same id.
+    await slipIn("again", "earlier", "now() - interval '1 year'")
+    await slipIn("nowhere", "gone", "now()")
+    await slipIn(null, "nothing", "now()")
+    await rig.accept("again")
+    await until(() => rig.mirror("again"), hasStatus("success"))
+    const { unchecked, differences } = await check()
+    expect(
+      unchecked.filter(({ transaction_id }) => ["again", "nowhere", ""].includes(transaction_id)),
+    ).toEqual([
+      { tenant: "default", transaction_id: "again", rows: 1, reason: expect.stringContaining("older") },
+      { tenant: "default", transaction_id: "", rows: 1, reason: expect.stringContaining("neither stored") },
+      { tenant: "default", transaction_id: "nowhere", rows: 1, reason: expect.stringContaining("retention") },
+    ])
+    expect(differences.map(({ transaction_id }) => transaction_id)).not.toContain("again")
+  })
+
   test("looks also at transactions whose rows were taken away", async () => {
     await park("taken")
     await decide("taken", "taken-pause", { action: "pause" })

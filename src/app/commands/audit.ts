@@ -30,7 +30,8 @@ interface Verified {
 const VERIFY_HELP = `
 Works in the database, not through the API: the hash of every row is made anew. The hash of each chain's last row is
 shown; keep it elsewhere, and see later that the row of that number still has it.
-With --temporal each transaction's history is replayed, without a worker, and every decision must be on both sides.
+With --temporal each transaction's history is replayed, without a worker, and every decision must be on both sides;
+what Temporal knows nothing of is listed as not checked.
 Exit code 1 when anything is wrong.
 Example:
   holdfast audit verify --temporal
@@ -91,8 +92,9 @@ const WRONG = {
   cut: "where the chain does not end as it was left",
 } as const
 
-function showCheck({ checked, expired, differences, failed }: AuditCheck): string[] {
-  const summary = `${checked} transactions compared with Temporal, ${expired} of them expired there, ${differences.length} decisions differ, ${failed.length} failed`
+function showCheck({ checked, expired, differences, unchecked, failed }: AuditCheck): string[] {
+  const uncheckedRows = unchecked.reduce((sum, { rows }) => sum + rows, 0)
+  const summary = `${checked} transactions compared with Temporal, ${expired} of them expired there, ${differences.length} decisions differ, ${failed.length} failed, ${uncheckedRows} rows not checked`
   const rows = [
     ...differences.map(({ transaction_id, decision_id, kind, audit, temporal }) => [
       transaction_id,
@@ -102,6 +104,7 @@ function showCheck({ checked, expired, differences, failed }: AuditCheck): strin
       JSON.stringify(temporal),
     ]),
     ...failed.map(({ transaction_id, reason }) => [transaction_id, "", "failed", "", reason]),
+    ...unchecked.map((one) => [one.transaction_id, "", "not checked", `${one.rows} rows`, one.reason]),
   ].slice(0, SHOWN)
   if (rows.length === 0) return [summary]
   return [formatTable(["TRANSACTION", "DECISION", "WRONG", "AUDIT", "TEMPORAL"], rows), summary]

@@ -6,6 +6,8 @@ import type { Queryable } from "./queryable.ts"
 const Row = z.object({
   decision_id: z.string(),
   action: z.enum(DECISION_ACTIONS),
+  task: z.string().nullable(),
+  before: z.object({ status: z.enum(TRANSACTION_STATUSES), request: ApprovalRequest.optional() }),
   after: z.object({
     version: z.int(),
     status: z.enum(TRANSACTION_STATUSES),
@@ -22,7 +24,7 @@ export async function findDecision(
   { tenant, instance_id, decision_id }: { tenant: string; instance_id: string; decision_id: string },
 ): Promise<RecordedDecision | undefined> {
   const { rows } = await db.query(
-    `select decision_id, action, after
+    `select decision_id, action, path as task, before, after
      from decision
      where tenant_id = $1 and instance_id = $2 and decision_id = $3`,
     [tenant, instance_id, decision_id],

@@ -17,7 +17,10 @@ const Row = z.object({
 })
 export type AuditedDecision = z.output<typeof Row>
 
-/** The decisions about a transaction that are in the audit trail, with what Temporal's history holds of them too. */
+/**
+ * The decisions about a transaction that are in the audit trail, with what Temporal's history holds of them too. Only
+ * one that was slipped in has no id.
+ */
 export async function listAuditedDecisions(
   pool: Pool,
   { tenant, transaction_id }: { tenant: string; transaction_id: string },
@@ -25,7 +28,7 @@ export async function listAuditedDecisions(
   const { rows } = await pool.query({
     name: "list_audited_decisions",
     text: `
-      select seq, update_id as decision_id, at, actor, roles, action, subject as task, attest, executed_externally,
+      select seq, coalesce(update_id, '') as decision_id, at, actor, roles, action, subject as task, attest, executed_externally,
         approvals
       from audit
       where tenant_id = $1 and instance_id = $2 and action = any ($3)

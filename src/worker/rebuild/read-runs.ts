@@ -43,8 +43,13 @@ export async function readRuns(
 }
 
 /** A run that neither continues, resumes nor resets another is the only one of its transaction. */
-function hasOthers({ start, reset_run }: RecordedRun): boolean {
-  return start.args.length > MOST_FIRST_ARGUMENTS || reset_run !== undefined
+function hasOthers(run: RecordedRun): boolean {
+  return !isFirst(run) || run.reset_run !== undefined
+}
+
+/** Not so of one that continues or resumes another. */
+export function isFirst({ start }: RecordedRun): boolean {
+  return start.args.length <= MOST_FIRST_ARGUMENTS
 }
 
 /** After a purge another request may have come to have the id; runs of one request hand their input on. */
