@@ -13,19 +13,31 @@ import type { Template } from "../contract/tree.ts"
 import type { Command } from "./commands.ts"
 import { backward, type Driver, drive, planOf, PROBE, type TaskSketch } from "./driver.testsuite.ts"
 
-/** One for each rule of design 4.4 that the simulation can switch off. */
-export const ABLATIONS = ["open_is_unknown", "sticky_unknown", "undo_unknown", "fence", "keys"] as const
-export type Ablation = (typeof ABLATIONS)[number]
+/**
+ * One for each rule of design 4.4, and what goes wrong without it. `open_is_unknown` and `undo_unknown` are switched off
+ * in the engine, `sticky_unknown` in the fold of the activities; `fence` and `keys` are what targets do, so without them
+ * it is the world that changes: that the engine relies on them is what this shows.
+ */
+export const ABLATIONS = {
+  open_is_unknown: "I4 leak",
+  sticky_unknown: "I4 leak",
+  undo_unknown: "I4 leak",
+  fence: "I4 leak",
+  keys: "I4 double",
+} as const
+export type Ablation = keyof typeof ABLATIONS
 
 export interface SimulationResult {
   ending: string
   violations: string[]
   faults: Record<string, number>
+  /** Decisions that were legal, by action. */
+  decisions: Record<string, number>
 }
 
 const MAX_STEPS = 400
 const MAX_ATTEMPTS = 3
-const FAULTS = ["refused_connection", "reply_lost", "error_before", "late", "worker_lost"] as const
+export const FAULTS = ["refused_connection", "reply_lost", "error_before", "late", "worker_lost"] as const
 
 interface Account {
   state: "none" | "applied" | "compensated" | "blocked"
@@ -35,6 +47,8 @@ interface Account {
   touched: boolean
   /** Its compensation was sent once: what was begun is brought to its end. */
   undone: boolean
+  /** Its compensation was answered: it is finished. */
+  closed: boolean
 }
 
 /** What reaches the world; each generation of a task has an account of its own. */
@@ -72,6 +86,7 @@ class Simulation {
   readonly #open = new Map<string, OpenCall>()
   readonly #violations: string[] = []
   readonly #faults: Record<string, number> = {}
+  readonly #legal: Record<string, number> = {}
   readonly #decided: string[] = []
   #run: Driver
   #transaction: TransactionRow | undefined
@@ -106,7 +121,12 @@ class Simulation {
     // Whatever is still on its way arrives now.
     for (const late of this.#late.splice(0)) this.#reach(late)
     this.#judge()
-    return { ending: this.#status(), violations: this.#violations, faults: this.#faults }
+    return {
+      ending: this.#status(),
+      violations: this.#violations,
+      faults: this.#faults,
+      decisions: this.#legal,
+    }
   }
 
   #sketch(): TaskSketch[] {
@@ -156,6 +176,7 @@ class Simulation {
     call.attempts++
     const verdict = this.#attempt(call, faultRate)
     if (verdict === "done") {
+      if (call.operation === "undo") this.#account(call).closed = true
       this.#end(call, () => this.#run.done(call.name, { effect: call.task }))
       return
     }
@@ -312,7 +333,10 @@ class Simulation {
     const id = `d${this.#decided.length}`
     const isLegal = this.#run.machine.refuse({ actor: "ann", ...decision, id }) === undefined
     this.#watch(this.#run.decide({ ...decision, id }))
-    if (isLegal) this.#decided.push(id)
+    if (isLegal) {
+      this.#decided.push(id)
+      this.#legal[decision.action] = (this.#legal[decision.action] ?? 0) + 1
+    }
     return isLegal
   }
 
@@ -351,8 +375,8 @@ class Simulation {
       this.#violations.push(`I5 ${task} is undone and nobody ever reached it`)
     account.undone = true
     for (const { id } of this.#sketches)
-      if (this.#dependsOn(id, task) && this.#accountsOf(id).some(({ state }) => state === "applied"))
-        this.#violations.push(`I5 ${task} is undone before ${id}, which depends on it`)
+      if (this.#dependsOn(id, task) && this.#accountsOf(id).some(isLeft))
+        this.#violations.push(`I5 order: ${task} is undone before ${id}, which depends on it`)
   }
 
   #dependsOn(task: string, on: string): boolean {
@@ -371,8 +395,10 @@ class Simulation {
       const refunds = accounts.reduce((sum, account) => sum + account.refunds, 0)
       const net = charges - refunds
       const wanted = status === "success" ? 1 : 0
-      if (net !== wanted || charges > 1 || refunds > 1)
-        this.#violations.push(`I4 ${row.path} of a ${status}: ${charges} charges, ${refunds} refunds`)
+      const books = `${row.path} of a ${status}: ${charges} charges, ${refunds} refunds`
+      if (charges > 1 || refunds > 1) this.#violations.push(`I4 double: ${books}`)
+      if (net < wanted) this.#violations.push(`I4 lost: ${books}`)
+      if (net > wanted) this.#violations.push(`I4 leak: ${books}`)
     }
     if (view.transaction.pending_approvals !== undefined)
       this.#violations.push("Q2 something waits although it is over")
@@ -394,7 +420,14 @@ class Simulation {
     const name = `${task}@${generation}`
     const found = this.#accounts.get(name)
     if (found !== undefined) return found
-    const account: Account = { state: "none", charges: 0, refunds: 0, touched: false, undone: false }
+    const account: Account = {
+      state: "none",
+      charges: 0,
+      refunds: 0,
+      touched: false,
+      undone: false,
+      closed: false,
+    }
     this.#accounts.set(name, account)
     return account
   }
@@ -410,6 +443,11 @@ class Simulation {
   #chance(probability: number): boolean {
     return this.#random() < probability
   }
+}
+
+/** Its effect is there, or may be or come. */
+function isLeft({ state, touched, closed }: Account): boolean {
+  return (touched || state === "applied") && !closed
 }
 
 /** `${ tasks.<id>.output.effect }` */
