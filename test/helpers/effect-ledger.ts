@@ -48,8 +48,7 @@ export async function startEffectLedger(): Promise<EffectLedger> {
   const [port] = await once(createInterface(child.stdout), "line")
   const url = `http://127.0.0.1:${port}`
   const post = async (path: string, body: unknown): Promise<unknown> => {
-    const response = await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) })
-    return response.json()
+    return answerOf(await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) }))
   }
   return {
     url,
@@ -58,9 +57,8 @@ export async function startEffectLedger(): Promise<EffectLedger> {
       await post("/faults", { name, faults, transaction })
     },
     deliveries: async (transaction) => {
-      const response = await fetch(`${url}/deliveries`)
       // The ledger's own answer.
-      const all = (await response.json()) as Delivery[]
+      const all = (await answerOf(await fetch(`${url}/deliveries`))) as Delivery[]
       return transaction === undefined ? all : all.filter((delivery) => delivery.transaction === transaction)
     },
     release: async () => ((await post("/release", null)) as { released: number }).released,
@@ -70,4 +68,10 @@ export async function startEffectLedger(): Promise<EffectLedger> {
       await gone
     },
   }
+}
+
+/** @throws where the ledger did not do what it was asked: a fault that was never set would prove a test's promise. */
+async function answerOf(response: Response): Promise<unknown> {
+  if (!response.ok) throw new Error(`the ledger answered ${response.status}: ${await response.text()}`)
+  return response.json()
 }

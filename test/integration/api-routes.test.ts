@@ -20,7 +20,9 @@ interface Case {
   /** What `ours` has, asked for by another tenant. Absent for routes that name nothing: see `sees`. */
   foreign?: Call
   /** What another tenant's answer holds nothing of. */
-  sees?: (answer: Answer) => void
+  sees?: (answer: Answer) => void | Promise<void>
+  /** A name that `ours` has given away: another tenant can give it all the same. */
+  taken?: Call
 }
 
 const definition = (name: string) => ({
@@ -108,7 +110,7 @@ const CASES: Record<string, Case> = {
   "create-task-definition": {
     good: ["/task-definitions", { body: { name: "fresh", type: "http" } }],
     invalid: ["/task-definitions", { body: { name: 7 } }],
-    sees: (answer) => expect(answer.status).toBe(201),
+    taken: ["/task-definitions", { body: { name: "known", type: "http" } }],
   },
   "list-task-definitions": {
     good: ["/task-definitions"],
@@ -316,7 +318,7 @@ const CASES: Record<string, Case> = {
   "create-connection": {
     good: ["/connections", { body: { ...shop, name: "fresh" } }],
     invalid: ["/connections", { body: { ...shop, kind: "http", base_url: "ftp://x" } }],
-    sees: (answer) => expect(answer.status).toBeLessThan(300),
+    taken: ["/connections", { body: shop }],
   },
   "list-connections": { good: ["/connections"], invalid: ["/connections?limit=x"], sees: isEmpty },
   "get-connection": {
@@ -346,7 +348,7 @@ const CASES: Record<string, Case> = {
   "save-secret": {
     good: ["/secrets", { body: { name: "fresh", value: "long-enough" } }],
     invalid: ["/secrets", { body: { name: "fresh", value: "short" } }],
-    sees: (answer) => expect(answer.status).toBe(201),
+    taken: ["/secrets", { body: { name: "planted", value: "planted-value" } }],
   },
   "list-secrets": { good: ["/secrets"], invalid: ["/secrets?page=0"], sees: isEmpty },
   "delete-secret": {
@@ -358,7 +360,7 @@ const CASES: Record<string, Case> = {
   "create-key": {
     good: ["/keys", { body: { name: "ci", scopes: ["flows:read"] } }],
     invalid: ["/keys", { body: { name: "ci", scopes: ["everything"] } }],
-    sees: (answer) => expect(answer.status).toBe(201),
+    sees: async ({ data: { key } }) => isEmpty(await rig.call("GET", "/api/v1/flows", { key })),
   },
   "list-keys": {
     good: ["/keys"],
@@ -492,7 +494,17 @@ describe("a route with a scope", () => {
   test.each(withCase("sees"))(
     "%s shows another tenant nothing of ours",
     async (_name, route, { good, sees }) => {
-      sees?.(await send(route, good, { key: await keyOfAnotherTenant(route.id) }))
+      await sees?.(await send(route, good, { key: await keyOfAnotherTenant(route.id) }))
+    },
+  )
+
+  test.each(withCase("taken"))(
+    "%s gives another tenant the name that we have, as a new one",
+    async (_name, route, { good, taken = good }) => {
+      expect((await send(route, taken, { key: ours })).status).not.toBe(201)
+      const answer = await send(route, taken, { key: await keyOfAnotherTenant(route.id) })
+      expect(answer.status, answer.text).toBe(201)
+      expectContract(route, answer)
     },
   )
 })
@@ -501,7 +513,7 @@ describe.each(open.map((route) => [route.contract.path, route] as const))("GET %
   test("asks for no key, and answers as its contract says", async () => {
     const answer = await rig.call("GET", route.contract.path)
     expect(answer.status, answer.text).toBe(200)
-    if (answer.json !== undefined) expectContract(route, answer)
+    expectContract(route, answer)
   })
 })
 
@@ -550,9 +562,11 @@ function expectProblem(answer: Answer, status: number, word?: string) {
 
 function expectContract({ contract }: ApiRoute, answer: Answer) {
   const response = contract.responses[answer.status] as { content: Record<string, { schema: z.ZodType }> }
-  const schema = response.content["application/json"]?.schema
+  const [type = ""] = (answer.headers.get("content-type") ?? "").split(";")
+  expect(Object.keys(response.content)).toContain(type)
+  const said = type === "application/json" ? answer.json : answer.text
   // Equal, so that nothing is answered that the contract does not declare.
-  expect(schema?.parse(answer.json)).toEqual(answer.json)
+  expect(response.content[type]?.schema.parse(said)).toEqual(said)
 }
 
 /** Decisions that were taken, so that their routes answer without a worker; an exception; a key. */

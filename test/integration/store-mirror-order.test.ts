@@ -210,6 +210,8 @@ async function expectMirror(
       .filter((row) => row.path === path && row.generation === expected.generation)
     // The mirror may be the only one that still has a dropped payload: then it must not lose it.
     if (input !== null) expect(tasks.get(path)?.input).toBe(input)
+    else if (workflow.reset_run === undefined)
+      expect(tasks.get(path)?.input).toBe(copies.find((row) => row.input !== null)?.input ?? null)
     if (output !== null) expect(tasks.get(path)?.output).toBe(output)
     else if (expected.output_dropped && workflow.reset_run === undefined) {
       const known = copies.find((row) => row.output !== null)?.output ?? null

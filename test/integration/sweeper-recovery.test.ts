@@ -299,6 +299,11 @@ describe("a transaction that only Temporal knows", () => {
       args: [{ tenant: "default", transaction: "another", plan_hash: "x" }],
     })
     await rig.waitForStatus("foreign", "FAILED")
+    // A sweep before the list has it would see nothing to adopt.
+    await until(
+      () => rig.client.workflow.count("WorkflowId = 'default/foreign'"),
+      ({ count }) => count === 1,
+    )
     await rig.sweeper.sweepOnce()
     const { rows } = await rig.pool.query("select from txn where instance_id in ('foreign', 'another')")
     expect(rows).toEqual([])
