@@ -70,6 +70,7 @@ class Simulation {
   #isBack = false
   #isPaused = false
   #isDrained = false
+  #hasRetried = false
   #now = 2_000
 
   constructor(seed: number, without: Ablation | undefined) {
@@ -107,7 +108,7 @@ class Simulation {
   run(): SimulationResult {
     this.#watch(this.#run.apply({ kind: "started" }))
     for (let step = 0; step < MAX_STEPS && !this.#isOver(); step++) this.#step()
-    for (let patience = 0; patience < MAX_STEPS && !this.#isOver(); patience++) this.#beReasonable(patience)
+    for (let patience = 0; patience < MAX_STEPS && !this.#isOver(); patience++) this.#beReasonable()
     if (!this.#isOver())
       this.#judge.find(`I2 stuck: ${this.#status()} ${JSON.stringify(this.#run.statuses())}`)
     this.#world.arriveAll()
@@ -165,13 +166,14 @@ class Simulation {
   }
 
   /** What a patient person does once nothing else helps: everything is tried again, then everything is looked up. */
-  #beReasonable(patience: number): void {
+  #beReasonable(): void {
     this.#now += 1_000
     if (this.#open.size > 0) this.#progress(0)
     else if (this.#isPaused) this.#apply({ action: "resume" })
     else {
       this.#world.relent()
-      if (patience % 2 === 0) this.#apply({ action: "retry" })
+      this.#hasRetried = !this.#hasRetried
+      if (this.#hasRetried) this.#apply({ action: "retry" })
       else this.#lookUp()
     }
   }
