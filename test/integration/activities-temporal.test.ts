@@ -130,7 +130,7 @@ describe("an attempt and the one before it", () => {
     ])
   })
 
-  test("an error that the target keeps for the key parks the third time it comes", async () => {
+  test("22: an error that the target keeps for the key parks the third time it comes", async () => {
     const served = await serve([500, 500, 500, 200])
     const base_url = `http://127.0.0.1:${served.port}`
     connections.push({ name: "keeps", kind: "http", base_url, profile: "ietf-idempotency" })
