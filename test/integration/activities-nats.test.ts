@@ -14,6 +14,7 @@ import {
 } from "../../src/activities/calls.testsuite.ts"
 import { createMqConnector } from "../../src/activities/mq/connector.ts"
 import type { NatsConnection } from "../../src/contract/connections.ts"
+import { NATS_ACKS, startFrameProxy } from "../helpers/frame-proxy.ts"
 import { type NatsServer, PASSWORD, startNats } from "../helpers/nats.ts"
 import { findOptionalServer } from "../helpers/optional-server.ts"
 import { openTcpGate, type TcpGate } from "../helpers/tcp-gate.ts"
@@ -227,12 +228,25 @@ describe.skipIf(program === undefined)("NATS", () => {
   describe("with a reply", () => {
     const ask = (parts: Partial<CallRequest> = {}) => announce({ reply: { timeout: 10_000 } }, parts)
 
-    test("35: is the reply, with every digit, also when it comes before the server's word", async () => {
-      await consume(reply('{"paid": 9007199254740993}', { "content-type": "application/json" }))
+    const paid = reply('{"paid": 9007199254740993}', { "content-type": "application/json" })
+
+    test("is the reply, with every digit", async () => {
+      await consume(paid)
       expect(await connectorTo().call(ask())).toMatchObject({
         class: "done",
         output: { paid: "9007199254740993" },
       })
+    })
+
+    test("35: that comes before the server's word for the message is not lost", async () => {
+      const proxy = await startFrameProxy(server.port, NATS_ACKS)
+      cleanups.push(() => proxy.close())
+      await consume(paid)
+      expect(await connectorTo({ port: proxy.port }).call(ask())).toMatchObject({
+        class: "done",
+        output: { paid: "9007199254740993" },
+      })
+      await until(() => proxy.kept === 1)
     })
 
     test.each([

@@ -144,8 +144,8 @@ describe.skipIf(program === undefined)("RabbitMQ", () => {
   })
 
   test.each<[string, Partial<RabbitmqConnection>, object, string, string]>([
-    ["a message that no queue takes", {}, { topic: "nobody.listens" }, "misconfigured", "AMQP_312"],
-    ["a queue that is not there", { exchange: "" }, { topic: "nobody" }, "misconfigured", "AMQP_312"],
+    ["28: a message that no queue takes", {}, { topic: "nobody.listens" }, "misconfigured", "AMQP_312"],
+    ["28: a queue that is not there", { exchange: "" }, { topic: "nobody" }, "misconfigured", "AMQP_312"],
     ["an exchange that is not there", { exchange: "nope" }, {}, "misconfigured", "AMQP_404"],
     ["an exchange that it may not write to", { username: "limited" }, {}, "misconfigured", "AMQP_403"],
     ["a queue that refuses it", { exchange: "" }, { topic: "full" }, "unknown", "AMQP_NACK"],

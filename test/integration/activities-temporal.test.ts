@@ -25,13 +25,16 @@ interface Served {
 }
 
 /** Answers the n-th request with the n-th status, and hangs when there is none. */
-async function serve(statuses: number[], headers: Record<string, string> = {}): Promise<Served> {
+async function serve(
+  statuses: number[],
+  headers: () => Record<string, string> = () => ({}),
+): Promise<Served> {
   const served: Served = { port: 0, keys: [], times: [] }
   const server = await startHttp(({ headers: sent }, response) => {
     const status = statuses[served.keys.length]
     served.keys.push(String(sent["idempotency-key"]))
     served.times.push(Date.now())
-    if (status !== undefined) response.writeHead(status, status === 200 ? {} : headers).end()
+    if (status !== undefined) response.writeHead(status, status === 200 ? {} : headers()).end()
   })
   cleanups.push(() => server.close())
   served.port = server.port
@@ -91,7 +94,7 @@ describe("an attempt and the one before it", () => {
   })
 
   test("Retry-After: 0 does not end the retries", async () => {
-    const served = await serve([503, 200], { "retry-after": "0" })
+    const served = await serve([503, 200], () => ({ "retry-after": "0" }))
     const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
     await run.reaches(
       ({ transaction }) => transaction.status === "success" || transaction.status === "blocked",
@@ -100,7 +103,7 @@ describe("an attempt and the one before it", () => {
   })
 
   test("a code that the author listed ends the retries, also where the target asked for one", async () => {
-    const served = await serve([500, 503, 200], { "retry-after": "1" })
+    const served = await serve([500, 503, 200], () => ({ "retry-after": "1" }))
     const retry = { strategy: "auto", interval: "100ms", max_attempts: 5, non_retryable: ["HTTP_503"] }
     const run = await rig.start(flowOf(served.port, { effect: "keyed", retry }))
     const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
@@ -130,7 +133,7 @@ describe("an attempt and the one before it", () => {
     ])
   })
 
-  test("an error that the target keeps for the key parks the third time it comes", async () => {
+  test("22: an error that the target keeps for the key parks the third time it comes", async () => {
     const served = await serve([500, 500, 500, 200])
     const base_url = `http://127.0.0.1:${served.port}`
     connections.push({ name: "keeps", kind: "http", base_url, profile: "ietf-idempotency" })
@@ -163,11 +166,21 @@ describe("an attempt and the one before it", () => {
 })
 
 describe("time", () => {
-  test("Retry-After is waited for", async () => {
-    const served = await serve([503, 200], { "retry-after": "2" })
-    const run = await rig.start(flowOf(served.port, { effect: "keyed" }))
-    await run.reaches(({ transaction }) => transaction.status === "success")
-    expect((served.times[1] ?? 0) - (served.times[0] ?? 0)).toBeGreaterThanOrEqual(1_950)
+  test("20: Retry-After is waited for, in seconds and as a date", async () => {
+    const inSeconds = await serve([503, 200], () => ({ "retry-after": "7" }))
+    let date = Infinity
+    const asDate = await serve([503, 200], () => {
+      // It holds whole seconds.
+      date = Math.ceil(Date.now() / 1_000) * 1_000 + 7_000
+      return { "retry-after": new Date(date).toUTCString() }
+    })
+    for (const { port } of [inSeconds, asDate]) {
+      const run = await rig.start(flowOf(port, { effect: "keyed" }))
+      await run.handle.result()
+    }
+    const [first, second] = inSeconds.times
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(7_000)
+    expect(asDate.times[1]).toBeGreaterThanOrEqual(date)
   })
 
   test("a call that hangs ends before Temporal's own timeout, with our word for it", async () => {

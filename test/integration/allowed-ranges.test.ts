@@ -58,7 +58,7 @@ test.each([
   expect(await ledger.deliveries()).toHaveLength(1)
 })
 
-test("the API refuses addresses by the same ranges", async () => {
+test("23: the API refuses addresses by the same ranges", async () => {
   const publish = (host: string) =>
     api.publishFlow({
       name: `at-${host.replaceAll(".", "-")}`,

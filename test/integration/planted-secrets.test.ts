@@ -292,7 +292,7 @@ async function startTargets(): Promise<Map<Way, EchoTarget>> {
   return started
 }
 
-test("none of many secrets is found in logs, rows, histories or answers", { timeout: 300_000 }, async () => {
+test("23: no secret is found in logs, rows, histories or answers", { timeout: 300_000 }, async () => {
   const [echoPort, brokerPort, vault, targets] = await Promise.all([
     startEcho(),
     startBroker(),

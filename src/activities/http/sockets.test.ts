@@ -157,7 +157,7 @@ const TABLE: [name: string, Behaviour, expected: readonly [string, (string | Reg
     ],
   ]
 
-describe("a server that", () => {
+describe("15: a server that", () => {
   test.each(TABLE)("%s", async (_name, behaviour, [found, code], output) => {
     behave = behaviour
     const verdict = await call(connectorTo("http"))

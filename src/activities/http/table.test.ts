@@ -96,7 +96,7 @@ function call(profile: Profile, before: Outcome) {
 describe.each(PROFILES)("%s", (profile) => {
   const cases = TABLE.flatMap((one) => one.statuses.map((code) => ({ ...one, status: code })))
 
-  test.each(cases)("$row: $status", async ({ status: wanted, ...one }) => {
+  test.each(cases)("15: $row: $status", async ({ status: wanted, ...one }) => {
     row = one
     status = wanted
     const [found, outcome] = Array.isArray(one.reading) ? one.reading : one.reading[profile]
@@ -108,7 +108,7 @@ describe.each(PROFILES)("%s", (profile) => {
   })
 
   test.each(cases)(
-    "$row: $status after an unknown outcome proves no refusal",
+    "15: $row: $status after an unknown outcome proves no refusal",
     async ({ status: wanted, ...one }) => {
       row = one
       status = wanted

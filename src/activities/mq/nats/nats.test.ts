@@ -204,7 +204,7 @@ describe("JetStream", () => {
     expect(server.published).toHaveLength(1)
   })
 
-  test("takes a reply that comes before the acknowledgement", async () => {
+  test("35: takes a reply that comes before the acknowledgement", async () => {
     const { port } = await start({ onPublish: ({ answer, replyTo }) => answer('{"ok":true}', replyTo) })
     const verdict = await connectorTo(port).call(announce({}, { reply: { timeout: 60_000 } }))
     expect(verdict).toMatchObject({ class: "done", output: { ok: true } })

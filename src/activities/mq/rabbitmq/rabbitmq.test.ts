@@ -218,7 +218,7 @@ describe("RabbitMQ", () => {
     expect(broker.connections).toHaveLength(1)
   })
 
-  test("takes a reply that comes before the confirm", async () => {
+  test("35: takes a reply that comes before the confirm", async () => {
     const { port } = await start({ onPublish: (publish) => sendReply(publish, key, '{"ok":true}') })
     const verdict = await connectorTo(port).call(announce({}, { reply: { timeout: 60_000 } }))
     expect(verdict).toMatchObject({ class: "done", output: { ok: true } })
