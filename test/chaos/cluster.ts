@@ -1,5 +1,6 @@
 /** Some `holdfast start` processes on one database and one Temporal: any of them answers, each can be killed. */
 import { setTimeout as sleep } from "node:timers/promises"
+import { withStopList } from "../../src/app/stop-list.ts"
 import { createNode, type HoldfastNode, type NodeTargets } from "../helpers/holdfast-node.ts"
 
 export interface Answer {
@@ -8,7 +9,10 @@ export interface Answer {
 }
 
 export interface Cluster {
-  /** Any process that answers will do; a start or a decision that is asked again is the same one. */
+  /**
+   * Any process that answers will do; a start or a decision that is asked again is the same one.
+   * @throws when one answers that it is broken, or none answers for a minute.
+   */
   call(method: string, route: string, body?: unknown): Promise<Answer>
   /** SIGKILL of the next one in turn, and a new start of it. */
   killNext(): Promise<void>
@@ -17,31 +21,40 @@ export interface Cluster {
 
 const PATIENCE_MS = 60_000
 
-export async function startCluster(size: number, targets: NodeTargets): Promise<Cluster> {
-  const nodes = await Promise.all(Array.from({ length: size }, () => createNode(targets)))
-  await Promise.all(nodes.map((node) => node.start()))
-  let kills = 0
-  return {
-    async call(method, route, body) {
-      const deadline = Date.now() + PATIENCE_MS
-      for (let attempt = 0; ; attempt++) {
-        const answer = await ask(nodes[attempt % size], method, route, body)
-        if (answer !== undefined && answer.status < 500) return answer
-        if (Date.now() > deadline)
-          throw new Error(`${method} ${route}: no process answered but with ${answer?.status}`)
-        await sleep(100)
-      }
-    },
-    async killNext() {
-      const node = nodes[kills++ % size]
-      if (!node) throw new Error("a cluster has processes")
-      await node.kill()
-      await node.start()
-    },
-    async stop() {
-      await Promise.all(nodes.map((node) => node.stop()))
-    },
-  }
+/** Killed, or without its Postgres or Temporal for now. */
+const AWAY = [502, 503, 504]
+
+export function startCluster(size: number, targets: NodeTargets): Promise<Cluster> {
+  return withStopList(async (stops) => {
+    const nodes = await Promise.all(Array.from({ length: size }, () => createNode(targets)))
+    for (const [at, node] of nodes.entries()) stops.add(`process ${at + 1}`, () => node.stop())
+    const starts = nodes.map((node) => node.start())
+    await Promise.allSettled(starts)
+    await Promise.all(starts)
+    let kills = 0
+    return {
+      async call(method, route, body) {
+        const deadline = Date.now() + PATIENCE_MS
+        for (let attempt = 0; ; attempt++) {
+          const answer = await ask(nodes[attempt % size], method, route, body)
+          if (answer !== undefined && !AWAY.includes(answer.status)) {
+            if (answer.status < 500) return answer
+            throw new Error(`${method} ${route} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+          }
+          if (Date.now() > deadline)
+            throw new Error(`${method} ${route}: no process answered but with ${answer?.status}`)
+          await sleep(100)
+        }
+      },
+      async killNext() {
+        const node = nodes[kills++ % size]
+        if (!node) throw new Error("a cluster has processes")
+        await node.kill()
+        await node.start()
+      },
+      stop: stops.stop,
+    }
+  })
 }
 
 /** Undefined when the process is down, or was killed while it answered. */
@@ -50,7 +63,7 @@ async function ask(
   method: string,
   route: string,
   body: unknown,
-): Promise<Answer | undefined> {
+): Promise<(Answer & { body: unknown }) | undefined> {
   try {
     const response = await fetch(`${node?.url}${route}`, {
       method,
@@ -58,8 +71,8 @@ async function ask(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     })
-    const { data } = (await response.json()) as { data: unknown }
-    return { status: response.status, data }
+    const answered = (await response.json()) as { data: unknown }
+    return { status: response.status, data: answered.data, body: answered }
   } catch {
     return undefined
   }

@@ -14,6 +14,9 @@ import type { View } from "../../src/contract/rows.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { until } from "../helpers/until.ts"
+import { checkRecords, withRecords } from "./check-records.ts"
+
+type HistoryEvent = proto.api.history.v1.IHistoryEvent
 
 /** Every event, or every eighth. */
 const STRIDE = process.env.HOLDFAST_SOAK === "full" ? 1 : 8
@@ -53,16 +56,18 @@ const SLOW = ["order", "pay", "order-undo", "pay-undo"]
 
 describe("a saga that is refused", () => {
   let product: LedgerNode | undefined
+  let database: LedgerNode["database"]
   let temporal: LedgerNode["temporal"]
   let ledger: LedgerNode["ledger"]
   let node: LedgerNode["node"]
   let api: LedgerNode["api"]
   let connection: Connection | undefined
   let client: Client
+  let started = 0
 
   beforeAll(async () => {
     product = await startLedgerNode()
-    ;({ temporal, ledger, node, api } = product)
+    ;({ database, temporal, ledger, node, api } = product)
     connection = await Connection.connect({ address: temporal.address })
     client = new Client({
       connection,
@@ -81,6 +86,7 @@ describe("a saga that is refused", () => {
     await ledger.misbehave("stock", ["refuse", "refuse", "refuse"], id)
     for (const name of SLOW) await ledger.misbehave(name, ["slow:60"], id)
     await api.start("saga", id)
+    started++
     return { id, handle: client.workflow.getHandle(toWorkflowId("default", id)) }
   }
 
@@ -136,6 +142,27 @@ describe("a saga that is refused", () => {
     return (await ledger.deliveries(id)).filter(({ effect }) => effect).map(({ name }) => name)
   }
 
+  async function reset(
+    workflowExecution: { workflowId: string; runId: string },
+    eventId: HistoryEvent["eventId"],
+  ): Promise<{ runId: string; handle: WorkflowHandle }> {
+    const { runId } = await client.workflowService.resetWorkflowExecution({
+      namespace: temporal.namespace,
+      workflowExecution,
+      workflowTaskFinishEventId: eventId ?? null,
+      requestId: randomUUID(),
+      reason: "test",
+    })
+    return { runId, handle: client.workflow.getHandle(workflowExecution.workflowId, runId) }
+  }
+
+  /** Of all transactions so far. */
+  async function checkAllRecords(): Promise<void> {
+    await withRecords({ databaseUrl: database.url, temporal }, (records) =>
+      checkRecords(records, { transactions: started, withinMs: 30_000 }),
+    )
+  }
+
   const EFFECTS = ["order", "pay", "pay-undo", "order-undo"]
 
   test("47: comes to the same end wherever the worker is killed", { timeout: 600_000 }, async () => {
@@ -145,6 +172,7 @@ describe("a saga that is refused", () => {
     expect(await effectsOf(first.id)).toEqual(EFFECTS)
     const { historyLength } = await first.handle.describe()
     const kills: number[] = []
+    let met = 0
     for (let at = 2; at < historyLength; at += STRIDE) {
       const { id, handle } = await start()
       const { historyLength: length } = await until(
@@ -154,12 +182,18 @@ describe("a saga that is refused", () => {
       )
       await node.kill()
       kills.push(length)
+      // Nobody moves it now.
+      if ((await handle.describe()).status.name === "RUNNING") met++
       await node.start()
       const where = `kill ${kills.length} of ${id}, at event ${length} (${await typeOfEvent(handle, length)})`
       expect(await endOf(handle).catch(explainedBy(where)), where).toEqual(expected)
       expect(await effectsOf(id), where).toEqual(EFFECTS)
     }
-    process.stdout.write(`  killed at events ${kills.join(", ")} of ${historyLength}\n`)
+    process.stdout.write(
+      `  killed at events ${kills.join(", ")} of ${historyLength}; ${met} before the end\n`,
+    )
+    expect(met, "kills that came before the end").toBeGreaterThan(kills.length / 2)
+    await checkAllRecords()
   })
 
   test("48: a reset to any workflow task adds no effect", { timeout: 600_000 }, async () => {
@@ -169,43 +203,40 @@ describe("a saga that is refused", () => {
     const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes)
     expect(tasks.length).toBeGreaterThan(5)
     const { runId } = await handle.describe()
+    const runs = new Set([runId])
     for (const event of tasks) {
-      await client.workflowService.resetWorkflowExecution({
-        namespace: temporal.namespace,
-        workflowExecution: { workflowId: handle.workflowId, runId },
-        workflowTaskFinishEventId: event.eventId ?? null,
-        requestId: randomUUID(),
-        reason: "test",
-      })
-      const end = (await endOf(client.workflow.getHandle(handle.workflowId))) as { status: string }
-      expect(end.status, `reset to event ${String(event.eventId)}`).toBe("compensated")
-      expect(await effectsOf(id), `reset to event ${String(event.eventId)}`).toEqual(EFFECTS)
+      const where = `reset to event ${String(event.eventId)}`
+      const another = await reset({ workflowId: handle.workflowId, runId }, event.eventId)
+      expect(runs, where).not.toContain(another.runId)
+      runs.add(another.runId)
+      const end = (await endOf(another.handle)) as { status: string }
+      expect(end.status, where).toBe("compensated")
+      expect(await effectsOf(id), where).toEqual(EFFECTS)
     }
     expect(expected).toMatchObject({ status: "compensated" })
+    await checkAllRecords()
   })
 
   test("48: an unsafe task is not called again by a reset: it parks as unknown", async () => {
     await api.publish(saga("unsafe-saga", { effect: "unsafe" }))
     const id = `unsafe-${randomUUID().slice(0, 8)}`
     await api.start("unsafe-saga", id)
+    started++
     const handle = client.workflow.getHandle(toWorkflowId("default", id))
     expect(await endOf(handle)).toMatchObject({ status: "success" })
     const { events } = await handle.fetchHistory()
     const first = (events ?? []).find((event) => event.workflowTaskCompletedEventAttributes)
     const { runId } = await handle.describe()
-    await client.workflowService.resetWorkflowExecution({
-      namespace: temporal.namespace,
-      workflowExecution: { workflowId: handle.workflowId, runId },
-      workflowTaskFinishEventId: first?.eventId ?? null,
-      requestId: randomUUID(),
-      reason: "test",
-    })
+    const another = await reset({ workflowId: handle.workflowId, runId }, first?.eventId)
     const view = await until(
-      () => client.workflow.getHandle(handle.workflowId).query<View>("state"),
+      () => another.handle.query<View>("state"),
       (found) => found.transaction.status === "blocked",
     )
     expect(view.tasks[3]).toMatchObject({ status: "parked", outcome: "unknown" })
     expect(await effectsOf(id)).toEqual(["order", "pay", "stock", "ship"])
+    // A repeat has no effect of its own: the books know it by its key.
+    expect((await ledger.deliveries(id)).filter(({ name }) => name === "ship")).toHaveLength(1)
+    await checkAllRecords()
   })
 })
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Connection } from "../../src/contract/connections.ts"
+import { toError } from "../../src/contract/errors.ts"
 import type { Role } from "../../src/contract/roles.ts"
 import { findFreePort } from "../../src/local/free-port.ts"
 import { until } from "./until.ts"
@@ -29,8 +30,9 @@ export interface NodeTargets {
 export interface HoldfastNode {
   readonly url: string
   start(): Promise<void>
-  /** SIGKILL; returns when the process is gone. */
+  /** SIGKILL; returns when the process is gone. @throws when it had ended by itself. */
   kill(): Promise<void>
+  /** SIGTERM. @throws when it had ended by itself, or does not end with 0. */
   stop(): Promise<void>
 }
 
@@ -50,12 +52,16 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
   let child: ChildProcess | undefined
   let output = ""
 
-  const end = async (signal: "SIGKILL" | "SIGTERM") => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, "exit")
-    child.kill(signal)
-    await gone
+  /** @returns undefined when none runs. */
+  const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<ChildProcess | undefined> => {
+    const ended = child
     child = undefined
+    if (!ended) return undefined
+    if (hasEnded(ended)) throw new Error(`holdfast ended by itself: ${describeEnd(ended)}: ${output}`)
+    const gone = once(ended, "exit")
+    ended.kill(signal)
+    await gone
+    return ended
   }
 
   return {
@@ -86,22 +92,46 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
       child = started
       for (const stream of [started.stdout, started.stderr])
         stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)))
-      await until(
-        async () => {
-          if (started.exitCode !== null) throw new Error(`holdfast start ended: ${output}`)
-          return fetch(`${url}/readyz`).then(
-            (response) => response.ok,
-            () => false,
-          )
-        },
-        (isReady) => isReady,
-        { timeoutMs: 60_000 },
-      )
+      try {
+        await until(
+          async () => {
+            if (hasEnded(started)) throw new Error(`holdfast start ended: ${describeEnd(started)}`)
+            return fetch(`${url}/readyz`).then(
+              (response) => response.ok,
+              () => false,
+            )
+          },
+          // It answers a moment before it can be stopped well.
+          (isReady) => isReady && output.includes("Ctrl-C stops it"),
+          { timeoutMs: 120_000 },
+        )
+      } catch (thrown) {
+        child = undefined
+        started.kill("SIGKILL")
+        throw new Error(`${toError(thrown).message}: ${output}`, { cause: thrown })
+      }
     },
-    kill: () => end("SIGKILL"),
+    async kill() {
+      const killed = await end("SIGKILL")
+      if (killed && killed.signalCode !== "SIGKILL")
+        throw new Error(`holdfast ended by itself: ${describeEnd(killed)}: ${output}`)
+    },
     async stop() {
-      await end("SIGTERM")
-      await rm(directory, { recursive: true, force: true })
+      try {
+        const stopped = await end("SIGTERM")
+        if (stopped && stopped.exitCode !== 0)
+          throw new Error(`holdfast did not stop well: ${describeEnd(stopped)}: ${output}`)
+      } finally {
+        await rm(directory, { recursive: true, force: true })
+      }
     },
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+function describeEnd({ exitCode, signalCode }: ChildProcess): string {
+  return signalCode ?? `exit code ${exitCode}`
 }
