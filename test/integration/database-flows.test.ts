@@ -144,5 +144,25 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
         { on_hand: STOCK, reserved: 0 },
       ])
     })
+
+    test("13: a statement that takes too long is stopped, and runs again; it leaves no session", async () => {
+      const id = await start("slow")
+      const stopped = await until(
+        () => attemptsOf(id),
+        (attempts) => attempts.some(({ code }) => code === dialect.code.timeout),
+      )
+      for (const { class: found, outcome } of stopped)
+        expect([found, outcome]).toEqual(["not_executed", "not_executed"])
+      expect(await notes(id)).toEqual([])
+      expect(await barrierOf(id)).toEqual({})
+      await business.query("update stock set on_hand = 0")
+      await api.reaches(id, "success")
+      expect(await notes(id)).toEqual(["charge"])
+      expect(await barrierOf(id)).toEqual({ pay: "APPLIED" })
+      await until(
+        () => business.sessions(),
+        (sessions) => sessions <= 1,
+      )
+    })
   },
 )
