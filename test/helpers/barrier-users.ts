@@ -15,6 +15,7 @@ import { toError } from "../../src/contract/errors.ts"
 import type { BusinessDatabase } from "./business-databases.ts"
 
 export interface EffectCall {
+  tenant?: string
   transaction: string
   generation?: number
   /** With `$1` or `?`, as the database has it. */
@@ -57,12 +58,12 @@ function createTaskUser({ database, port, poolSize = 10 }: UserOptions): Barrier
   })
   const call = async (
     operation: "do" | "undo",
-    { transaction, generation = 1, sql, args = [] }: EffectCall,
+    { tenant = identity.tenant, transaction, generation = 1, sql, args = [] }: EffectCall,
   ) => {
     const verdict = await connector.call(
       createCall({
         kind: "db",
-        identity: { ...identity, transaction, generation, operation },
+        identity: { ...identity, tenant, transaction, generation, operation },
         config: { connection: "inventory", sql, args },
         budgetMs: 10_000,
         ...(operation === "undo" ? { undoes: "unknown" as const } : {}),
@@ -154,9 +155,12 @@ function openMysql({ database, port, poolSize = 10 }: UserOptions): Participant 
   }
 }
 
-function toCall({ transaction, generation = 1, sql, args = [] }: EffectCall, operation: "do" | "undo") {
+function toCall(
+  { tenant = identity.tenant, transaction, generation = 1, sql, args = [] }: EffectCall,
+  operation: "do" | "undo",
+) {
   const fingerprint = createHash("sha256")
     .update(JSON.stringify([sql, args]))
     .digest("hex")
-  return { tenant: identity.tenant, transaction, task: identity.task, generation, operation, fingerprint }
+  return { tenant, transaction, task: identity.task, generation, operation, fingerprint }
 }

@@ -11,10 +11,12 @@ export interface BusinessDatabase {
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   /** What runs now and contains this text. */
   backendsOf(text: string): Promise<number[]>
-  /** Whether any statement of the connector waits for a lock. */
-  isBlocked(): Promise<boolean>
-  /** Of the connector's connections that are at work, or of all. */
-  kill(which: "working" | "all"): Promise<void>
+  /** Whether so many statements of the connector wait for a lock, one unless said. */
+  isBlocked(statements?: number): Promise<boolean>
+  /** The connector's connections that the server has. */
+  sessions(): Promise<number>
+  /** One of the connector's connections that are at work, or all. Answers how many it ended. */
+  kill(which: "working" | "all"): Promise<number>
   /** Another connection, of an administrator; one statement at a time, without values. */
   openSession(): Promise<{ query(sql: string): Promise<unknown>; close(): Promise<unknown> }>
   /** That the server has met in its life. Postgres' sessions hold their counts back for up to 10 s. */
@@ -28,7 +30,9 @@ export interface BusinessDialect {
   open(): Promise<BusinessDatabase>
   /** Inserts an effect after that many seconds. Takes txn and note. */
   slowCharge(seconds: string): string
-  code: { duplicate: string; unknownTable: string; killed: RegExp }
+  /** Inserts an effect once nobody else holds the stock of A. Takes txn and note. */
+  heldCharge: string
+  code: { duplicate: string; unknownTable: string; lockWait: string; timeout: string; killed: RegExp }
   placeholder(position: number): string
 }
 
@@ -40,9 +44,12 @@ const TABLES = `
 const postgres: BusinessDialect = {
   name: "Postgres",
   slowCharge: (seconds) => `insert into effect (txn, note) select $1, $2 from pg_sleep(${seconds})`,
+  heldCharge: "insert into effect (txn, note) select $1, $2 from stock where sku = 'A' for update",
   code: {
     duplicate: "SQLSTATE_23505",
     unknownTable: "SQLSTATE_42P01",
+    lockWait: "SQLSTATE_55P03",
+    timeout: "SQLSTATE_57014",
     killed: /^(SQLSTATE_57P01|connection_lost)$/,
   },
   placeholder: (position) => `$${position}`,
@@ -75,13 +82,18 @@ const postgres: BusinessDialect = {
         const sql = `select pid from pg_stat_activity where ${ours} and state = 'active' and query like $1`
         return (await pool.query<{ pid: number }>(sql, [`%${text}%`])).rows.map(({ pid }) => pid)
       },
-      async isBlocked() {
+      async isBlocked(statements = 1) {
         const sql = `select from pg_stat_activity where ${ours} and wait_event_type = 'Lock'`
-        return (await pool.query(sql)).rowCount !== 0
+        return ((await pool.query(sql)).rowCount ?? 0) >= statements
+      },
+      async sessions() {
+        return (await pool.query(`select from pg_stat_activity where ${ours}`)).rowCount ?? 0
       },
       async kill(which) {
         const some = which === "all" ? "" : "and state <> 'idle' order by random() limit 1"
-        await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours} ${some}`)
+        const sql = `select pg_terminate_backend(pid) as has_ended from pg_stat_activity where ${ours} ${some}`
+        return (await pool.query<{ has_ended: boolean }>(sql)).rows.filter(({ has_ended }) => has_ended)
+          .length
       },
       async openSession() {
         const client = new pg.Client({ connectionString: database.url })
@@ -106,9 +118,12 @@ const mariaDb: BusinessDialect = {
   name: "MariaDB",
   slowCharge: (seconds) =>
     `insert into effect (txn, note) select ?, ? from (select sleep(${seconds})) as slow`,
+  heldCharge: "insert into effect (txn, note) select ?, ? from stock where sku = 'A' for update",
   code: {
     duplicate: "MYSQL_1062",
     unknownTable: "MYSQL_1146",
+    lockWait: "MYSQL_1205",
+    timeout: "MYSQL_1969",
     killed: /^(MYSQL_1927|connection_lost)$/,
   },
   placeholder: () => "?",
@@ -134,15 +149,24 @@ const mariaDb: BusinessDialect = {
         )
         return rows.map(({ id }) => Number(id))
       },
-      async isBlocked() {
+      async isBlocked(statements = 1) {
         const rows = await query("show global status like 'Innodb_row_lock_current_waits'")
-        return rows[0]?.["Value"] !== "0"
+        return Number(rows[0]?.["Value"]) >= statements
+      },
+      async sessions() {
+        return (await query(`select id from information_schema.processlist where ${ours}`)).length
       },
       async kill(which) {
         const some = which === "all" ? "" : "and command <> 'Sleep' order by rand() limit 1"
         const rows = await query(`select id from information_schema.processlist where ${ours} ${some}`)
+        let ended = 0
         // It may have ended by itself.
-        for (const { id } of rows) await admin.query(`kill ${String(id)}`).catch(() => undefined)
+        for (const { id } of rows)
+          await admin.query(`kill ${String(id)}`).then(
+            () => ended++,
+            () => undefined,
+          )
+        return ended
       },
       async openSession() {
         const session = await server.connect()

@@ -34,7 +34,9 @@ const USER = { user: "holdfast", password: "holdfast-password", database: "busin
 export async function startMariaDb(program: string, tls?: TlsFiles): Promise<TestMariaDb> {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-mariadb-"))
   const at = (name: string) => path.join(directory, name)
-  const files = ["--no-defaults", `--datadir=${at("data")}`, `--user=${userInfo().username}`]
+  // A server that starts removes what looks like its own in its temporary directory, another server's too.
+  const own = [`--datadir=${at("data")}`, `--tmpdir=${directory}`, `--user=${userInfo().username}`]
+  const files = ["--no-defaults", ...own]
   const made = spawnSync("mariadb-install-db", [...files, "--auth-root-authentication-method=normal"], {
     encoding: "utf8",
   })

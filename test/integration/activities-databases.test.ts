@@ -103,7 +103,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       expect(await effects("once")).toBe(1)
     })
 
-    test("fifty copies at once make one effect and fifty equal answers", async () => {
+    test("1: fifty copies at once make one effect and fifty equal answers", async () => {
       const connector = connectorTo({ pool_size: 20 })
       const request = call(chargeOf("storm"), { budgetMs: 20_000 })
       const copies = Array.from({ length: 50 }, () => ({ ...request, signal: new AbortController().signal }))
@@ -113,7 +113,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       expect(await effects("storm")).toBe(1)
     })
 
-    test("refuses another request under the same key, and takes it as another generation", async () => {
+    test("11: refuses another request under the same key, and takes it as another generation", async () => {
       const connector = connectorTo()
       await connector.call(call(chargeOf("k", "1"), { transaction: "reuse" }))
       const other = call(chargeOf("k", "2"), { transaction: "reuse" })
@@ -177,7 +177,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       expect(await barrierOf("reader")).toBeUndefined()
     })
 
-    test("refuses when the statement meets other than the expected rows, and leaves nothing behind", async () => {
+    test("12: refuses when the statement meets other than the expected rows, and leaves nothing behind", async () => {
       const connector = connectorTo()
       const reserve = {
         sql: `update stock set reserved = reserved + ${$(1)} where sku = ${$(2)} and on_hand - reserved >= ${$(3)}`,
@@ -214,6 +214,22 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
         barrier: true,
       })
       expect(await barrierOf(request.identity.transaction)).toBeUndefined()
+    })
+
+    test("9: waits for a lock within the attempt, leaves nothing, and is done once when it comes again", async () => {
+      const holder = await database.openSession()
+      cleanups.push(() => holder.close())
+      await holder.query("begin")
+      await holder.query("update stock set reserved = 1")
+      const connector = connectorTo({ pool_size: 1 })
+      const request = call({ sql: "update stock set reserved = reserved + 2" }, { budgetMs: 4_000 })
+      const code = dialect.code.lockWait
+      expect(brief(await connector.call(request))).toEqual({ class: "not_executed", code })
+      expect(await barrierOf(request.identity.transaction)).toBeUndefined()
+      await holder.query("commit")
+      expect(brief(await connector.call(request))).toEqual({ class: "done" })
+      expect(await connector.call(request)).toMatchObject({ note: "replayed from the barrier" })
+      expect(await database.query("select reserved from stock")).toEqual([{ reserved: 3 }])
     })
 
     test("refuses a result that would not fit its row, and changes nothing", async () => {
@@ -304,7 +320,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
     }
 
     describe("a lost COMMIT", () => {
-      test("that was carried out is found by its barrier row", async () => {
+      test("7: that was carried out is found by its barrier row", async () => {
         const proxy = await startProxy()
         const connector = connectorTo({ port: proxy.port })
         await connector.call(call(chargeOf("warm")))
@@ -332,7 +348,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
         expect(await effects("dropped")).toBe(1)
       })
 
-      test("stays unknown when the database cannot be asked, and the next attempt finds out", async () => {
+      test("7: stays unknown when the database cannot be asked, and the next attempt finds out", async () => {
         const proxy = await startProxy()
         const connector = connectorTo({ port: proxy.port })
         await connector.call(call(chargeOf("warm")))
@@ -355,10 +371,12 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
       await connectors[0]?.call(call(chargeOf("warm")))
       const storming = { on: true }
       const storm = (async () => {
+        let killed = 0
         while (storming.on) {
-          await database.kill("working")
+          killed += await database.kill("working")
           await new Promise((resolve) => setTimeout(resolve, 15))
         }
+        return killed
       })()
       const transactions = Array.from({ length: 150 }, (_, index) => `storm-${index}`)
       const sql = dialect.slowCharge("0.01")
@@ -376,7 +394,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
             .flatMap((one) => connectors.map((connector) => finish(one, connector))),
         )
       storming.on = false
-      await storm
+      expect(await storm).toBeGreaterThan(transactions.length / 20)
       const rows = await database.query(
         "select txn, count(*) as n from effect where txn like 'storm-%' group by txn",
       )

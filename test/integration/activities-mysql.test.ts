@@ -243,20 +243,6 @@ describe.skipIf(mariadb === undefined)("a db task on MariaDB", () => {
     expect(await rowsOf("select id from effect where txn = 'late'")).toHaveLength(1)
   })
 
-  test("waits for a lock no longer than the attempt allows", async () => {
-    const holder = await server.connect()
-    cleanups.push(() => holder.end())
-    await holder.query("begin; update stock set reserved = 1")
-    const update = { operation: "update", table: "stock", data: { reserved: 2 }, where: { sku: "A" } }
-    expect(brief(await connectorTo().call(call(update, { budgetMs: 2_600 })))).toEqual({
-      class: "not_executed",
-      code: "MYSQL_1205",
-    })
-    await holder.query("rollback")
-    expect(await rowsOf("select * from holdfast_barrier where txn = ?", [`acme/t${serial}`])).toEqual([])
-    expect(await rowsOf("select reserved from stock")).toEqual([{ reserved: 0 }])
-  })
-
   test("says that a table without transactions keeps what was to be rolled back", async () => {
     await admin.query("create or replace table loose (n int) engine = MyISAM")
     const request = call({ sql: "insert into loose values (1)", expect_rows: 2 })

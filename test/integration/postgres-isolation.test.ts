@@ -117,6 +117,7 @@ test("6: a task that meets 40001 runs again as a whole", async () => {
 test("6: an undoing that waits for a task that meets 40001 leaves nothing of it, whoever is next", async () => {
   for (let round = 0; round < 10; round++) {
     const id = named()
+    await admin.query("alter sequence tries restart")
     await move()
     const doing = connector.call(change("do", id, "- 1"))
     await waitsForLock(`${id} do`)
@@ -128,6 +129,8 @@ test("6: an undoing that waits for a task that meets 40001 leaves nothing of it,
     const isFenced = verdict.class === "refused"
     if (isFenced) expect(verdict.code).toBe("rejected_after_compensation")
     expect(await stateOf(id)).toBe(isFenced ? "BLOCKED" : "COMPENSATED")
+    // What was run and not kept; a second time; and its undoing.
+    expect(await tries()).toBe(isFenced ? 1 : 3)
     expect(await balance()).toMatchObject([{ balance: 10 }])
   }
 })
