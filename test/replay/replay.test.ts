@@ -26,7 +26,7 @@ beforeAll(async () => {
   })
 })
 
-describe("replay", () => {
+describe("49: replay", () => {
   test("the corpus has not shrunk", () => {
     expect(names.length).toBeGreaterThanOrEqual(50)
   })
