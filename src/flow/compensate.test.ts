@@ -99,7 +99,7 @@ describe("compensate", () => {
     ["nothing after it", { is: "${ tasks.ship.output.id }" }, "not_an_ancestor /tasks/1/compensate/input/is"],
     ["of its task the key alone", { is: "${ task.name }" }, "unknown_field /tasks/1/compensate/input/is"],
     ["no unknown name", { is: "${ amount }" }, "unknown_name /tasks/1/compensate/input/is"],
-  ])("reads %s", (_what, input, problem) => {
+  ])("45: reads %s", (_what, input, problem) => {
     const problems = problemsOf(
       flow([
         task("order", { compensate: refund }),

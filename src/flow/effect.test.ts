@@ -42,7 +42,7 @@ describe("resolveEffect()", () => {
     }
   })
 
-  test("warns of retries of what the author calls unsafe", () => {
+  test("45: warns of retries of what the author calls unsafe", () => {
     expect(warningsOf(flow([task("a", { effect: "unsafe", ...auto(3) })]))).toEqual([
       "unsafe_retry /tasks/0/retry",
     ])

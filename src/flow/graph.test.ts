@@ -29,7 +29,7 @@ describe("readGraph()", () => {
     expect(graph.isAncestor(3, 2)).toBe(false)
   })
 
-  test("names the task that was probably meant", () => {
+  test("45: names the task that was probably meant", () => {
     const { graph, problems } = read({ pay: [], ship: ["pay", "pya"] })
     expect(problems).toEqual([
       {
@@ -42,7 +42,7 @@ describe("readGraph()", () => {
     expect([...graph.incomplete]).toEqual([1])
   })
 
-  test("reports a cycle with its path", () => {
+  test("45: reports a cycle with its path", () => {
     const { problems } = read({ a: ["b"], b: ["c"], c: ["a"], d: ["a"] })
     expect(problems).toEqual([
       {

@@ -7,7 +7,7 @@
 //   POST /fence/<name>   named `<name>-fence`, the same, and where there is none that key is closed
 //   POST /faults         {"name": "pay", "transaction"?: "t1", "faults": ["unavailable", "reply_lost"]}
 //   GET  /deliveries     every delivery, in order
-//   POST /release        lets go all that `latch` holds
+//   POST /release        lets go what `latch` holds: of a {"name": …}, or all of it
 import { createServer } from "node:http"
 
 const deliveries = []
@@ -52,9 +52,9 @@ async function handle(request, response, body) {
     return reply(response, 200, {})
   }
   if (path === "/release") {
-    const waiting = latched
-    latched = []
-    for (const go of waiting) go()
+    const waiting = latched.filter(({ name }) => body.name === undefined || name === body.name)
+    latched = latched.filter((one) => !waiting.includes(one))
+    for (const { go } of waiting) go()
     return reply(response, 200, { released: waiting.length })
   }
   if (path.startsWith("/do/"))
@@ -109,7 +109,7 @@ async function deliver(request, response, { name, body, act }) {
   }
   deliveries.push(delivery)
   const { fault } = delivery
-  if (fault === "latch") await new Promise((go) => latched.push(go))
+  if (fault === "latch") await new Promise((go) => latched.push({ name, go }))
   if (fault?.startsWith("slow:")) await new Promise((go) => setTimeout(go, Number(fault.slice(5))))
   // Its sender hears nothing more, and it arrives all the same.
   if (fault?.startsWith("late:")) {

@@ -37,7 +37,8 @@ export interface EffectLedger {
   /** What the next deliveries of a name meet, in order; then all is well. */
   misbehave(name: string, faults: Fault[], transaction?: string): Promise<void>
   deliveries(transaction?: string): Promise<Delivery[]>
-  release(): Promise<number>
+  /** Lets go what `latch` holds, of a name or all of it. @returns how many. */
+  release(name?: string): Promise<number>
   stop(): Promise<void>
 }
 
@@ -61,7 +62,7 @@ export async function startEffectLedger(): Promise<EffectLedger> {
       const all = (await answerOf(await fetch(`${url}/deliveries`))) as Delivery[]
       return transaction === undefined ? all : all.filter((delivery) => delivery.transaction === transaction)
     },
-    release: async () => ((await post("/release", null)) as { released: number }).released,
+    release: async (name) => ((await post("/release", { name })) as { released: number }).released,
     stop: async () => {
       const gone = once(child, "exit")
       child.stdin.end()

@@ -25,47 +25,60 @@ const rowOf = ({ changes }: WorkflowRig, instanceId: string, named: string) =>
     .flatMap(({ exceptions }) => exceptions.filter((row) => row.task === named))
 
 describe("a run", () => {
-  test("55: three steps in order, over a continue-as-new and a worker's restart; the abort is legal", async () => {
-    const first = await startWorkflowRig({ connections: connections() })
-    const steps = [
-      { after: "1500ms", notify: "team" },
-      { after: "5s", notify: "lead" },
-      { after: "8s", action: "abort" },
-    ]
-    await ledger.misbehave("t3", ["refuse"])
-    const run = await first.start(
-      { name: "escalating", team: "payments", policy: { escalate: steps }, tasks: chain(5) },
-      {},
-      { thresholds: { quiet_events: 20 } },
-    )
-    const told = (rig: WorkflowRig) => rowOf(rig, run.instanceId, "t3")
-    await run.reaches(({ exceptions }) => exceptions[0]?.escalation_level === 1)
-    const { chain: runs, exceptions } = await run.view()
-    expect(runs).toBe(1)
-    const escalatesAt = exceptions[0]?.escalates_at ?? Number.NaN
-    expect(exceptions).toMatchObject([{ escalated_to: "team", team: "payments", state: "open" }])
-    await first.stop()
-    expect(Date.now()).toBeLessThan(escalatesAt)
+  test(
+    "55: three steps in order, over a continue-as-new and a worker's restart; the abort is legal",
+    { timeout: 120_000 },
+    async () => {
+      const first = await startWorkflowRig({ connections: connections() })
+      // Far enough apart for a worker to stop and another to start in between.
+      const steps = [
+        { after: "1500ms", notify: "team" },
+        { after: "8s", notify: "lead" },
+        { after: "20s", action: "abort" },
+      ]
+      await ledger.misbehave("pay", ["refuse"])
+      const run = await first.start(
+        {
+          name: "escalating",
+          team: "payments",
+          policy: { escalate: steps },
+          // It goes on beside what waits, so that the clock is taken over by the next run.
+          tasks: [task({ id: "pay" }), ...chain(5)],
+        },
+        {},
+        { thresholds: { quiet_events: 20 } },
+      )
+      const told = (rig: WorkflowRig) => rowOf(rig, run.instanceId, "pay")
+      const { exceptions } = await run.reaches(
+        (view) => view.chain > 0 && view.exceptions[0]?.escalation_level === 1,
+      )
+      const opened = first.changes.find(({ exceptions: rows }) => rows.some(({ task: of }) => of === "pay"))
+      expect(opened?.chain).toBe(0)
+      const escalatesAt = exceptions[0]?.escalates_at ?? Number.NaN
+      expect(exceptions).toMatchObject([{ escalated_to: "team", team: "payments", state: "open" }])
+      await first.stop()
+      expect(Date.now()).toBeLessThan(escalatesAt)
 
-    const second = await startWorkflowRig({ connections: connections(), temporal: first.temporal })
-    const again = second.runOf(second.client.workflow.getHandle(run.handle.workflowId), run.instanceId)
-    await again.reaches(({ transaction }) => transaction.status === "failed")
-    expect(Date.now()).toBeGreaterThanOrEqual(escalatesAt + 3_000)
-    const levels = [...told(first), ...told(second)].map(({ escalation_level, escalated_to }) => [
-      escalation_level,
-      escalated_to,
-    ])
-    const distinct = levels.filter((level, at) => String(level) !== String(levels[at - 1]))
-    expect(distinct).toEqual([
-      [undefined, undefined],
-      [1, "team"],
-      [2, "lead"],
-      [3, "lead"],
-    ])
-    expect((await again.view()).decisions).toMatchObject([{ action: "abort", actor: "escalation" }])
-    expect((await again.view()).exceptions).toMatchObject([{ state: "superseded", escalation_level: 3 }])
-    await second.stop()
-  })
+      const second = await startWorkflowRig({ connections: connections(), temporal: first.temporal })
+      const again = second.runOf(second.client.workflow.getHandle(run.handle.workflowId), run.instanceId)
+      await again.reaches(({ transaction }) => transaction.status === "failed")
+      expect(Date.now()).toBeGreaterThanOrEqual(escalatesAt + 12_000)
+      const levels = [...told(first), ...told(second)].map(({ escalation_level, escalated_to }) => [
+        escalation_level,
+        escalated_to,
+      ])
+      const distinct = levels.filter((level, at) => String(level) !== String(levels[at - 1]))
+      expect(distinct).toEqual([
+        [undefined, undefined],
+        [1, "team"],
+        [2, "lead"],
+        [3, "lead"],
+      ])
+      expect((await again.view()).decisions).toMatchObject([{ action: "abort", actor: "escalation" }])
+      expect((await again.view()).exceptions).toMatchObject([{ state: "superseded", escalation_level: 3 }])
+      await second.stop()
+    },
+  )
 
   test("55: past the pivot nothing is aborted, and the record says so", async () => {
     const rig = await startWorkflowRig({ connections: connections() })

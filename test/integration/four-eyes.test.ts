@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto"
 import { Client, Connection as TemporalConnection } from "@temporalio/client"
 import type { Pool } from "pg"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Role as ApiRole } from "../../src/api/roles.ts"
 import { createLogger } from "../../src/app/logger.ts"
 import { type Holdfast, startHoldfast } from "../../src/app/start.ts"
@@ -88,6 +88,14 @@ async function addKey(name: string, role: ApiRole, tenant = DEFAULT_TENANT): Pro
   const { key } = await createApiKey(pool, { tenant, name, scopes: [], role, days: 1 })
   keys[name] = key
   return key
+}
+
+/** Until the test is over. */
+async function revoke(...names: string[]): Promise<void> {
+  onTestFinished(async () => {
+    await pool.query("update api_key set revoked_at = null where name = any($1)", [names])
+  })
+  await pool.query("update api_key set revoked_at = now() where name = any($1)", [names])
 }
 
 function serve(fourEyes: readonly ProposableAction[]): Promise<Holdfast> {
@@ -317,7 +325,7 @@ describe("requests", () => {
     const { id, request } = await proposed()
     expect((await decide("ann", id, { action: "skip", task: "pay", attest: "executed" })).status).toBe(200)
     await reaches(id, "success")
-    expect((await approve("bob", id, request)).status).toBe(409)
+    expect((await approve("bob", id, request)).json).toMatchObject({ status: 409, error: "ended" })
   })
 
   test("that nobody made are not found", async () => {
@@ -441,25 +449,26 @@ test.each([
   expect(asked).toMatchObject({ status: 202, data: { request: { action: word.action } } })
   expect((await read(id)).status).toBe("blocked")
   // Nothing is left to do alone.
-  expect((await ask("ann", "POST", `/transactions/${id}/retry`)).status).toBe(409)
+  expect((await ask("ann", "POST", `/transactions/${id}/retry`)).json).toMatchObject({
+    status: 409,
+    error: "nothing_retryable",
+  })
 })
 
 test("where nobody may approve, nobody decides alone either", async () => {
-  await pool.query("update api_key set revoked_at = now() where name in ('bob', 'cid', 'eva')")
+  await revoke("bob", "cid", "eva")
   const id = await parked()
   expect(await decide("ann", id, UNSAFE)).toMatchObject({ status: 409, json: { error: "no_approver" } })
-  await pool.query("update api_key set revoked_at = null where name in ('bob', 'cid', 'eva')")
 })
 
 test("who is alone decides alone", async () => {
-  await pool.query("update api_key set revoked_at = now() where name in ('bob', 'cid')")
+  await revoke("bob", "cid")
   // The admin is the only one left who could approve: for ann that is somebody, for himself it is not.
   const id = await parked()
   const asked = await decide("ann", id, UNSAFE)
   expect(asked.status).toBe(202)
   expect((await decide("eva", id, { action: "reject", request: asked.data.request.id })).status).toBe(200)
   expect((await decide("eva", id, UNSAFE)).status).toBe(200)
-  await pool.query("update api_key set revoked_at = null where name in ('bob', 'cid')")
 })
 
 test("what takes two is not done in bulk", async () => {

@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => product?.stop())
 
-test("a person is told within two minutes, a retry is refused, and it can be done again", async () => {
+test("56: a person is told within two minutes, a retry is refused, and it can be done again", async () => {
   const id = randomUUID()
   await ledger.misbehave("ship", ["unavailable"], id)
   await api.start("order", id)

@@ -26,7 +26,7 @@ beforeAll(async () => {
   })
 })
 
-describe("replay", () => {
+describe("49: replay", () => {
   test("the corpus has not shrunk", () => {
     // As many as there are: whoever records another one raises it.
     expect(names.length).toBeGreaterThanOrEqual(82)
