@@ -5,7 +5,7 @@ import { InterceptingCall, type Interceptor, Metadata, status } from "@grpc/grpc
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unpackJson } from "../../src/contract/packed-json.ts"
-import { LOCK_CLASS_RESUME } from "../../src/store/advisory-locks.ts"
+import { LOCK_CLASS_ONCE, LOCK_CLASS_RESUME } from "../../src/store/advisory-locks.ts"
 import { createDispatcher, WorkflowIdTaken } from "../../src/store/dispatch.ts"
 import { createPlanCache } from "../../src/store/dispatch/plan-cache.ts"
 import { toStartArguments, toStartOptions } from "../../src/store/dispatch/start-options.ts"
@@ -218,6 +218,7 @@ describe("resume()", () => {
       ids.map((id) => rig.dispatcher.resume("default", "crowded", { ...decision, id })),
     )
     const resumed = ids.filter((_, position) => answers[position] === "resumed")
+    expect(resumed).not.toEqual([])
     await rig.waitForStatus("crowded", "FAILED")
     expect((await decisionsOf("crowded")).toSorted()).toEqual(resumed)
   })
@@ -312,7 +313,12 @@ describe("resume() while another transaction comes in its place", () => {
     const resuming = slow.dispatcher.resume("default", id, decision)
     await slow.reached
     const coming = rival(`${id}-2`, { of: id, once })
-    await sleep(100)
+    const waiting =
+      "select from pg_locks join pg_database on pg_database.oid = database where datname = current_database() and classid = $1 and not granted"
+    await until(
+      () => rig.pool.query(waiting, [LOCK_CLASS_ONCE]),
+      ({ rowCount }) => rowCount === 1,
+    )
     slow.release()
     expect(await resuming).toBe("resumed")
     expect(await coming).toEqual({ kind: "duplicate", in: once, instance_id: id })
