@@ -11,6 +11,7 @@ export interface NodeAnswer {
 /** The API of a `holdfast start` process, as its users call it. */
 export interface NodeApi {
   post(path: string, body?: object, headers?: Record<string, string>): Promise<NodeAnswer>
+  put(path: string, body: object): Promise<NodeAnswer>
   /** The `data` of what is there. */
   // oxlint-disable-next-line typescript/no-explicit-any
   get(path: string): Promise<any>
@@ -29,11 +30,14 @@ export function createNodeApi(url: string): NodeApi {
     const response = await fetch(`${url}/api/v1${path}`, { method, ...options })
     return { status: response.status, json: await response.json() }
   }
-  const post: NodeApi["post"] = (path, body, headers = {}) =>
-    ask("POST", path, {
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
+  const send =
+    (method: string) =>
+    (path: string, body?: object, headers: Record<string, string> = {}) =>
+      ask(method, path, {
+        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+  const post = send("POST")
   const get: NodeApi["get"] = async (path) => {
     const { status, json } = await ask("GET", path)
     expect(status, JSON.stringify(json)).toBe(200)
@@ -45,6 +49,7 @@ export function createNodeApi(url: string): NodeApi {
   }
   return {
     post,
+    put: send("PUT"),
     get,
     publish: (definition) => create("/flows", { definition }),
     start: (flow_id, instance_id, params = {}) => create("/transactions", { instance_id, flow_id, params }),

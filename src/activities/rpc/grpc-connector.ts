@@ -119,7 +119,11 @@ function toUnbegun(thrown: unknown, trip: Trip): Verdict {
     const denied = status === "UNAUTHENTICATED" || status === "PERMISSION_DENIED"
     return { class: denied ? "misconfigured" : "not_executed", code: `GRPC_${status}`, message, evidence }
   }
-  return { ...classifyTransport(error, false), message: error.message, evidence }
+  const finding = classifyTransport(error, false)
+  const { host, port } = trip.connection
+  // What is wrong with a certificate says nothing of whose it is.
+  const place = finding.class === "misconfigured" ? `TLS with ${host}:${port}: ` : ""
+  return { ...finding, message: `${place}${error.message}`, evidence }
 }
 
 function toVerdict(end: UnaryEnd, trip: Trip, { descriptors, method, message }: Prepared): Verdict {
