@@ -28,6 +28,16 @@ export const NATS_ACKS: Protocol = {
   isKept: (frame) => /^MSG .*\r\n\{"stream":.*"seq":/.test(frame.toString("latin1")),
 }
 
+/** Keeps back the confirms of RabbitMQ. */
+export const AMQP_CONFIRMS: Protocol = {
+  findEnd(bytes) {
+    const end = bytes.length < 7 ? Infinity : 8 + bytes.readUInt32BE(3)
+    return end <= bytes.length ? end : undefined
+  },
+  // A method, basic.ack.
+  isKept: (frame) => frame[0] === 1 && frame.readUInt16BE(7) === 60 && frame.readUInt16BE(9) === 80,
+}
+
 export async function startFrameProxy(port: number, { findEnd, isKept }: Protocol): Promise<FrameProxy> {
   const sockets = new Set<Socket>()
   const server = createServer((near) => {

@@ -12,6 +12,7 @@ import {
 } from "../../src/activities/calls.testsuite.ts"
 import { createMqConnector } from "../../src/activities/mq/connector.ts"
 import type { RabbitmqConnection } from "../../src/contract/connections.ts"
+import { AMQP_CONFIRMS, startFrameProxy } from "../helpers/frame-proxy.ts"
 import { type Broker, findRabbitmq, PASSWORD, startRabbitmq } from "../helpers/rabbitmq.ts"
 import { openTcpGate, type TcpGate } from "../helpers/tcp-gate.ts"
 
@@ -216,6 +217,17 @@ describe.skipIf(program === undefined)("RabbitMQ", () => {
         correlationId: request.key,
         replyTo: expect.stringContaining("reply-to"),
       })
+    })
+
+    test("35: that comes before the broker's confirm is not lost", async () => {
+      const proxy = await startFrameProxy(broker.port, AMQP_CONFIRMS)
+      cleanups.push(() => proxy.close())
+      await consume(reply('{"paid": true}'))
+      expect(await connectorTo({ port: proxy.port }).call(ask())).toMatchObject({
+        class: "done",
+        output: { paid: true },
+      })
+      await until(() => proxy.kept === 1)
     })
 
     test.each([
