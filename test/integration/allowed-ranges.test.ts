@@ -1,27 +1,24 @@
 /** Server mode, where no call reaches a private address unless the start allowed its range. */
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { createClient, type HoldfastClient } from "../../src/sdk/client.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { createNode } from "../helpers/holdfast-node.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
-let database: TestDatabase
 let ledger: EffectLedger
-let node: HoldfastNode
+const stops: (() => Promise<unknown>)[] = []
 let api: HoldfastClient
 
 beforeAll(async () => {
-  const [made, temporal, started] = await Promise.all([
-    createTestDatabase("empty"),
-    testTemporal(),
-    startEffectLedger(),
-  ])
-  database = made
-  ledger = started
-  const { port } = new URL(ledger.url)
-  node = await createNode({
+  const temporal = await testTemporal()
+  const database = await createTestDatabase("empty")
+  stops.push(() => database.drop())
+  ledger = await startEffectLedger()
+  stops.push(() => ledger.stop())
+  const { port } = ledger
+  const node = await createNode({
     databaseUrl: database.url,
     temporalAddress: temporal.address,
     namespace: temporal.namespace,
@@ -31,13 +28,12 @@ beforeAll(async () => {
       { name: "beside", kind: "http", base_url: `http://127.0.0.2:${port}` },
     ],
   })
+  stops.push(() => node.stop())
   await node.start()
   api = createClient({ baseUrl: node.url })
 })
 afterAll(async () => {
-  await node.stop()
-  await ledger.stop()
-  await database.drop()
+  for (const stop of stops.splice(0).toReversed()) await stop()
 })
 
 test.each([

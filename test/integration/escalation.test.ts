@@ -237,7 +237,10 @@ describe("holdfast start", () => {
       { everyMs: 20 },
     )
     const shownAt = Date.now()
-    const attempts = (await call("GET", "/transactions/first/tasks/pay/attempts")).list
+    const attempts = await until(
+      async () => (await call("GET", "/transactions/first/tasks/pay/attempts")).list,
+      ({ length }) => length === 2,
+    )
     const failedAt = Math.max(...attempts.map(({ ended_at }: { ended_at: string }) => Date.parse(ended_at)))
     expect(shownAt - failedAt).toBeLessThan(2_000)
     expect(one).toMatchObject({

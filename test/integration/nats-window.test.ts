@@ -9,8 +9,8 @@ import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { barrierKeyFromHeaders, createBarrier, postgres } from "../../src/barrier/index.ts"
 import { CREATE_BARRIER_TABLE } from "../../src/barrier/tables.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
-import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
+import { createTestDatabase } from "../helpers/database.ts"
+import { createNode } from "../helpers/holdfast-node.ts"
 import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
 import { type NatsServer, PASSWORD, startNats } from "../helpers/nats.ts"
 import { findOptionalServer } from "../helpers/optional-server.ts"
@@ -47,29 +47,28 @@ describe.skipIf(program === undefined)("a message to NATS whose confirm is lost"
   let server: NatsServer
   /** Holdfast's own way to the server. */
   let gate: TcpGate
-  let business: TestDatabase
   let pool: pg.Pool
-  let database: TestDatabase
-  let node: HoldfastNode
   let api: NodeApi
+  const stops: (() => Promise<unknown>)[] = []
   /** What the stream holds, in order, once its consumer was done with it. */
   const consumed: Message[] = []
 
   beforeAll(async () => {
-    ;[server, business, database] = await Promise.all([
-      startNats(program ?? ""),
-      createTestDatabase("empty"),
-      createTestDatabase(),
-    ])
+    const [business, database] = [await createTestDatabase("empty"), await createTestDatabase()]
+    stops.push(() => Promise.all([business.drop(), database.drop()]))
+    pool = new pg.Pool({ connectionString: business.url, max: 2 })
+    stops.push(() => pool.end())
+    server = await startNats(program ?? "")
+    stops.push(() => server.stop())
     gate = await openTcpGate({ host: "127.0.0.1", port: server.port })
+    stops.push(() => gate.close())
     const manager = await jetstreamManager(server.client)
     await manager.streams.update("ORDERS", { duplicate_window: nanos(WINDOW_MS) })
-    pool = new pg.Pool({ connectionString: business.url, max: 2 })
     await pool.query(CREATE_BARRIER_TABLE.postgres)
     await pool.query("create table book (transaction text, amount integer)")
     void consume()
     const temporal = await testTemporal()
-    node = await createNode({
+    const node = await createNode({
       databaseUrl: database.url,
       temporalAddress: temporal.address,
       namespace: temporal.namespace,
@@ -85,16 +84,13 @@ describe.skipIf(program === undefined)("a message to NATS whose confirm is lost"
       ],
       secrets: { nats: PASSWORD },
     })
+    stops.push(() => node.stop())
     await node.start()
     api = createNodeApi(node.url)
     await api.publish(FLOW)
   }, 120_000)
   afterAll(async () => {
-    await node.stop()
-    await gate.close()
-    await server.stop()
-    await pool.end()
-    await Promise.all([business.drop(), database.drop()])
+    for (const stop of stops.splice(0).toReversed()) await stop()
   })
 
   /** Until the server's client closes. */
