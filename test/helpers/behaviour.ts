@@ -14,6 +14,8 @@ import { type Run, startWorkflowRig, type WorkflowRig } from "./workflow-rig.ts"
 
 export interface Behaviour {
   name: string
+  /** The numbered scenario that it shows. */
+  scenario?: number
   flow: { tasks: object[]; [field: string]: unknown }
   params?: object
   /** What the calls of a task meet, in order. */
@@ -51,7 +53,8 @@ export function describeBehaviours(behaviours: readonly Behaviour[]): void {
       await ledger.stop()
     })
 
-    test.each(behaviours)("$name", async (behaviour) => {
+    const titled = behaviours.map((behaviour) => ({ title: titleOf(behaviour), ...behaviour }))
+    test.each(titled)("$title", async (behaviour) => {
       const { flow, params = {}, faults = {}, thresholds, packed = false, steps, ends, effects } = behaviour
       const instanceId = randomUUID()
       for (const [id, script] of Object.entries(faults)) await ledger.misbehave(id, script, instanceId)
@@ -75,4 +78,8 @@ export function describeBehaviours(behaviours: readonly Behaviour[]): void {
       await recordHistory(run, behaviour.name)
     })
   })
+}
+
+function titleOf({ name, scenario }: Behaviour): string {
+  return scenario === undefined ? name : `${scenario}: ${name}`
 }

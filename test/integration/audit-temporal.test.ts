@@ -5,6 +5,7 @@ import type { StoredMirror } from "../../src/store/mirror/read-mirror.ts"
 import { type AuditCheck, checkAudit } from "../../src/worker/audit-check.ts"
 import { rebuildMirror } from "../../src/worker/mirror-rebuild.ts"
 import { createListeningLogger } from "../helpers/listening-logger.ts"
+import { isRefusal } from "../helpers/refusal.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
 import { tamper } from "../helpers/tamper.ts"
 import { until } from "../helpers/until.ts"
@@ -69,8 +70,8 @@ describe("a decision", () => {
     await untilRows("many", 2)
     // Nobody decides these: they change nothing.
     await workflowOf("many").signal("skip", { task: "nothing" })
-    await expect(decide("many", "many-odd", { action: "complete", task: "a" })).rejects.toThrow(
-      "Update failed",
+    await expect(decide("many", "many-odd", { action: "complete", task: "a" })).rejects.toSatisfy(
+      isRefusal("not_parked"),
     )
     rig.behaviours.clear()
     await decide("many", "many-retry", { action: "retry", task: "b" })

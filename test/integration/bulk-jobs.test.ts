@@ -1,4 +1,5 @@
 /** One decision for many transactions: through the API of a whole process, with a target that is down and repaired. */
+import { isDeepStrictEqual } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Client, Connection } from "@temporalio/client"
 import { createPool } from "../../src/store/pool.ts"
@@ -82,6 +83,14 @@ const statuses = async (flow: string): Promise<Record<string, number>> => {
   return counts
 }
 
+/** The list follows the decisions. */
+const whenStatuses = (flow: string, wanted: Record<string, number>) =>
+  until(
+    () => statuses(flow),
+    (now) => isDeepStrictEqual(now, wanted),
+    { timeoutMs: 10_000 },
+  )
+
 describe("a bulk retry", () => {
   test("56: stops after its canary while the target is down, and goes on when it is repaired", async () => {
     await park("stop", idsOf("stop", 12), 17)
@@ -106,11 +115,7 @@ describe("a bulk retry", () => {
     const { data } = await whenState(job_id, "completed")
     expect(data.counts).toMatchObject({ total: 12, succeeded: 12, pending: 0, failed: 0 })
     expect(data.ended_at).not.toBeNull()
-    await until(
-      () => statuses("stop"),
-      (now) => now["success"] === 12,
-      { timeoutMs: 10_000 },
-    )
+    await whenStatuses("stop", { success: 12 })
     const items = await call("GET", `/bulk-jobs/${job_id}/items?limit=10`)
     expect(items.data.list[0]).toMatchObject({
       seq: 1,
@@ -209,10 +214,7 @@ describe("a bulk retry", () => {
     await ledger.misbehave("failing", ["unavailable", "unavailable"])
     for (const instance_id of idsOf("failing", 2))
       await call("POST", "/transactions", { instance_id, flow_id: "failing", params: {} })
-    await until(
-      () => statuses("failing"),
-      (now) => now["failed"] === 2,
-    )
+    await whenStatuses("failing", { failed: 2 })
     const made = await call("POST", "/bulk-jobs", {
       action: "retry",
       filter: { flow_id: "failing", instance_ids: ["failing-2"] },
@@ -222,7 +224,7 @@ describe("a bulk retry", () => {
       total: 1,
       succeeded: 1,
     })
-    expect(await statuses("failing")).toEqual({ failed: 1, success: 1 })
+    await whenStatuses("failing", { failed: 1, success: 1 })
   })
 })
 
@@ -260,7 +262,7 @@ describe("a bulk job", () => {
     })
     const { pending } = cancelled.data.counts
     expect(pending).toBeGreaterThan(0)
-    expect((await statuses("slow"))["blocked"]).toBe(pending)
+    await whenStatuses("slow", { success: 6 - pending, blocked: pending })
   })
 
   test("that is never started is cancelled, and can be started no more", async () => {
@@ -328,7 +330,7 @@ describe("a bulk job", () => {
     expect(data.counts).toMatchObject({ total: 4, succeeded: 3, refused: 1 })
     const refused = await call("GET", `/bulk-jobs/${cancel.data.job_id}/items?state=refused`)
     expect(refused.data.list).toMatchObject([{ instance_id: "whole-2", code: "stale_version" }])
-    expect(await statuses("whole")).toEqual({ cancelled: 3, blocked: 1 })
+    await whenStatuses("whole", { cancelled: 3, blocked: 1 })
   })
 
   test.each([

@@ -2,6 +2,7 @@
 import { expect } from "vitest"
 import { type Behaviour, describeBehaviours } from "../helpers/behaviour.ts"
 import { isBlocked, type Sketch, task } from "../helpers/ledger-task.ts"
+import { isRefusal } from "../helpers/refusal.ts"
 
 const undo = (id: string, more: object = {}) => ({
   task_name: "http",
@@ -23,6 +24,7 @@ const saga = [
 const BEHAVIOURS: Behaviour[] = [
   {
     name: "compensated",
+    scenario: 37,
     flow: { policy, tasks: saga },
     faults: { stock: ["refuse"] },
     ends: "compensated",
@@ -122,6 +124,7 @@ const BEHAVIOURS: Behaviour[] = [
   },
   {
     name: "compensated-while-a-call-hangs",
+    scenario: 38,
     flow: {
       policy: { ...policy, compensation: { drain: "300ms" } },
       tasks: [
@@ -148,7 +151,7 @@ const BEHAVIOURS: Behaviour[] = [
     faults: { tell: ["refuse"] },
     steps: async (run) => {
       await run.reaches(isBlocked)
-      await expect(run.decide({ action: "cancel" })).rejects.toThrow("Workflow Update failed")
+      await expect(run.decide({ action: "cancel" })).rejects.toSatisfy(isRefusal("pivot_passed"))
       await run.decide({ action: "retry", task: "tell" })
     },
     ends: "success",

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { getServers } from "../helpers/servers.ts"
 import { findTemporalCli } from "../helpers/temporal-cli.ts"
+import { until } from "../helpers/until.ts"
 import { type Run, startWorkflowRig, type WorkflowRig } from "../helpers/workflow-rig.ts"
 
 const execute = promisify(execFile)
@@ -56,8 +57,11 @@ async function temporal(...words: string[]): Promise<string> {
 
 describe("temporal workflow", () => {
   test("list shows the order under its flow's name and the caller's id", async () => {
-    const listed = await temporal("workflow", "list", "--query", "WorkflowType = 'order'")
-    expect(listed).toMatch(/Running\s+default\/order-7\s+order/)
+    // Visibility follows the workflow.
+    await until(
+      () => temporal("workflow", "list", "--query", "WorkflowType = 'order'"),
+      (listed) => /Running\s+default\/order-7\s+order/.test(listed),
+    )
   })
 
   test("show reads like the flow: activities by task id, with the flow's own words", async () => {

@@ -1,11 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import {
-  WithStartWorkflowOperation,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from "@temporalio/client"
+import { WithStartWorkflowOperation, WorkflowFailedError, WorkflowNotFoundError } from "@temporalio/client"
 import { temporal } from "@temporalio/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { UPDATES_AT_ONCE } from "../../src/api/decide.ts"
@@ -15,6 +10,7 @@ import { isTemporalAway } from "../../src/store/temporal/errors.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { chain, isBlocked, statusesOf, task } from "../helpers/ledger-task.ts"
 import { recordHistory } from "../helpers/record-history.ts"
+import { isRefusal } from "../helpers/refusal.ts"
 import { until } from "../helpers/until.ts"
 import {
   compile,
@@ -407,7 +403,7 @@ describe.each([
     await recordHistory(run, "deadline-passed")
   })
 
-  test("pause holds what is ready, fail_fast stops the others", async () => {
+  test("50: pause holds what is ready, fail_fast stops the others", async () => {
     const instanceId = randomUUID()
     await ledger.misbehave("a", ["latch"], instanceId)
     await ledger.misbehave("b", ["refuse"], instanceId)
@@ -621,14 +617,6 @@ describe.each([
     await recordHistory(run, "chain-parked")
   })
 })
-
-function isRefusal(word: string): (error: unknown) => boolean {
-  return (error) => {
-    if (!(error instanceof WorkflowUpdateFailedError)) return false
-    const cause = error.cause as { type?: string; details?: unknown[] }
-    return cause.type === "decision_refused" && cause.details?.[0] === word
-  }
-}
 
 function failureType(error: unknown): string | undefined {
   return error instanceof WorkflowFailedError ? (error.cause as { type?: string }).type : undefined
