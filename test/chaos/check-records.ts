@@ -64,7 +64,7 @@ export async function checkRecords(
   ])
   quietTemporal()
   const audit = await checkAudit({ pool, client })
-  expect(audit).toEqual({ checked: transactions, expired: 0, differences: [], failed: [] })
+  expect(audit).toEqual({ checked: transactions, expired: 0, differences: [], unchecked: [], failed: [] })
   const { rows: twice } = await pool.query(
     `select instance_id, update_id from audit where update_id is not null
      group by instance_id, update_id having count(*) > 1`,

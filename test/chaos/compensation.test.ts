@@ -8,19 +8,14 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Client, Connection } from "@temporalio/client"
-import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { type LocalPostgres, startPostgres } from "../../src/local/postgres.ts"
-import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
-import { checkMirror } from "../../src/worker/mirror-check.ts"
-import { runCli } from "../helpers/cli.ts"
-import type { Fault } from "../helpers/effect-ledger.ts"
+import type { Delivery, Fault } from "../helpers/effect-ledger.ts"
 import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
-import { until } from "../helpers/until.ts"
-import { checkHistory } from "./check-history.ts"
+import { checkAll } from "./check-all.ts"
 import { type Cluster, startCluster } from "./cluster.ts"
-import { countFaults, disturbGates, harmOurselves, nothingInjected } from "./harm.ts"
+import { countFaults, harm } from "./harm.ts"
 import { hasEveryServer, startWorld, type World } from "./world.ts"
 
 const FULL = process.env.HOLDFAST_SOAK === "full"
@@ -28,7 +23,8 @@ const TRANSACTIONS = FULL ? 500 : 50
 const KILLS = FULL ? 16 : 2
 const OUTAGE_MS = FULL ? 20_000 : 4_000
 
-const RETRY = { strategy: "auto", max_attempts: 4, interval: "100ms", max_interval: "500ms" }
+const ATTEMPTS = 4
+const RETRY = { strategy: "auto", max_attempts: ATTEMPTS, interval: "100ms", max_interval: "500ms" }
 const AGAIN = { interval: "100ms", max_interval: "1s" }
 const ATTEMPT = { attempt: "2s" }
 
@@ -51,7 +47,7 @@ const reserving = (id: string, connection: string, sign: string, more: object = 
   const moving = (by: string) => ({
     connection,
     sql: `update stock set reserved = reserved ${by} where sku = ${sign}`,
-    args: ["lamp"],
+    args: ["${ params.order }"],
     expect_rows: 1,
   })
   return {
@@ -91,18 +87,39 @@ const FAULTS: Fault[][] = [
   ["slow:400"],
 ]
 
+const SCRIPTED = [...POSTED, ...POSTED.map((name) => `${name}-undo`)]
+
+/** Of the transaction at that place in the row. Every second one is refused by `ship`, if it gets there. */
+function faultsOf(at: number, position: number): Fault[] {
+  const faults = FAULTS[(at * 5 + position * 3) % FAULTS.length] ?? []
+  const isRefused = SCRIPTED[position] === "ship" && at % 2 === 0
+  return isRefused ? [...faults.slice(0, 2), "refuse"] : faults
+}
+
+/** A refusal, or a fault at each attempt. */
+function willFail(at: number): boolean {
+  return at % 2 === 0 || POSTED.some((_, position) => faultsOf(at, position).length >= ATTEMPTS)
+}
+
 describe.skipIf(!hasEveryServer)("compensation under faults", () => {
   let directory: string
   let postgres: LocalPostgres
   let temporal: TestTemporal
   let world: World
   let cluster: Cluster
-  const injected = { ...nothingInjected(), cancels: 0 }
-  const quiet = new AbortController()
+  const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `b-${at}-${randomUUID().slice(0, 8)}`)
+  /** Whose cancel was taken. */
+  const cancelled = new Set<string>()
+  const stops = createStopList()
 
   beforeAll(async () => {
     directory = await mkdtemp(path.join(tmpdir(), "holdfast-backward-"))
-    ;[postgres, temporal, world] = await Promise.all([startOurPostgres(), testTemporal(), startWorld()])
+    stops.add("the directory", () => rm(directory, { recursive: true, force: true }))
+    postgres = await startOurPostgres()
+    stops.add("our Postgres", () => postgres.stop())
+    temporal = await testTemporal()
+    world = await startWorld(ids)
+    stops.add("the targets", () => world.stop())
     cluster = await startCluster(2, {
       databaseUrl: postgres.url,
       temporalAddress: temporal.address,
@@ -110,14 +127,9 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
       connections: world.connections,
       secrets: world.secrets,
     })
+    stops.add("the cluster", () => cluster.stop())
   }, 300_000)
-  afterAll(async () => {
-    quiet.abort()
-    await cluster.stop()
-    await world.stop()
-    await postgres.stop()
-    await rm(directory, { recursive: true, force: true })
-  })
+  afterAll(stops.stop)
 
   function startOurPostgres(preferredPort?: number): Promise<LocalPostgres> {
     return startPostgres({
@@ -138,46 +150,63 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
   test(
     `${TRANSACTIONS} transactions leak nothing and double nothing through ${KILLS} kills`,
     { timeout: 1_800_000 },
-    async () => {
+    async ({ signal }) => {
       const published = await cluster.call("POST", "/api/v1/flows", { definition: FLOW })
       expect(published.status, JSON.stringify(published.data)).toBe(201)
-      const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `b-${at}-${randomUUID().slice(0, 8)}`)
-      for (const [at, id] of ids.entries()) await prepareFaults(at, id)
-      const disturbed = disturbGates(world.gates, { quiet: quiet.signal, injected })
-      const harmed = harmOurselves(cluster, { kills: KILLS, injected, outage })
-      for (const [at, id] of ids.entries()) {
-        await cluster.call("POST", "/api/v1/transactions", {
-          instance_id: id,
-          flow_id: FLOW.name,
-          params: {},
-        })
-        if (at % 6 === 5) await cancel(ids[at - 3])
+      for (const [at, id] of ids.entries())
+        for (const [position, name] of SCRIPTED.entries())
+          await world.ledger.misbehave(name, faultsOf(at, position), id)
+      const left = ids.entries()
+      const startNext = async () => {
+        const { value } = left.next()
+        if (value === undefined) return
+        const [at, id] = value
+        const start = { instance_id: id, flow_id: FLOW.name, params: { order: id } }
+        const { status } = await cluster.call("POST", "/api/v1/transactions", start)
+        expect([200, 201]).toContain(status)
+        if (at % 6 === 5) await cancel(ids[at - 2])
       }
-      await harmed
-      quiet.abort()
-      await disturbed
+      const { gates } = world
+      const transactions = TRANSACTIONS
+      const injected = await harm({ cluster, transactions, startNext, kills: KILLS, outage, gates, signal })
       const quietSince = Date.now()
-      const endings = await waitForEnds(ids)
-      await check(endings, quietSince)
+      const endings = await waitForEnds()
+      const deliveries = await whenAllHasCome()
+      const audited = await checkAll({
+        databaseUrl: postgres.url,
+        temporal,
+        flow: FLOW,
+        inLedger: POSTED,
+        deliveries,
+        endings,
+        injected,
+        quietSince,
+      })
+      // Each of them was answered, so each of them is on record, and the publishing of the flow.
+      expect(audited).toBeGreaterThan(cancelled.size)
+      const successes = await checkEndings(endings)
+      const { shut, frozen } = injected
+      const target = countFaults(
+        deliveries.map(({ fault }) => fault),
+        [...FAULTS.flat(), "refuse"],
+      )
+      const counts = { success: successes, compensated: TRANSACTIONS - successes, cancelled: cancelled.size }
+      process.stdout.write(
+        `  ${JSON.stringify(counts)}, ${audited} rows of audit, faults injected: ${JSON.stringify({ shut, frozen, target })}\n`,
+      )
     },
   )
-
-  async function prepareFaults(at: number, id: string): Promise<void> {
-    for (const [position, name] of [...POSTED, ...POSTED.map((one) => `${one}-undo`)].entries()) {
-      const faults = FAULTS[(at * 5 + position * 3) % FAULTS.length] ?? []
-      const isRefused = name === "ship" && at % 2 === 0
-      await world.ledger.misbehave(name, isRefused ? [...faults.slice(0, 2), "refuse"] : faults, id)
-    }
-  }
 
   /** Whatever it is doing just now. One that has ended says so. */
   async function cancel(id: string | undefined): Promise<void> {
     if (id === undefined) return
     const { status } = await cluster.call("POST", `/api/v1/transactions/${id}/cancel`)
-    if (status === 200) injected.cancels++
+    expect([200, 409]).toContain(status)
+    if (status === 200) cancelled.add(id)
   }
 
-  async function waitForEnds(ids: string[]): Promise<Map<string, string>> {
+  /** Nobody has to help: what goes backward is tried until it is done. */
+  async function waitForEnds(): Promise<Map<string, string>> {
     const endings = new Map<string, string>()
     const deadline = Date.now() + 600_000
     while (endings.size < ids.length) {
@@ -186,9 +215,8 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
         const { status } = (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as {
           status: string
         }
-        expect(["pending", "running", "compensating", "blocked", "success", "compensated"]).toContain(status)
+        expect(["pending", "running", "compensating", "success", "compensated"]).toContain(status)
         if (status === "success" || status === "compensated") endings.set(id, status)
-        else if (status === "blocked") await cluster.call("POST", `/api/v1/transactions/${id}/retry`)
       }
       if (Date.now() > deadline)
         throw new Error(`still open: ${ids.filter((id) => !endings.has(id)).join(", ")}`)
@@ -197,71 +225,25 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
     return endings
   }
 
-  async function check(endings: Map<string, string>, quietSince: number): Promise<void> {
-    const connection = await Connection.connect({ address: temporal.address })
-    const client = new Client({
-      connection,
-      namespace: temporal.namespace,
-      dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
-    })
-    const pool = new pg.Pool({ connectionString: postgres.url })
-    try {
-      const { checked } = await until(
-        () => checkMirror({ pool, client }),
-        ({ differences }) => differences.length === 0,
-        { timeoutMs: Math.max(1_000, quietSince + 30_000 - Date.now()) },
-      )
-      expect(checked).toBe(TRANSACTIONS)
-      // What is late arrives before the books are read.
-      await sleep(5_000)
-      const deliveries = await world.ledger.deliveries()
-      const wrong: string[] = []
-      for (const [id, ending] of endings) {
-        await checkHistory(client, id)
-        for (const name of POSTED) {
-          const count = (what: string) =>
-            deliveries.filter((one) => one.transaction === id && one.name === what && one.effect).length
-          const [done, undone] = [count(name), count(`${name}-undo`)]
-          const isRight = ending === "success" ? done === 1 && undone === 0 : done <= 1 && done === undone
-          if (!isRight)
-            wrong.push(`${id} ended as ${ending}: ${name} was done ${done}, undone ${undone} times`)
-        }
-      }
-      expect(wrong).toEqual([])
-      const successes = [...endings.values()].filter((ending) => ending === "success").length
-      expect((await world.books()).reserved).toEqual({ postgres: successes, mysql: successes })
-      expect(successes).toBeGreaterThan(TRANSACTIONS / 10)
-      expect(TRANSACTIONS - successes).toBeGreaterThan(TRANSACTIONS / 10)
-      const audited = await verifyAudit()
-      // Each of them was answered, so each of them is on record, and the publishing of the flow.
-      expect(audited).toBeGreaterThan(injected.cancels)
-      const target = countFaults(deliveries.map(({ fault }) => fault))
-      const counts = { success: successes, compensated: TRANSACTIONS - successes }
-      process.stdout.write(
-        `  ${JSON.stringify(counts)}, ${audited} rows of audit, faults injected: ${JSON.stringify({ ...injected, target })}\n`,
-      )
-    } finally {
-      await pool.end()
-      await connection.close()
-    }
+  /** What is late acts when its time has come, whatever became of its transaction. */
+  async function whenAllHasCome(): Promise<Delivery[]> {
+    const due = (await world.ledger.deliveries()).map(({ at, fault }) =>
+      fault?.startsWith("late:") ? at + Number(fault.slice("late:".length)) : at,
+    )
+    await sleep(Math.max(0, Math.max(...due) + 1_000 - Date.now()))
+    return world.ledger.deliveries()
   }
 
-  /** As an auditor does it: the chain holds, and every decision is in Temporal's history too. Answers its rows. */
-  async function verifyAudit(): Promise<number> {
-    const run = runCli(["audit", "verify", "--temporal", "-o", "json"], {
-      cwd: directory,
-      environment: {
-        DATABASE_URL: postgres.url,
-        TEMPORAL_ADDRESS: temporal.address,
-        TEMPORAL_NAMESPACE: temporal.namespace,
-      },
-    })
-    expect(await run.ended, `${run.stdout()}${run.stderr()}`).toBe(0)
-    const found = JSON.parse(run.stdout())
-    expect(found).toEqual({
-      chains: [{ tenant: "default", rows: expect.any(Number), head: expect.anything(), broken: null }],
-      temporal: { checked: TRANSACTIONS, expired: 0, differences: [], failed: [] },
-    })
-    return found.chains[0].rows
+  async function checkEndings(endings: ReadonlyMap<string, string>): Promise<number> {
+    const isSuccess = (id: string) => endings.get(id) === "success"
+    const done = new Map(ids.map((id) => [id, isSuccess(id) ? 1 : 0]))
+    expect((await world.books()).reserved).toEqual({ postgres: done, mysql: done })
+    expect(cancelled.size).toBeGreaterThan(0)
+    expect([...cancelled].filter(isSuccess), "cancelled, and went on").toEqual([])
+    const expected = ids.filter((id, at) => !cancelled.has(id) && !willFail(at))
+    const reached = expected.filter(isSuccess)
+    process.stdout.write(`  ${reached.length} of ${expected.length} expected successes\n`)
+    expect(reached.length).toBeGreaterThanOrEqual(expected.length * 0.95)
+    return ids.filter(isSuccess).length
   }
 })

@@ -4,7 +4,8 @@
  */
 import { randomUUID } from "node:crypto"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createStopList } from "../../src/app/stop-list.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
@@ -17,11 +18,12 @@ const TASKS = 500
 const WOKEN = 20
 const CALLERS = 20
 
-let database: TestDatabase
 let node: HoldfastNode
+const stops = createStopList()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
+  const database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   const temporal = await testTemporal()
   node = await createNode({
     databaseUrl: database.url,
@@ -30,12 +32,10 @@ beforeAll(async () => {
     connections: [],
     heapMib: HEAP_MIB,
   })
+  stops.add("the process", () => node.stop())
   await node.start()
 })
-afterAll(async () => {
-  await node.stop()
-  await database.drop()
-})
+afterAll(stops.stop)
 
 async function post(route: string, body: unknown): Promise<void> {
   const response = await fetch(`${node.url}/api/v1${route}`, {

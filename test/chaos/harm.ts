@@ -1,65 +1,145 @@
-/** What is done to the targets' connections, and to ourselves, while transactions run. Counts what it did. */
+/**
+ * What is done to the targets' connections, and to ourselves, while transactions run. What it does when is made from
+ * one seed, which is said.
+ */
 import { setTimeout as sleep } from "node:timers/promises"
+import { expect } from "vitest"
 import type { TcpGate } from "../helpers/tcp-gate.ts"
+import { until } from "../helpers/until.ts"
 import type { Cluster } from "./cluster.ts"
 
 export interface Injected {
   shut: number
   frozen: number
-  kills: number
-  outages: number
-}
-
-export const nothingInjected = (): Injected => ({ shut: 0, frozen: 0, kills: 0, outages: 0 })
-
-/** Until it is quiet. */
-export async function disturbGates(
-  gates: readonly TcpGate[],
-  { quiet, injected }: { quiet: AbortSignal; injected: Injected },
-): Promise<void> {
-  while (!quiet.aborted) {
-    const gate = gates[Math.floor(Math.random() * gates.length)]
-    if (!gate) throw new Error("the world has gates")
-    if (Math.random() < 0.5) {
-      injected.shut++
-      gate.shut()
-      await sleep(100 + Math.random() * 400)
-      gate.open()
-    } else {
-      injected.frozen++
-      gate.freeze()
-      await sleep(200 + Math.random() * 1_500)
-      gate.thaw()
-    }
-    await sleep(200 + Math.random() * 400)
-  }
+  /** When, in milliseconds. */
+  kills: number[]
+  outages: number[]
 }
 
 export interface HarmOptions {
+  cluster: Cluster
+  /** How many transactions there are, and what starts the next one. */
+  transactions: number
+  startNext: () => Promise<void>
   kills: number
-  injected: Injected
-  /** Our own Postgres goes away, and comes back. */
-  outage: () => Promise<void>
+  /** Our own Postgres goes away, and comes back: once, in the middle of the kills. */
+  outage?: () => Promise<void>
+  gates?: readonly TcpGate[]
+  /** Of the test: when its time is over, nothing more is harmed. */
+  signal: AbortSignal
 }
 
-/** Kills one process after the other, with an outage in the middle. */
-export async function harmOurselves(
-  cluster: Cluster,
-  { kills, injected, outage }: HarmOptions,
+/** Starts all transactions, a share of them at each kill and outage, so that each of those meets some. */
+export async function harm(options: HarmOptions): Promise<Injected> {
+  const seed = Number(process.env.HOLDFAST_CHAOS_SEED ?? Math.ceil(Math.random() * 1e9))
+  process.stdout.write(`  HOLDFAST_CHAOS_SEED=${seed}\n`)
+  const injected: Injected = { shut: 0, frozen: 0, kills: [], outages: [] }
+  const over = new AbortController()
+  const quiet = AbortSignal.any([over.signal, options.signal])
+  const { gates = [] } = options
+  const disturbed = disturbGates(gates, { quiet, injected, random: createRandom(seed) })
+  try {
+    await harmOurselves(options, { injected, random: createRandom(seed + 1) })
+  } finally {
+    over.abort()
+    await disturbed
+  }
+  expect(injected.kills).toHaveLength(options.kills)
+  expect(injected.outages).toHaveLength(options.outage ? 1 : 0)
+  if (gates.length > 0) {
+    expect(injected.shut).toBeGreaterThan(0)
+    expect(injected.frozen).toBeGreaterThan(0)
+  }
+  return injected
+}
+
+interface Doing {
+  injected: Injected
+  random: () => number
+}
+
+/** One after the other, shut and frozen by turns, and each of them the other way in the next round. */
+async function disturbGates(
+  gates: readonly TcpGate[],
+  { quiet, injected, random }: Doing & { quiet: AbortSignal },
 ): Promise<void> {
-  for (let kill = 0; kill < kills; kill++) {
-    await sleep(1_000 + Math.random() * 3_000)
+  for (let round = 0; !quiet.aborted && gates.length > 0; round++)
+    for (const [at, gate] of gates.entries()) {
+      if (quiet.aborted) return
+      if ((at + round) % 2 === 0) {
+        injected.shut++
+        gate.shut()
+        await sleep(100 + random() * 400)
+        gate.open()
+      } else {
+        injected.frozen++
+        gate.freeze()
+        await sleep(200 + random() * 1_500)
+        gate.thaw()
+      }
+      await sleep(200 + random() * 400)
+    }
+}
+
+/** While Postgres is away no process is killed: it could not start again. */
+async function harmOurselves(
+  { cluster, transactions, startNext, kills, outage, signal }: HarmOptions,
+  { injected, random }: Doing,
+): Promise<void> {
+  const kill = async () => {
+    injected.kills.push(Date.now())
     await cluster.killNext()
-    injected.kills++
-    if (kill !== Math.floor(kills / 2)) continue
-    // A process that is killed now could not start again: kills go on when Postgres is back.
-    await outage()
-    injected.outages++
+  }
+  const acts = Array.from({ length: kills }, () => kill)
+  if (outage)
+    acts.splice(Math.ceil(kills / 2), 0, async () => {
+      injected.outages.push(Date.now())
+      await outage()
+    })
+  const share = Math.ceil(transactions / acts.length)
+  const startOthers = async () => {
+    for (let started = 1; started < share; started++) await startNext()
+  }
+  for (const act of acts) {
+    signal.throwIfAborted()
+    await startNext()
+    const others = startOthers()
+    // It is awaited below, when the act is over.
+    others.catch(() => undefined)
+    try {
+      await sleep(random() * 500)
+      await until(
+        () => countRunning(cluster),
+        (count) => count > 0,
+        { everyMs: 20 },
+      )
+      await act()
+    } finally {
+      await others
+    }
   }
 }
 
-export function countFaults(faults: readonly (string | null)[]): Record<string, number> {
-  const counts: Record<string, number> = {}
+async function countRunning(cluster: Cluster): Promise<number> {
+  const { data } = await cluster.call("GET", "/api/v1/transactions?status=running&page_size=1")
+  // Shaped by our own API, whose tests check it.
+  return (data as { pagination: { total: number } }).pagination.total
+}
+
+/** Of Park and Miller: the same seed gives the same numbers. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+}
+
+/** What the target was to do, it did. */
+export function countFaults(
+  faults: readonly (string | null)[],
+  wanted: readonly string[],
+): Record<string, number> {
+  const counts: Record<string, number> = Object.fromEntries(wanted.map((fault) => [fault, 0]))
   for (const fault of faults) if (fault !== null) counts[fault] = (counts[fault] ?? 0) + 1
+  const never = wanted.filter((fault) => counts[fault] === 0)
+  expect(never, "faults that were never injected").toEqual([])
   return counts
 }

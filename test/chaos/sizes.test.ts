@@ -2,8 +2,9 @@
 import { randomUUID } from "node:crypto"
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { task } from "../helpers/ledger-task.ts"
 import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
@@ -17,13 +18,15 @@ const TASKS = FULL ? 2_000 : 200
 const LAYER = 2
 
 let ledger: EffectLedger
-let database: TestDatabase
 let temporal: TestTemporal
 let cluster: Cluster
+const stops = createStopList()
 
 beforeAll(async () => {
   ledger = await startEffectLedger()
-  database = await createTestDatabase()
+  stops.add("the ledger", () => ledger.stop())
+  const database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   temporal = await testTemporal()
   cluster = await startCluster(1, {
     databaseUrl: database.url,
@@ -31,12 +34,9 @@ beforeAll(async () => {
     namespace: temporal.namespace,
     connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
   })
+  stops.add("the cluster", () => cluster.stop())
 })
-afterAll(async () => {
-  await cluster.stop()
-  await database.drop()
-  await ledger.stop()
-})
+afterAll(stops.stop)
 
 async function start(flow_id: string, instance_id: string = randomUUID()): Promise<string> {
   const { status } = await cluster.call("POST", "/api/v1/transactions", { instance_id, flow_id, params: {} })
