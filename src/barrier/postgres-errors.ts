@@ -22,6 +22,11 @@ export function isPrivilegeMissing(error: Error): boolean {
   return sqlStateOf(error) === INSUFFICIENT_PRIVILEGE
 }
 
+/** An earlier statement of the transaction failed: all of it will be rolled back. */
+export function isAborted(error: Error): boolean {
+  return sqlStateOf(error) === "25P02"
+}
+
 export function isStatementGone(error: Error): boolean {
   return sqlStateOf(error) === "26000"
 }

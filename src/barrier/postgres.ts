@@ -3,7 +3,13 @@ import { toError } from "../contract/errors.ts"
 import { BarrierError } from "./barrier-error.ts"
 import type { BarrierRows } from "./enter.ts"
 import { NotCommitted, type ParticipantDatabase, type ParticipantSession, toLockMs } from "./participant.ts"
-import { isTableMissing, leavesCommitOpen, POSTGRES_CONFLICTS, sqlStateOf } from "./postgres-errors.ts"
+import {
+  isAborted,
+  isTableMissing,
+  leavesCommitOpen,
+  POSTGRES_CONFLICTS,
+  sqlStateOf,
+} from "./postgres-errors.ts"
 import { beginTogether, commitTogether } from "./postgres-message.ts"
 import { postgresStatements } from "./postgres-statements.ts"
 
@@ -42,7 +48,7 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
     run: async (text, values = []) => toRows(await client.query({ text, values: [...values] })),
     async commit(last) {
       assertOpen(client)
-      const { command, changed } = await commitTogether(client, last)
+      const { command, changed } = await commitTogether(client, last).catch(notAborted)
       if (command !== "COMMIT") throw new NotCommitted(ended(`the server answered COMMIT with ${command}`))
       if (last !== undefined && changed !== 1)
         throw new NotCommitted(ended("it was rolled back, and another one begun in its place"))
@@ -61,13 +67,21 @@ function createSession(client: PoolClient): ParticipantSession<PoolClient> {
 
 function ignore(): void {}
 
-/** Older versions of the driver do not know it; then the server's answer to COMMIT tells the half of it. */
+/** What failed may be told of before the state that it left. */
+function notAborted(thrown: unknown): never {
+  const error = toError(thrown)
+  throw isAborted(error) ? new NotCommitted(ended(WENT_ON)) : error
+}
+
+/** Older versions of the driver do not know it; then the server's answers tell the half of it. */
 function assertOpen(client: PoolClient): void {
   if (!("getTransactionStatus" in client)) return
   const status = client.getTransactionStatus()
   if (status === "I") throw new NotCommitted(ended("it was committed or rolled back before its end"))
-  if (status === "E") throw new NotCommitted(ended("a statement in it failed, and the callback went on"))
+  if (status === "E") throw new NotCommitted(ended(WENT_ON))
 }
+
+const WENT_ON = "a statement in it failed, and the callback went on"
 
 function ended(reason: string): BarrierError {
   return new BarrierError(

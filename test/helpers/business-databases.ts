@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import pg from "pg"
 import type { DbConnection } from "../../src/contract/connections.ts"
 import { createTestDatabase } from "./database.ts"
@@ -186,3 +187,22 @@ const mariaDb: BusinessDialect = {
 
 /** Those whose server is there. */
 export const businessDialects = mariadb === undefined ? [postgres] : [postgres, mariaDb]
+
+/** Ends a connection that is at work every so often, until `stop`. On a fast machine few are met: `count` tells. */
+export function startKilling(database: BusinessDatabase, everyMs: number) {
+  const quiet = new AbortController()
+  let killed = 0
+  const killing = (async () => {
+    while (!quiet.signal.aborted) {
+      killed += await database.kill("working")
+      await sleep(everyMs)
+    }
+  })()
+  return {
+    count: () => killed,
+    stop: () => {
+      quiet.abort()
+      return killing
+    },
+  }
+}

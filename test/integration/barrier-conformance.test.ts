@@ -12,7 +12,7 @@ import {
   type EffectAnswer,
   type UserOptions,
 } from "../helpers/barrier-users.ts"
-import { type BusinessDatabase, businessDialects } from "../helpers/business-databases.ts"
+import { type BusinessDatabase, businessDialects, startKilling } from "../helpers/business-databases.ts"
 import { startCommitProxy } from "../helpers/commit-proxy.ts"
 
 const RACES = process.env.HOLDFAST_SOAK === "full" ? 1_000 : 100
@@ -280,26 +280,18 @@ describe.each(combinations)("the barrier of %s on %s", (_who, _name, { dialect, 
 
   test(`${RACES} races of do and undo while connections are killed: no effect stays`, async () => {
     const storm = await userOf({ poolSize: 20 })
-    const quiet = new AbortController()
-    const killer = (async () => {
-      let killed = 0
-      while (!quiet.signal.aborted) {
-        killed += await database.kill("working")
-        await sleep(25)
-      }
-      return killed
-    })()
+    const killing = startKilling(database, 25)
     const insist = async (make: () => Promise<EffectAnswer>) => {
       for (;;) {
         const answer = await make()
         if (answer.done || answer.code === "rejected_after_compensation") return
       }
     }
-    const ids = Array.from({ length: RACES }, () => named("race"))
-    let next = 0
+    let races = 0
     const racer = async () => {
-      for (let id = ids[next++]; id !== undefined; id = ids[next++]) {
-        const one = id
+      while (races < RACES || killing.count() <= RACES / 20) {
+        races++
+        const one = named("race")
         await Promise.all([
           insist(() => storm.do(charge(one))),
           sleep(Math.random() * 10).then(() => insist(() => storm.undo(refund(one)))),
@@ -307,8 +299,7 @@ describe.each(combinations)("the barrier of %s on %s", (_who, _name, { dialect, 
       }
     }
     await Promise.all(Array.from({ length: 8 }, racer))
-    quiet.abort()
-    expect(await killer).toBeGreaterThan(RACES / 20)
+    await killing.stop()
     const books = new Map<unknown, unknown[]>()
     for (const { txn, note } of await database.query("select txn, note from effect"))
       books.set(txn, [...(books.get(txn) ?? []), note])

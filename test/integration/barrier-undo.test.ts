@@ -17,7 +17,7 @@ import {
 } from "../../src/activities/calls.testsuite.ts"
 import { createDbConnector } from "../../src/activities/db/connector.ts"
 import type { Template } from "../../src/contract/tree.ts"
-import { type BusinessDatabase, businessDialects } from "../helpers/business-databases.ts"
+import { type BusinessDatabase, businessDialects, startKilling } from "../helpers/business-databases.ts"
 
 const RACES = process.env.HOLDFAST_SOAK === "full" ? 3_000 : 300
 
@@ -218,26 +218,18 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
 
     test(`8: ${RACES} races of task and undoing while connections are killed: no effect stays`, async () => {
       const storm = connectorTo(20)
-      const quiet = new AbortController()
-      const killer = (async () => {
-        let killed = 0
-        while (!quiet.signal.aborted) {
-          killed += await database.kill("working")
-          await sleep(25)
-        }
-        return killed
-      })()
+      const killing = startKilling(database, 25)
       const insist = async (make: () => CallRequest) => {
         for (;;) {
           const verdict = await storm.call(make())
           if (verdict.class === "done" || verdict.class === "refused") return verdict
         }
       }
-      const ids = Array.from({ length: RACES }, () => named("race"))
-      let next = 0
+      let races = 0
       const racer = async () => {
-        for (let id = ids[next++]; id !== undefined; id = ids[next++]) {
-          const one = id
+        while (races < RACES || killing.count() <= RACES / 20) {
+          races++
+          const one = named("race")
           await Promise.all([
             insist(() => charge(one)),
             sleep(Math.random() * 10).then(() => insist(() => refund(one))),
@@ -245,8 +237,7 @@ describe.each(businessDialects.map((dialect) => [dialect.name, dialect] as const
         }
       }
       await Promise.all(Array.from({ length: 8 }, racer))
-      quiet.abort()
-      expect(await killer).toBeGreaterThan(RACES / 20)
+      await killing.stop()
       const books = await database.query("select txn, note from effect")
       const found = new Map<unknown, unknown[]>()
       for (const { txn, note } of books) found.set(txn, [...(found.get(txn) ?? []), note])
