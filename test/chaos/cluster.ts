@@ -6,6 +6,8 @@ import { createNode, type HoldfastNode, type NodeTargets } from "../helpers/hold
 export interface Answer {
   status: number
   data: unknown
+  /** All of it. */
+  body: unknown
 }
 
 export interface Cluster {
@@ -63,7 +65,7 @@ async function ask(
   method: string,
   route: string,
   body: unknown,
-): Promise<(Answer & { body: unknown }) | undefined> {
+): Promise<Answer | undefined> {
   try {
     const response = await fetch(`${node?.url}${route}`, {
       method,

@@ -153,7 +153,10 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
     const open = await openTransactions()
     if (open.length === 0) break
     for (const id of open) await decideWhatIsParked(id)
-    if (Date.now() - quietSince > 240_000) throw new Error(`still open: ${open.join(", ")}`)
+    if (Date.now() - quietSince > 240_000) {
+      const told = await Promise.all(open.map(async (id) => JSON.stringify(await read(id))))
+      throw new Error(`still open: ${told.join(", ")}; refused last: ${refused}`)
+    }
     await sleep(250)
   }
 
@@ -191,6 +194,9 @@ async function openTransactions(): Promise<string[]> {
   return open
 }
 
+/** The last refusal, for the case that one of them never ends. */
+let refused = "nothing"
+
 /** What a careful operator does: look into the target's books, then say what is known. */
 async function decideWhatIsParked(id: string): Promise<void> {
   const data = await read(id)
@@ -204,11 +210,12 @@ async function decideWhatIsParked(id: string): Promise<void> {
         : { action: "retry", attest: "not_executed" }
       : { action: "retry" }
     // Refusals are legal here: the state may be older than the run.
-    const { status } = await cluster.call("POST", `/api/v1/transactions/${id}/decisions`, {
+    const { status, body } = await cluster.call("POST", `/api/v1/transactions/${id}/decisions`, {
       ...decision,
       task: name,
       reason: "checked the ledger",
     })
+    if (status === 409) refused = `${id} ${name} ${JSON.stringify(decision)}: ${JSON.stringify(body)}`
     expect([200, 409]).toContain(status)
   }
 }
