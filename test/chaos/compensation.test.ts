@@ -4,19 +4,14 @@
  * transaction that was compensated left nothing behind, and one that succeeded did everything once.
  */
 import { randomUUID } from "node:crypto"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { createStopList } from "../../src/app/stop-list.ts"
-import { type LocalPostgres, startPostgres } from "../../src/local/postgres.ts"
 import type { Delivery, Fault } from "../helpers/effect-ledger.ts"
-import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { checkAll } from "./check-all.ts"
-import { type Cluster, startCluster } from "./cluster.ts"
+import { followToEnds } from "./follow.ts"
 import { countFaults, harm } from "./harm.ts"
-import { hasEveryServer, startWorld, type World } from "./world.ts"
+import { type Stage, startStage } from "./stage.ts"
+import { hasEveryServer } from "./world.ts"
 
 const FULL = process.env.HOLDFAST_SOAK === "full"
 const TRANSACTIONS = FULL ? 500 : 50
@@ -102,79 +97,46 @@ function willFail(at: number): boolean {
 }
 
 describe.skipIf(!hasEveryServer)("compensation under faults", () => {
-  let directory: string
-  let postgres: LocalPostgres
-  let temporal: TestTemporal
-  let world: World
-  let cluster: Cluster
   const ids = Array.from({ length: TRANSACTIONS }, (_, at) => `b-${at}-${randomUUID().slice(0, 8)}`)
   /** Whose cancel was taken. */
   const cancelled = new Set<string>()
-  const stops = createStopList()
-
+  let stage: Stage
   beforeAll(async () => {
-    directory = await mkdtemp(path.join(tmpdir(), "holdfast-backward-"))
-    stops.add("the directory", () => rm(directory, { recursive: true, force: true }))
-    postgres = await startOurPostgres()
-    stops.add("our Postgres", () => postgres.stop())
-    temporal = await testTemporal()
-    world = await startWorld(ids)
-    stops.add("the targets", () => world.stop())
-    cluster = await startCluster(2, {
-      databaseUrl: postgres.url,
-      temporalAddress: temporal.address,
-      namespace: temporal.namespace,
-      connections: world.connections,
-      secrets: world.secrets,
-    })
-    stops.add("the cluster", () => cluster.stop())
+    stage = await startStage(ids)
   }, 300_000)
-  afterAll(stops.stop)
-
-  function startOurPostgres(preferredPort?: number): Promise<LocalPostgres> {
-    return startPostgres({
-      stateDir: directory,
-      environment: process.env,
-      say: () => {},
-      state: "kept",
-      ...(preferredPort === undefined ? {} : { preferredPort }),
-    })
-  }
-
-  async function outage(): Promise<void> {
-    await postgres.stop()
-    await sleep(OUTAGE_MS)
-    postgres = await startOurPostgres(postgres.port)
-  }
+  afterAll(() => stage.stop())
 
   test(
     `${TRANSACTIONS} transactions leak nothing and double nothing through ${KILLS} kills`,
     { timeout: 1_800_000 },
     async ({ signal }) => {
+      const { cluster, world } = stage
       const published = await cluster.call("POST", "/api/v1/flows", { definition: FLOW })
       expect(published.status, JSON.stringify(published.data)).toBe(201)
       for (const [at, id] of ids.entries())
         for (const [position, name] of SCRIPTED.entries())
           await world.ledger.misbehave(name, faultsOf(at, position), id)
-      const left = ids.entries()
-      const startNext = async () => {
-        const { value } = left.next()
-        if (value === undefined) return
-        const [at, id] = value
-        const start = { instance_id: id, flow_id: FLOW.name, params: { order: id } }
-        const { status } = await cluster.call("POST", "/api/v1/transactions", start)
-        expect([200, 201]).toContain(status)
-        if (at % 6 === 5) await cancel(ids[at - 2])
-      }
-      const { gates } = world
-      const transactions = TRANSACTIONS
-      const injected = await harm({ cluster, transactions, startNext, kills: KILLS, outage, gates, signal })
+      const injected = await harm({
+        cluster,
+        ids,
+        flow: FLOW.name,
+        afterStart: (at) => (at % 6 === 5 ? cancel(ids[at - 2]) : Promise.resolve()),
+        kills: KILLS,
+        outage: () => stage.outage(OUTAGE_MS),
+        gates: world.gates,
+        signal,
+      })
       const quietSince = Date.now()
-      const endings = await waitForEnds()
+      // Nobody has to help: what goes backward is tried until it is done.
+      const endings = await followToEnds({
+        ...stage,
+        ids,
+        withinMs: 600_000,
+        may: { be: ["pending", "running", "compensating"], end: ["success", "compensated"] },
+      })
       const deliveries = await whenAllHasCome()
       const audited = await checkAll({
-        databaseUrl: postgres.url,
-        temporal,
+        ...stage,
         flow: FLOW,
         inLedger: POSTED,
         deliveries,
@@ -200,44 +162,24 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
   /** Whatever it is doing just now. One that has ended says so. */
   async function cancel(id: string | undefined): Promise<void> {
     if (id === undefined) return
-    const { status } = await cluster.call("POST", `/api/v1/transactions/${id}/cancel`)
+    const { status } = await stage.cluster.call("POST", `/api/v1/transactions/${id}/cancel`)
     expect([200, 409]).toContain(status)
     if (status === 200) cancelled.add(id)
   }
 
-  /** Nobody has to help: what goes backward is tried until it is done. */
-  async function waitForEnds(): Promise<Map<string, string>> {
-    const endings = new Map<string, string>()
-    const deadline = Date.now() + 600_000
-    while (endings.size < ids.length) {
-      for (const id of ids) {
-        if (endings.has(id)) continue
-        const { status } = (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as {
-          status: string
-        }
-        expect(["pending", "running", "compensating", "success", "compensated"]).toContain(status)
-        if (status === "success" || status === "compensated") endings.set(id, status)
-      }
-      if (Date.now() > deadline)
-        throw new Error(`still open: ${ids.filter((id) => !endings.has(id)).join(", ")}`)
-      await sleep(250)
-    }
-    return endings
-  }
-
   /** What is late acts when its time has come, whatever became of its transaction. */
   async function whenAllHasCome(): Promise<Delivery[]> {
-    const due = (await world.ledger.deliveries()).map(({ at, fault }) =>
+    const due = (await stage.world.ledger.deliveries()).map(({ at, fault }) =>
       fault?.startsWith("late:") ? at + Number(fault.slice("late:".length)) : at,
     )
     await sleep(Math.max(0, Math.max(...due) + 1_000 - Date.now()))
-    return world.ledger.deliveries()
+    return stage.world.ledger.deliveries()
   }
 
   async function checkEndings(endings: ReadonlyMap<string, string>): Promise<number> {
     const isSuccess = (id: string) => endings.get(id) === "success"
     const done = new Map(ids.map((id) => [id, isSuccess(id) ? 1 : 0]))
-    expect((await world.books()).reserved).toEqual({ postgres: done, mysql: done })
+    expect((await stage.world.books()).reserved).toEqual({ postgres: done, mysql: done })
     expect(cancelled.size).toBeGreaterThan(0)
     expect([...cancelled].filter(isSuccess), "cancelled, and went on").toEqual([])
     const expected = ids.filter((id, at) => !cancelled.has(id) && !willFail(at))

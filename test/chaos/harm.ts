@@ -18,9 +18,12 @@ export interface Injected {
 
 export interface HarmOptions {
   cluster: Cluster
-  /** How many transactions there are, and what starts the next one. */
-  transactions: number
-  startNext: () => Promise<void>
+  /** Of the transactions. Each has its id as `params.order`. */
+  ids: readonly string[]
+  /** Name of the flow that all of them run. */
+  flow: string
+  /** @param at the place of the transaction that was started, in `ids`. */
+  afterStart?: (at: number) => Promise<void>
   kills: number
   /** Our own Postgres goes away, and comes back: once, in the middle of the kills. */
   outage?: () => Promise<void>
@@ -83,9 +86,19 @@ async function disturbGates(
 
 /** While Postgres is away no process is killed: it could not start again. */
 async function harmOurselves(
-  { cluster, transactions, startNext, kills, outage, signal }: HarmOptions,
+  { cluster, ids, flow, afterStart, kills, outage, signal }: HarmOptions,
   { injected, random }: Doing,
 ): Promise<void> {
+  const left = ids.entries()
+  const startNext = async () => {
+    const { value } = left.next()
+    if (value === undefined) return
+    const [at, id] = value
+    const start = { instance_id: id, flow_id: flow, params: { order: id } }
+    const { status } = await cluster.call("POST", "/api/v1/transactions", start)
+    expect([200, 201]).toContain(status)
+    await afterStart?.(at)
+  }
   const kill = async () => {
     injected.kills.push(Date.now())
     await cluster.killNext()
@@ -96,7 +109,7 @@ async function harmOurselves(
       injected.outages.push(Date.now())
       await outage()
     })
-  const share = Math.ceil(transactions / acts.length)
+  const share = Math.ceil(ids.length / acts.length)
   const startOthers = async () => {
     for (let started = 1; started < share; started++) await startNext()
   }

@@ -3,7 +3,6 @@
  * target's own ledger, from Temporal's histories and by `mirror check`, not from what Holdfast says.
  */
 import { randomUUID } from "node:crypto"
-import { setTimeout as sleep } from "node:timers/promises"
 import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { createStopList } from "../../src/app/stop-list.ts"
@@ -12,21 +11,12 @@ import { type EffectLedger, type Fault, startEffectLedger } from "../helpers/eff
 import { testTemporal, type TestTemporal } from "../helpers/temporal.ts"
 import { checkAll } from "./check-all.ts"
 import { type Cluster, startCluster } from "./cluster.ts"
+import { createOperator, followToEnds } from "./follow.ts"
 import { countFaults, harm } from "./harm.ts"
 
 const FULL = process.env.HOLDFAST_SOAK === "full"
 const TRANSACTIONS = FULL ? 100 : 20
 const KILLS = FULL ? 8 : 3
-
-interface Task {
-  id: string
-  status: string
-  outcome: string
-}
-interface Transaction {
-  status: string
-  tasks: (Task & { task_id: string })[]
-}
 
 const http = (id: string, depends_on: string[], effect: "keyed" | "unsafe") => ({
   id,
@@ -137,28 +127,18 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
     for (const [position, { id: task }] of FLOW.tasks.entries())
       await ledger.misbehave(task, FAULTS[(at * 5 + position * 3) % FAULTS.length] ?? [], id)
 
-  const left = ids.values()
-  const startNext = async () => {
-    const { value: id } = left.next()
-    if (id === undefined) return
-    const start = { instance_id: id, flow_id: FLOW.name, params: { order: id } }
-    const { status } = await cluster.call("POST", "/api/v1/transactions", start)
-    expect([200, 201]).toContain(status)
-  }
-  const injected = await harm({ cluster, transactions: TRANSACTIONS, startNext, kills: KILLS, signal })
+  const injected = await harm({ cluster, ids, flow: FLOW.name, kills: KILLS, signal })
   const quietSince = Date.now()
-
   // Decisions go on while the mirror heals; every one is checked against the ledger's truth first.
-  for (;;) {
-    const open = await openTransactions()
-    if (open.length === 0) break
-    for (const id of open) await decideWhatIsParked(id)
-    if (Date.now() - quietSince > 240_000) {
-      const told = await Promise.all(open.map(async (id) => JSON.stringify(await read(id))))
-      throw new Error(`still open: ${told.join(", ")}; refused last: ${refused}`)
-    }
-    await sleep(250)
-  }
+  const endings = await followToEnds({
+    cluster,
+    databaseUrl: database.url,
+    temporal,
+    ids,
+    withinMs: 240_000,
+    may: { be: ["pending", "running", "blocked"], end: ["success"] },
+    decide: createOperator(cluster, ledger, UNSAFE),
+  })
 
   const deliveries = await ledger.deliveries()
   const audited = await checkAll({
@@ -167,7 +147,7 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
     flow: FLOW,
     inLedger: HTTP_TASKS,
     deliveries,
-    endings: new Map(ids.map((id) => [id, "success"])),
+    endings,
     injected,
     quietSince,
   })
@@ -178,47 +158,6 @@ test(`${TRANSACTIONS} transactions end well although worker and API are killed $
   )
   process.stdout.write(`  ${audited} rows of audit, faults injected: ${JSON.stringify(target)}\n`)
 })
-
-async function read(id: string): Promise<Transaction> {
-  // Shaped by our own API, whose tests check it.
-  return (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as Transaction
-}
-
-async function openTransactions(): Promise<string[]> {
-  const open: string[] = []
-  for (const id of ids) {
-    const data = await read(id)
-    expect(["pending", "running", "blocked", "success"]).toContain(data.status)
-    if (data.status !== "success") open.push(id)
-  }
-  return open
-}
-
-/** The last refusal, for the case that one of them never ends. */
-let refused = "nothing"
-
-/** What a careful operator does: look into the target's books, then say what is known. */
-async function decideWhatIsParked(id: string): Promise<void> {
-  const data = await read(id)
-  const deliveries = await ledger.deliveries(id)
-  for (const task of data.tasks.filter(({ status }) => status === "parked")) {
-    const name = task.task_id
-    const happened = deliveries.some((delivery) => delivery.name === name && delivery.effect)
-    const decision = UNSAFE.has(name)
-      ? happened
-        ? { action: "complete", attest: "executed", output: {} }
-        : { action: "retry", attest: "not_executed" }
-      : { action: "retry" }
-    // Refusals are legal here: the state may be older than the run.
-    const { status, body } = await cluster.call("POST", `/api/v1/transactions/${id}/decisions`, {
-      ...decision,
-      task: name,
-      reason: "checked the ledger",
-    })
-    if (status === 409) refused = `${id} ${name} ${JSON.stringify(decision)}: ${JSON.stringify(body)}`
-    expect([200, 409]).toContain(status)
-  }
-}
 
 /** The barrier: one reservation of each task of each transaction, however often a worker died before its answer. */
 async function checkStock(): Promise<void> {

@@ -1,10 +1,11 @@
 import { createServer, type Server } from "node:http"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { startApi, type ApiServer } from "../../src/api/main.ts"
 import { createMirrorWriter, type MirrorWriter } from "../../src/store/mirror/writer.ts"
 import { confirmEnd } from "../../src/store/queries/confirm-end.ts"
 import { type ApiRig, startApiRig } from "../helpers/api-rig.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { createListeningLogger } from "../helpers/listening-logger.ts"
 import { mirrorChange, taskRow, transactionRow } from "../helpers/mirror-rows.ts"
@@ -17,23 +18,23 @@ let rig: ApiRig
 let server: ApiServer
 let writer: MirrorWriter
 let historyLength = 3
+const stops = createStopList()
 
 beforeAll(async () => {
   rig = await startApiRig({ connections: [{ name: "shop", kind: "http" }] })
+  stops.add("the rig", () => rig.stop())
   server = await startApi({ app: rig.app, host: "127.0.0.1", port: 0, auth: { mode: "off" } })
+  stops.add("the server", () => server.stop())
+  stops.add("the events", () => rig.dependencies.events.close())
   writer = createMirrorWriter({ pool: rig.pool, logger: createListeningLogger() })
+  stops.add("the writer", () => writer.close())
   const definition = {
     name: "order",
     tasks: [{ id: "pay", task_name: "http", config: { url: "/pay", connection: "shop" } }],
   }
   await rig.call("POST", "/api/v1/flows", { body: { definition } })
 })
-afterAll(async () => {
-  await writer.close()
-  await rig.dependencies.events.close()
-  await server.stop()
-  await rig.stop()
-})
+afterAll(stops.stop)
 
 async function write(instanceId: string, change: Parameters<typeof mirrorChange>[0]): Promise<void> {
   const identity = { transaction_id: instanceId, workflow_id: `default/${instanceId}` }
@@ -272,13 +273,15 @@ describe("POST /api/v1/transactions?wait=", () => {
 })
 
 describe("a process with a worker", () => {
-  let database: TestDatabase
   let node: HoldfastNode
   let shop: Server
+  const stops = createStopList()
 
   beforeAll(async () => {
-    database = await createTestDatabase()
+    const database = await createTestDatabase()
+    stops.add("the database", () => database.drop())
     shop = createServer((_, response) => response.end('{"ok": true}'))
+    stops.add("the shop", () => shop.close())
     await new Promise<void>((resolve) => shop.listen(0, "127.0.0.1", resolve))
     const { temporalAddress } = await getServers()
     const { namespace } = await testTemporal()
@@ -290,13 +293,10 @@ describe("a process with a worker", () => {
       namespace,
       connections: [{ name: "shop", kind: "http", base_url: `http://127.0.0.1:${port}` }],
     })
+    stops.add("the process", () => node.stop())
     await node.start()
   })
-  afterAll(async () => {
-    await node.stop()
-    shop.close()
-    await database.drop()
-  })
+  afterAll(stops.stop)
 
   test("answers a start with its end", async () => {
     const post = (path: string, body: object) =>

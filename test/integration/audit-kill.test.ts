@@ -2,6 +2,7 @@
 import { Client, Connection } from "@temporalio/client"
 import { type Pool } from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { createPool } from "../../src/store/pool.ts"
 import { runCli } from "../helpers/cli.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
@@ -29,21 +30,21 @@ let database: TestDatabase
 let pool: Pool
 let temporal: TestTemporal
 let node: HoldfastNode
+const stops = createStopList()
 
 beforeAll(async () => {
   database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   pool = createPool({ url: database.url })
+  stops.add("the pool", () => pool.end())
   temporal = await testTemporal()
   const { temporalAddress } = await getServers()
   const { namespace } = temporal
   node = await createNode({ databaseUrl: database.url, temporalAddress, namespace, connections: [] })
+  stops.add("the process", () => node.stop())
   await node.start()
 })
-afterAll(async () => {
-  await node.stop()
-  await pool.end()
-  await database.drop()
-})
+afterAll(stops.stop)
 
 async function post(path: string, body: object, key: string): Promise<Response> {
   return fetch(`${node.url}/api/v1${path}`, {

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto"
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from "@temporalio/worker"
 import { Client } from "@temporalio/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { type EffectLedger, startEffectLedger } from "../helpers/effect-ledger.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { countEvents, startWorkflowRig, type WorkflowRig } from "../helpers/workflow-rig.ts"
@@ -31,18 +32,18 @@ const inLayers = Array.from({ length: 100 }, (_, at) => {
 let ledger: EffectLedger
 let rig: WorkflowRig
 let byHand: { client: Client; stop(): Promise<void> }
+const stops = createStopList()
 beforeAll(async () => {
   ledger = await startEffectLedger()
+  stops.add("the ledger", () => ledger.stop())
   rig = await startWorkflowRig({
     connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
   })
+  stops.add("the rig", () => rig.stop())
   byHand = await startByHand()
+  stops.add("the worker by hand", () => byHand.stop())
 })
-afterAll(async () => {
-  await byHand.stop()
-  await rig.stop()
-  await ledger.stop()
-})
+afterAll(stops.stop)
 
 describe("history events per type", () => {
   test.each([

@@ -5,12 +5,13 @@ import type { AddressInfo } from "node:net"
 import { Client, Connection as TemporalConnection } from "@temporalio/client"
 import type { Pool } from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { createClient } from "../../src/sdk/client.ts"
 import { createPool } from "../../src/store/pool.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
 import { rebuildMirror } from "../../src/worker/mirror-rebuild.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { createListeningLogger } from "../helpers/listening-logger.ts"
 import { quietTemporal } from "../helpers/quiet-temporal.ts"
@@ -26,9 +27,8 @@ const document = {
 }
 const hidden = { ...document, card: "[redacted]" }
 
-let database: TestDatabase
 let pool: Pool
-let connection: TemporalConnection
+const stops = createStopList()
 let client: Client
 let node: HoldfastNode
 /** What the second task got, per delivery. */
@@ -52,12 +52,19 @@ const target = createServer((request, response) => {
 beforeAll(async () => {
   quietTemporal()
   target.listen(0, "127.0.0.1")
+  stops.add("the target", () => {
+    target.closeAllConnections()
+    target.close()
+  })
   await once(target, "listening")
-  database = await createTestDatabase()
+  const database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   pool = createPool({ url: database.url })
+  stops.add("the pool", () => pool.end())
   const { temporalAddress } = await getServers()
   const { namespace } = await testTemporal()
-  connection = await TemporalConnection.connect({ address: temporalAddress })
+  const connection = await TemporalConnection.connect({ address: temporalAddress })
+  stops.add("the connection", () => connection.close())
   client = new Client({
     connection,
     namespace,
@@ -66,6 +73,7 @@ beforeAll(async () => {
   const { port } = target.address() as AddressInfo
   const shop = { name: "shop", kind: "http" as const, base_url: `http://127.0.0.1:${port}`, default: true }
   node = await createNode({ databaseUrl: database.url, temporalAddress, namespace, connections: [shop] })
+  stops.add("the process", () => node.stop())
   await node.start()
   await createClient({ baseUrl: node.url }).publishFlow({
     name: "large",
@@ -84,14 +92,7 @@ beforeAll(async () => {
     ],
   })
 })
-afterAll(async () => {
-  await node.stop()
-  await connection.close()
-  await pool.end()
-  target.closeAllConnections()
-  target.close()
-  await database.drop()
-})
+afterAll(stops.stop)
 
 async function get(path: string) {
   const response = await fetch(`${node.url}/api/v1${path}`)

@@ -4,10 +4,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import type { Pool } from "pg"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import type { AttemptRow, View } from "../../src/contract/rows.ts"
 import { createOutputStore } from "../../src/store/output-store.ts"
 import { createPool } from "../../src/store/pool.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { isBlocked, statusesOf } from "../helpers/ledger-task.ts"
 import { openTcpGate, type TcpGate } from "../helpers/tcp-gate.ts"
 import { until } from "../helpers/until.ts"
@@ -28,7 +29,6 @@ interface Received {
   body: unknown
 }
 
-let database: TestDatabase
 /** The worker's way to Postgres leads through the gate, the test's own does not. */
 let gate: TcpGate
 let pool: Pool
@@ -37,6 +37,7 @@ let rig: WorkflowRig
 let received: Received[] = []
 const replies = new Map<string, unknown>()
 let latched: (() => void)[] = []
+const stops = createStopList()
 
 const target = createServer((request, response) => void answer(request, response))
 
@@ -59,13 +60,21 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 
 beforeAll(async () => {
   target.listen(0, "127.0.0.1")
+  stops.add("the target", () => {
+    target.closeAllConnections()
+    target.close()
+  })
   await once(target, "listening")
-  database = await createTestDatabase()
+  const database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   const url = new URL(database.url)
   gate = await openTcpGate({ host: url.hostname, port: Number(url.port) })
+  stops.add("the gate", () => gate.close())
   url.port = String(gate.port)
   pool = createPool({ url: database.url })
+  stops.add("the pool", () => pool.end())
   gatedPool = createPool({ url: url.href, patienceMs: 500 })
+  stops.add("the pool behind the gate", () => gatedPool.end())
   // Listening on TCP, so that the address is one of TCP.
   const { port } = target.address() as AddressInfo
   rig = await startWorkflowRig({
@@ -74,17 +83,10 @@ beforeAll(async () => {
     // Every workflow task replays what came before: a reference must come out of the history.
     maxCachedWorkflows: 0,
   })
+  stops.add("the rig", () => rig.stop())
+  stops.add("what is shut", () => gate.open())
 })
-afterAll(async () => {
-  gate.open()
-  await rig.stop()
-  await gatedPool.end()
-  await pool.end()
-  await gate.close()
-  await database.drop()
-  target.closeAllConnections()
-  target.close()
-})
+afterAll(stops.stop)
 beforeEach(() => {
   received = []
   replies.clear()

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import pg from "pg"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { type LocalPostgres, startPostgres } from "../../src/local/postgres.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { createNodeApi, type NodeApi } from "../helpers/node-api.ts"
 import { testTemporal } from "../helpers/temporal.ts"
@@ -34,13 +35,17 @@ const REFUSED_BY_STANDBY = "SQLSTATE_0A000"
 
 let directory: string
 let bank: LocalPostgres
-let database: TestDatabase
 let node: HoldfastNode
 let api: NodeApi
+const stops = createStopList()
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), "holdfast-standby-"))
-  ;[bank, database] = await Promise.all([startBank(), createTestDatabase()])
+  stops.add("the directory", () => rm(directory, { recursive: true, force: true }))
+  bank = await startBank()
+  stops.add("the bank", () => bank.stop())
+  const database = await createTestDatabase()
+  stops.add("the database", () => database.drop())
   await ask("create table charge (number bigint generated always as identity, id text not null)")
   const temporal = await testTemporal()
   const url = new URL(bank.url)
@@ -61,16 +66,12 @@ beforeAll(async () => {
     ],
     secrets: { bank: url.password },
   })
+  stops.add("the process", () => node.stop())
   await node.start()
   api = createNodeApi(node.url)
   await api.publish(FLOW)
 })
-afterAll(async () => {
-  await node.stop()
-  await bank.stop()
-  await database.drop()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(stops.stop)
 
 function startBank(preferredPort?: number): Promise<LocalPostgres> {
   return startPostgres({

@@ -1,6 +1,7 @@
 /** Four processes, one for each role: none of them can finish an order alone. */
 import { Client, Connection } from "@temporalio/client"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { ROLES, type Role } from "../../src/contract/roles.ts"
 import { createClient } from "../../src/sdk/client.ts"
 import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
@@ -27,14 +28,15 @@ const nodeOf = (role: Role): HoldfastNode => {
   if (node === undefined) throw new Error(`no ${role} was made`)
   return node
 }
+const stops = createStopList()
 
 beforeAll(async () => {
   // Empty: the workers wait for the API to bring the schema.
-  ;[database, temporal, ledger] = await Promise.all([
-    createTestDatabase("empty"),
-    testTemporal(),
-    startEffectLedger(),
-  ])
+  database = await createTestDatabase("empty")
+  stops.add("the database", () => database.drop())
+  ledger = await startEffectLedger()
+  stops.add("the ledger", () => ledger.stop())
+  temporal = await testTemporal()
   const targets = {
     databaseUrl: database.url,
     temporalAddress: temporal.address,
@@ -42,13 +44,10 @@ beforeAll(async () => {
     connections: [{ name: "ledger", kind: "http" as const, base_url: ledger.url }],
   }
   for (const role of ROLES) nodes.set(role, await createNode({ ...targets, role }))
+  stops.add("the processes", () => Promise.all([...nodes.values()].map((node) => node.stop())))
   await Promise.all([...nodes.values()].map((node) => node.start()))
 })
-afterAll(async () => {
-  await Promise.all([...nodes.values()].map((node) => node.stop()))
-  await ledger.stop()
-  await database.drop()
-})
+afterAll(stops.stop)
 
 async function countDeliveries(): Promise<number> {
   return (await ledger.deliveries()).length

@@ -2,31 +2,37 @@
 import { readFile } from "node:fs/promises"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { type EventBroker, startEvents } from "../../src/app/shop/events.ts"
-import { createTestDatabase, type TestDatabase } from "../helpers/database.ts"
+import { createTestDatabase } from "../helpers/database.ts"
 import { createNode, type HoldfastNode } from "../helpers/holdfast-node.ts"
 import { getServers } from "../helpers/servers.ts"
 import { startTargets, type Targets } from "../helpers/s1-targets.ts"
 import { testTemporal } from "../helpers/temporal.ts"
 import { until } from "../helpers/until.ts"
 
-let databases: TestDatabase[]
 let orders: pg.Pool
 let broker: EventBroker
 let targets: Targets
 let node: HoldfastNode
+const stops = createStopList()
 
 beforeAll(async () => {
-  databases = [await createTestDatabase(), await createTestDatabase("empty")]
-  const [own, shop] = databases
-  if (own === undefined || shop === undefined) throw new Error("two databases were made")
+  const own = await createTestDatabase()
+  stops.add("our database", () => own.drop())
+  const shop = await createTestDatabase("empty")
+  stops.add("the shop's database", () => shop.drop())
   const url = new URL(shop.url)
   orders = new pg.Pool({ connectionString: shop.url, max: 2 })
+  stops.add("the pool", () => orders.end())
   orders.on("error", () => undefined)
   await orders.query(
     "create table orders (order_id text primary key, user_id text not null, amount integer not null)",
   )
-  ;[broker, targets] = await Promise.all([startEvents(), startTargets()])
+  broker = await startEvents()
+  stops.add("the broker", () => broker.stop())
+  targets = await startTargets()
+  stops.add("the targets", () => targets.stop())
   const { temporalAddress } = await getServers()
   const { namespace } = await testTemporal()
   const service = (name: string) => ({
@@ -63,15 +69,10 @@ beforeAll(async () => {
     ],
     secrets: { app_password: decodeURIComponent(url.password) },
   })
+  stops.add("the process", () => node.stop())
   await node.start()
 })
-
-afterAll(async () => {
-  await node.stop()
-  await orders.end()
-  await Promise.all([broker.stop(), targets.stop()])
-  await Promise.all(databases.map((database) => database.drop()))
-})
+afterAll(stops.stop)
 
 interface Answer {
   status: number

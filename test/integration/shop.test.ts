@@ -7,31 +7,33 @@ import { loadSync } from "@grpc/proto-loader"
 import { connectAsync } from "mqtt"
 import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { createStopList } from "../../src/app/stop-list.ts"
 import { startShop } from "../../src/app/shop/shop.ts"
 import type { Shop } from "../../src/app/shop/shop.ts"
 import { openPostgresHome } from "../../src/local/postgres-home.ts"
 import { startPostgres } from "../../src/local/postgres.ts"
 import type { LocalPostgres } from "../../src/local/postgres.ts"
 
-let stateDir: string
 let postgres: LocalPostgres
 let shop: Shop
+const stops = createStopList()
 beforeAll(async () => {
-  stateDir = await mkdtemp(path.join(tmpdir(), "holdfast-shop-"))
+  const stateDir = await mkdtemp(path.join(tmpdir(), "holdfast-shop-"))
+  stops.add("the directory", () => rm(stateDir, { recursive: true, force: true }))
+  stops.add("Postgres' home", async () => {
+    await rm((await openPostgresHome(stateDir)).dir, { recursive: true, force: true })
+  })
   postgres = await startPostgres({
     stateDir,
     environment: process.env,
     say: () => undefined,
     state: "throwaway",
   })
+  stops.add("Postgres", () => postgres.stop())
   shop = await startShop(postgres.url)
+  stops.add("the shop", () => shop.stop())
 })
-afterAll(async () => {
-  await shop.stop()
-  await postgres.stop()
-  await rm((await openPostgresHome(stateDir)).dir, { recursive: true, force: true })
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(stops.stop)
 
 type Charge = (
   request: object,
