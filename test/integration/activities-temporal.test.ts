@@ -185,7 +185,7 @@ describe("time", () => {
 
   test("a call that hangs ends before Temporal's own timeout, with our word for it", async () => {
     const served = await serve([])
-    const run = await rig.start(flowOf(served.port, { effect: "unsafe", timeout: { attempt: "1s" } }))
+    const run = await rig.start(flowOf(served.port, { effect: "unsafe", timeout: { attempt: "5s" } }))
     const view = await run.reaches(({ transaction }) => transaction.status === "blocked")
     expect(payOf(view)).toMatchObject({ outcome: "unknown", error: { code: "attempt_timeout" } })
   })
