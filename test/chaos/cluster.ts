@@ -19,6 +19,8 @@ export interface Cluster {
   /** SIGKILL of the next one in turn, and a new start of it. */
   killNext(): Promise<void>
   stop(): Promise<void>
+  /** What its processes warned of. */
+  said(): string[]
 }
 
 const PATIENCE_MS = 60_000
@@ -55,6 +57,7 @@ export function startCluster(size: number, targets: NodeTargets): Promise<Cluste
         await node.start()
       },
       stop: stops.stop,
+      said: () => nodes.map((node) => node.said()),
     }
   })
 }

@@ -85,12 +85,12 @@ async function read(cluster: Cluster, id: string): Promise<View> {
   return (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as View
 }
 
-/** By the mirror, by the run itself, and by Temporal. */
+/** By the mirror, by the run itself and by Temporal, and what the processes warned of. */
 async function howItStands({ cluster, ...place }: Followed, id: string): Promise<string> {
   const mirror = await read(cluster, id)
   const run = (await cluster.call("GET", `/api/v1/transactions/${id}?fresh=true`)).body
   const { raw } = await withRecords(place, ({ client }) =>
     client.workflow.getHandle(toWorkflowId("default", id)).describe(),
   )
-  return inspect({ mirror, run, temporal: raw }, { depth: null })
+  return inspect({ mirror, run, temporal: raw, said: cluster.said() }, { depth: null })
 }

@@ -12,6 +12,9 @@ import { until } from "./until.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../bin/holdfast.js", import.meta.url))
 
+/** In characters. */
+const MOST_SAID = 4_000
+
 export interface NodeTargets {
   databaseUrl: string
   temporalAddress: string
@@ -34,6 +37,8 @@ export interface HoldfastNode {
   kill(): Promise<void>
   /** SIGTERM. @throws when it had ended by itself, or does not end with 0. */
   stop(): Promise<void>
+  /** The last of what its processes warned of and more, the killed ones too. */
+  said(): string
 }
 
 export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
@@ -51,6 +56,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
       : { flags: ["--auth", "off"], variables: { HOLDFAST_ALLOWED_RANGES: targets.allowedRanges } }
   let child: ChildProcess | undefined
   let output = ""
+  let saidBefore = ""
 
   /** @returns undefined when none runs. */
   const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<ChildProcess | undefined> => {
@@ -66,7 +72,9 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
 
   return {
     url,
+    said: () => saidBefore + output,
     async start() {
+      saidBefore = (saidBefore + output).slice(-MOST_SAID)
       output = ""
       const started = spawn(
         process.execPath,
@@ -91,7 +99,7 @@ export async function createNode(targets: NodeTargets): Promise<HoldfastNode> {
       )
       child = started
       for (const stream of [started.stdout, started.stderr])
-        stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)))
+        stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-MOST_SAID)))
       try {
         await until(
           async () => {
