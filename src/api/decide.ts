@@ -14,6 +14,7 @@ import { toAsked } from "./four-eyes.ts"
 import { ApiProblem, isRefusal } from "./problem.ts"
 import { nameOther } from "./other-decision.ts"
 import { refuseAnother } from "./same-decision.ts"
+import { findTaken } from "./taken-decision.ts"
 import { askWorkflow, getTransaction } from "./transaction-view.ts"
 
 export interface DecisionRequest {
@@ -29,8 +30,8 @@ export interface DecisionRequest {
 export async function decide(services: ApiServices, request: DecisionRequest): Promise<DecisionAnswer> {
   const { tenant, instance_id, decision } = request
   const transaction = await getTransaction(services, { tenant, instance_id })
-  const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
-  if (recorded !== undefined) return toAnswer(recorded, decision)
+  const taken = await findTaken(services, { tenant, transaction, decision })
+  if (taken !== undefined) return toAnswer(taken, decision)
   const asked = await toAsked(services, request)
   try {
     return await update(services, transaction.workflow_id, asked)

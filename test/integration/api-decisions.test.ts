@@ -72,6 +72,7 @@ interface Recorded {
   path?: string
   before?: object
   after?: object
+  at?: Date
 }
 
 const request = (id: string, action: string, task: string | null) => ({
@@ -92,13 +93,13 @@ function approval(of: string): Recorded {
   return { action: "approve", before: { request: request(of, "skip", "pay") } }
 }
 
-/** As the mirror does, of a decision that was taken. */
-async function record(instanceId: string, key: string, { action, path, before, after }: Recorded) {
+/** As the mirror does, of a decision that was taken. @param at long ago unless said: an open run forgets old ones. */
+async function record(instanceId: string, key: string, { action, path, before, after, at }: Recorded) {
   const state = { version: 7, status: "running", tasks: [] }
   await rig.pool.query(
     `insert into decision (tenant_id, instance_id, decision_id, action, path, actor, before, after, decided_at)
-     values ('default', $1, $2, $3, $4, 'local', $5, $6, now())`,
-    [instanceId, key, action, path, { ...state, ...before }, { ...state, ...after }],
+     values ('default', $1, $2, $3, $4, 'local', $5, $6, coalesce($7, now() - interval '1 hour'))`,
+    [instanceId, key, action, path, { ...state, ...before }, { ...state, ...after }, at],
   )
 }
 
@@ -209,16 +210,8 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
   test("answers from the record for an open run that has forgotten the id", async () => {
     const id = await start()
     const key = randomUUID()
-    const after = {
-      version: 7,
-      status: "running",
-      tasks: [{ path: "pay", status: "running", outcome: "unknown" }],
-    }
-    await rig.pool.query(
-      `insert into decision (tenant_id, instance_id, decision_id, action, actor, before, after, decided_at)
-       values ('default', $1, $2, 'retry', 'local', $3, $3, now())`,
-      [id, key, JSON.stringify(after)],
-    )
+    const tasks = [{ path: "pay", status: "running", outcome: "unknown" }]
+    await record(id, key, { action: "retry", before: { tasks }, after: { tasks } })
     const answer = await post(id, "decisions", {
       body: { action: "retry", reason: "r" },
       headers: { "idempotency-key": key },
@@ -260,6 +253,18 @@ describe("POST /api/v1/transactions/{id}/decisions", () => {
     const answer = await post(id, "decisions", { body, headers: { "idempotency-key": key } })
     expect(answer.data, answer.text).toMatchObject({ decision_id: key, action: body.action, version: 7 })
     expect((await fresh(id)).data.version).toBe(0)
+  })
+
+  test("carries out what is on record and never came to the run, and takes it once", async () => {
+    const id = await start()
+    const headers = { "idempotency-key": randomUUID() }
+    await record(id, headers["idempotency-key"], { action: "retry", path: "pay", at: new Date() })
+    const body = { action: "retry", ...PAY }
+    expect((await post(id, "decisions", { body, headers })).data).toMatchObject({ version: 1 })
+    expect((await fresh(id)).data.output).toMatchObject({ action: "retry", task: "pay" })
+    await rig.pool.query("delete from idempotency")
+    expect((await post(id, "decisions", { body, headers })).status).toBe(200)
+    expect((await fresh(id)).data.version).toBe(1)
   })
 
   test("refuses a key whose own decision only the last run knows", async () => {

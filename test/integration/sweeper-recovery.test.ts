@@ -7,6 +7,7 @@ import { toMonth } from "../../src/store/partitions.ts"
 import { openConnection } from "../../src/store/pool.ts"
 import { createSweeper, type Sweeper } from "../../src/worker/sweeper.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
+import { decisionRow, mirrorChange } from "../helpers/mirror-rows.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
 import { until } from "../helpers/until.ts"
 
@@ -165,6 +166,92 @@ describe("a transaction whose rows a mirror writer refused", () => {
     } finally {
       await client.end()
     }
+    await expectNoDifference()
+  })
+})
+
+describe("a mirror that was told what Temporal never got", () => {
+  /** As a worker tells of a retry, and dies before it answers. @returns what the mirror had before. */
+  async function tellRetry(instanceId: string): Promise<StoredMirror> {
+    const before = await rig.mirror(instanceId)
+    const { transaction, tasks, exceptions } = before
+    const { runId, historyLength } = await workflowOf(instanceId).describe()
+    const at = Date.now()
+    const writer = rig.openWriter()
+    writer.push(
+      mirrorChange({
+        transaction_id: instanceId,
+        workflow_id: `default/${instanceId}`,
+        run_id: runId,
+        history_length: historyLength + 2,
+        complete: true,
+        transaction: { ...transaction.row, status: "running", version: 9, open_exceptions: 0 },
+        tasks: tasks.map((task) =>
+          task.path === "b" ? { ...task, status: "running", generation: 2 } : task,
+        ),
+        exceptions: exceptions.map((row) => ({ ...row, state: "resolved", resolved_at: at })),
+        decisions: [decisionRow({ decision_id: "told", task: "b", at })],
+      }),
+    )
+    await writer.flush()
+    expect(statuses(await rig.mirror(instanceId))).toEqual({ a: "success", b: "running" })
+    return before
+  }
+  const decisionsOf = async (instanceId: string) => {
+    const { rows } = await rig.pool.query<{ decision_id: string }>(
+      "select decision_id from decision where instance_id = $1 order by decided_at",
+      [instanceId],
+    )
+    return rows.map(({ decision_id }) => decision_id)
+  }
+  const retry = (instanceId: string, id: string) =>
+    workflowOf(instanceId).executeUpdate("decide", {
+      args: [{ id, action: "retry", task: "b", actor: "ann", reason: "mended", attest: "not_executed" }],
+      updateId: id,
+    })
+
+  test("is what the run is, once it is sure that nothing is on its way, and follows it from there", async () => {
+    await park("ahead")
+    // One that was taken before stays.
+    await retry("ahead", "before")
+    const isParkedAgain = ({ transaction, exceptions }: StoredMirror) =>
+      transaction.row.status === "blocked" && exceptions.some(({ occurrence }) => occurrence === 2)
+    await until(() => rig.mirror("ahead"), isParkedAgain)
+    const before = await tellRetry("ahead")
+    await age("ahead", 20)
+    await rig.pool.query("update txn set checked_at = '-infinity' where instance_id = 'ahead'")
+    expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 0 })
+    await age("ahead", 61)
+    expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 1 })
+    const { transaction, tasks, exceptions } = await rig.mirror("ahead")
+    expect(transaction.row).toEqual(before.transaction.row)
+    expect(tasks).toEqual(before.tasks)
+    expect(exceptions).toEqual(before.exceptions)
+    expect(await decisionsOf("ahead")).toEqual(["before"])
+    expect(rig.lines).toContainEqual(
+      expect.objectContaining({ message: "the mirror was told what Temporal never got: it is taken back" }),
+    )
+    await expectNoDifference()
+    rig.behaviours.clear()
+    await retry("ahead", "told")
+    await until(
+      () => rig.mirror("ahead"),
+      ({ transaction: { row } }) => row.status === "success",
+    )
+    expect(await decisionsOf("ahead")).toEqual(["before", "told"])
+    await rig.sweepUntil("ahead", isConfirmed)
+    await expectNoDifference()
+  })
+
+  test("is at its end what the run ended as", async () => {
+    await park("ahead-ended")
+    await tellRetry("ahead-ended")
+    await workflowOf("ahead-ended").terminate("by hand")
+    await rig.sweepUntil("ahead-ended", isConfirmed)
+    const mirror = await rig.mirror("ahead-ended")
+    expect(mirror.transaction.row).toMatchObject({ status: "failed", error: { code: "orchestrator_lost" } })
+    expect(statuses(mirror)).toEqual({ a: "success", b: "parked" })
+    expect(await decisionsOf("ahead-ended")).toEqual([])
     await expectNoDifference()
   })
 })

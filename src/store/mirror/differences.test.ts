@@ -18,6 +18,7 @@ function stored(rows: Partial<Pick<View, "transaction" | "tasks" | "exceptions">
       seq: 0,
       is_dispatched: true,
       is_confirmed: false,
+      updated_at: new Date(),
       read_at: new Date(),
       row: rows.transaction ?? transactionRow(),
     },

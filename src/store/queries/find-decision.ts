@@ -7,6 +7,7 @@ const Row = z.object({
   decision_id: z.string(),
   action: z.enum(DECISION_ACTIONS),
   task: z.string().nullable(),
+  decided_at: z.date(),
   before: z.object({ status: z.enum(TRANSACTION_STATUSES), request: ApprovalRequest.optional() }),
   after: z.object({
     version: z.int(),
@@ -24,7 +25,7 @@ export async function findDecision(
   { tenant, instance_id, decision_id }: { tenant: string; instance_id: string; decision_id: string },
 ): Promise<RecordedDecision | undefined> {
   const { rows } = await db.query(
-    `select decision_id, action, path as task, before, after
+    `select decision_id, action, path as task, decided_at, before, after
      from decision
      where tenant_id = $1 and instance_id = $2 and decision_id = $3`,
     [tenant, instance_id, decision_id],

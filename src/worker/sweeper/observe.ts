@@ -17,6 +17,8 @@ export interface Run {
   workflow_id: string
   run_id: string
   history_length: number
+  /** Milliseconds. */
+  started_at: number
   closed_at: number | null
 }
 
@@ -46,11 +48,12 @@ export async function observe(client: Client, workflowId: string): Promise<Obser
   return client.withDeadline(Date.now() + ASK_DEADLINE_MS, async () => {
     const found = await describe(client, workflowId)
     if (!found) return { kind: "missing" }
-    const { runId, historyLength, closeTime, status } = found
+    const { runId, historyLength, startTime, closeTime, status } = found
     const run = {
       workflow_id: workflowId,
       run_id: runId,
       history_length: historyLength,
+      started_at: startTime.getTime(),
       closed_at: closeTime?.getTime() ?? null,
     }
     switch (status.name) {

@@ -12,8 +12,9 @@ import type { MirrorWriter } from "../../store/mirror/writer.ts"
 import { confirmEnd } from "../../store/queries/confirm-end.ts"
 import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import { markChecked } from "../../store/queries/mark-checked.ts"
-import { findOut } from "./find-out.ts"
+import { type Finding, findOut } from "./find-out.ts"
 import { type Observation, observe } from "./observe.ts"
+import { isAhead, takeBackAhead } from "./take-back-ahead.ts"
 import { writeFinding } from "./write-finding.ts"
 
 /**
@@ -62,12 +63,14 @@ async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promi
   // A run that started eagerly may be over before its first rows are written, or lost.
   if (!transaction.is_dispatched) return { kind: "unstarted" }
   const observed = await observe(client, transaction.workflow_id)
-  if (isSeen(stored, observed)) {
+  const mustGoBack = isAhead(stored, observed)
+  if (!mustGoBack && isSeen(stored, observed)) {
     await markChecked(pool, { ...key, read_at: transaction.read_at, run_id: transaction.run_id, seq: null })
     return { kind: "same", confirmed: false }
   }
   const finding = await findOut(client, stored, observed)
   if (!finding) return { kind: "away" }
+  if (mustGoBack && !(await goBack(options, stored, { observed, finding }))) return { kind: "away" }
   const differences = findDifferences(finding.view, stored)
   const isHealed = differences.length > 0 || finding.run.run_id !== (transaction.run_id ?? "")
   if (isHealed) {
@@ -85,6 +88,16 @@ async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promi
   })
   const confirmed = finding.over && (await confirmEnd(pool, { ...key, run_id: run_id || null }))
   return { kind: isHealed ? "healed" : "same", confirmed }
+}
+
+async function goBack(
+  options: ReconcilerOptions,
+  stored: StoredMirror,
+  { observed, finding }: { observed: Observation; finding: Finding },
+): Promise<boolean> {
+  if (!("run" in observed)) return false
+  const decisions = finding.extent === "whole" ? finding.view.decisions : undefined
+  return takeBackAhead(options, stored, { run: observed.run, decisions })
 }
 
 /** An open run whose rows are as new as its history, or an end that was seen before. */
