@@ -298,7 +298,7 @@ async function askBarrier<Found>(
     const entering = ask({ begin: (first) => session.begin(limits, first), run: session.run })
     // Not every server can be told to bound a wait as short as this.
     const entry = await abortable(entering, AbortSignal.timeout(2 * RESOLVE_MS))
-    await session.rollBack()
+    await abortable(session.rollBack(), AbortSignal.timeout(RESOLVE_MS))
     return entry
   } finally {
     session.discard()

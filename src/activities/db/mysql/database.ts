@@ -8,6 +8,7 @@ import {
 } from "mysql2"
 import { mysqlStatements } from "../../../barrier/mysql-statements.ts"
 import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
+import { abortable } from "../../abortable.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
 import { readTlsMaterial, serverNameOf } from "../../outbound/tls-options.ts"
 import type { SecretStore } from "../../secrets.ts"
@@ -60,7 +61,8 @@ export function createMysql(connection: DbConnection, guard: OutboundGuard, secr
   const cancel = async (connectionId: number): Promise<void> => {
     try {
       const client = await connectFresh(config, CANCEL_TIMEOUT_MS)
-      await command(client, `kill query ${connectionId}`).finally(() => client.destroy())
+      const asked = command(client, `kill query ${connectionId}`)
+      await abortable(asked, AbortSignal.timeout(CANCEL_TIMEOUT_MS)).finally(() => client.destroy())
     } catch {
       // Then the caller ends the connection.
     }

@@ -2,6 +2,7 @@
 import pg from "pg"
 import { postgresStatements } from "../../../barrier/postgres-statements.ts"
 import { type DbConnection, DEFAULT_POOL_SIZE } from "../../../contract/connections.ts"
+import { abortable } from "../../abortable.ts"
 import { Misconfigured } from "../../call.ts"
 import type { OutboundGuard } from "../../outbound/guard.ts"
 import { toTlsOptions } from "../../outbound/tls-options.ts"
@@ -50,7 +51,10 @@ export function createPostgres(
   const cancel = async (backend: number): Promise<void> => {
     try {
       const client = await connectFresh(CANCEL_TIMEOUT_MS)
-      await client.query("select pg_cancel_backend($1)", [backend]).finally(() => client.end())
+      const asked = client.query("select pg_cancel_backend($1)", [backend])
+      // Not waited for: a server that stands still does not answer that either.
+      const leave = () => void client.end().catch(() => undefined)
+      await abortable(asked, AbortSignal.timeout(CANCEL_TIMEOUT_MS)).finally(leave)
     } catch {
       // Then the caller ends the connection.
     }
