@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest"
+import type { Once } from "../sdk/client.ts"
+import { Unreachable } from "../sdk/errors.ts"
 import type { BulkJob, BulkJobRequest } from "../sdk/shapes.ts"
 import { addBulkCommands } from "./bulk.ts"
 import { runCommand } from "./commands.testsuite.ts"
@@ -20,14 +22,16 @@ const JOB: BulkJob = {
 
 async function bulk(...args: string[]) {
   const requests: BulkJobRequest[] = []
+  const keys: Once["idempotencyKey"][] = []
   const seen = await runCommand(addBulkCommands, ["bulk", ...args], {
-    createBulkJob: (request) => {
+    createBulkJob: (request, once) => {
       requests.push(request)
+      keys.push(once?.idempotencyKey)
       return Promise.resolve(JOB)
     },
     commandBulkJob: (id, command) => Promise.resolve({ ...JOB, job_id: id, state_reason: command }),
   })
-  return { ...seen, requests }
+  return { ...seen, requests, keys }
 }
 
 describe("holdfast bulk", () => {
@@ -49,6 +53,19 @@ describe("holdfast bulk", () => {
     ])
     expect(printed.join("\n")).toMatch(/j1\s+retry\s+stopped\s+1000\s+995\s+0\s+0\s+5\s+0\s+of the last 5/)
     expect(printed.join("\n")).toMatch(/995\s+pending\s+keyed/)
+  })
+
+  test("run says under which id it can be sent again when no answer came, and takes that id", async () => {
+    const args = ["bulk", "run", "retry", "--flow", "f", "--reason", "r"]
+    const lost: string[] = []
+    const { said } = await runCommand(addBulkCommands, args, {
+      createBulkJob: (_, once) => {
+        lost.push(once?.idempotencyKey ?? "")
+        return Promise.reject(new Unreachable("no answer", new Error("reset")))
+      },
+    })
+    expect(said).toEqual([expect.stringContaining(`--decision-id ${lost[0]} takes it at most once`)])
+    expect((await bulk(...args.slice(1), "--decision-id", lost[0] ?? "")).keys).toEqual(lost)
   })
 
   test.each(["start", "pause", "resume", "cancel"])("%s is about one job", async (command) => {

@@ -3,12 +3,13 @@ import { type Command, Option } from "commander"
 import { BULK_ACTIONS, BULK_ITEM_STATES, type BulkAction, type BulkItemState } from "../contract/bulk.ts"
 import { EXCEPTION_KINDS, TRANSACTION_STATUSES } from "../contract/statuses.ts"
 import type { BulkItem, BulkJob, BulkJobSummary } from "../sdk/shapes.ts"
+import { decideOnce, decisionIdOption, type OnceFlags } from "./decide-once.ts"
 import { UsageError } from "./exit-codes.ts"
 import { type OutputFormat, outputOption, printResult } from "./output-option.ts"
 import { formatTable } from "./table.ts"
 import type { Terminal } from "./terminal.ts"
 
-interface RunFlags {
+interface RunFlags extends OnceFlags {
   reason: string
   flow?: string
   group?: string
@@ -84,6 +85,7 @@ function addRun(bulk: Command, terminal: Terminal): void {
       readNumber("--stop-above"),
     )
     .option("--settle-within <duration>", "how long results are awaited; 10m unless said")
+    .addOption(decisionIdOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
@@ -100,7 +102,7 @@ function addRun(bulk: Command, terminal: Terminal): void {
         stop_above: flags.stopAbove,
         settle_within: flags.settleWithin,
       }
-      const value = await (await terminal.client()).createBulkJob(request)
+      const value = await decideOnce(terminal, flags, (client, once) => client.createBulkJob(request, once))
       printResult(terminal, flags, { value, show: showJob })
     })
 }

@@ -53,7 +53,7 @@ export interface StartRequest {
   params: Record<string, unknown>
 }
 
-/** Of a decision. */
+/** Of a decision, or of one for many transactions. */
 export interface Once {
   /**
    * The same key and request are carried out once. So keep it to send again what got no answer, or a 5xx; without one,
@@ -120,7 +120,7 @@ export interface HoldfastClient {
   /** Runs the task again that the exception stopped. */
   retryException: (id: number, reason?: string, once?: Once) => Promise<void>
   /** Decides about many transactions at once; with `dry_run` it only counts. */
-  createBulkJob: (request: BulkJobRequest) => Promise<BulkJob>
+  createBulkJob: (request: BulkJobRequest, once?: Once) => Promise<BulkJob>
   /** Newest first, at most 200. */
   listBulkJobs: () => Promise<BulkJobSummary[]>
   getBulkJob: (id: string) => Promise<BulkJob>
@@ -197,7 +197,7 @@ export function createClient(options: ClientOptions): HoldfastClient {
     retryException: async (id, reason, once) => {
       await callUnder(once)("POST", path("exceptions", id, "retry"), toReason(reason))
     },
-    createBulkJob: (request) => call("POST", path("bulk-jobs"), request),
+    createBulkJob: (request, once) => callUnder(once)("POST", path("bulk-jobs"), request),
     listBulkJobs: () => list(path("bulk-jobs"), { page_size: 200 }),
     getBulkJob: (id) => call("GET", path("bulk-jobs", id)),
     commandBulkJob: (id, command) => call("POST", path("bulk-jobs", id, command)),
