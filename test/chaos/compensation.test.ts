@@ -1,6 +1,6 @@
 /**
  * Transactions that go backward, with targets that lose replies, hang, cut, repeat and come late, processes that are
- * killed, and our own Postgres stopped in the middle. Judged from the books of the targets: whatever Holdfast says, a
+ * killed, and our own Postgres killed in the middle. Judged from the books of the targets: whatever Holdfast says, a
  * transaction that was compensated left nothing behind, and one that succeeded did everything once.
  */
 import { randomUUID } from "node:crypto"
@@ -107,7 +107,7 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
   afterAll(() => stage.stop())
 
   test(
-    `${TRANSACTIONS} transactions leak nothing and double nothing through ${KILLS} kills`,
+    `${TRANSACTIONS} transactions leak nothing and double nothing through ${KILLS} kills, and one of Postgres`,
     { timeout: 1_800_000 },
     async ({ signal }) => {
       const { cluster, world } = stage
@@ -122,7 +122,7 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
         flow: FLOW.name,
         afterStart: (at) => (at % 6 === 5 ? cancel(ids[at - 2]) : Promise.resolve()),
         kills: KILLS,
-        outage: () => stage.outage(OUTAGE_MS),
+        outage: () => stage.outage(OUTAGE_MS, "SIGKILL"),
         gates: world.gates,
         signal,
       })

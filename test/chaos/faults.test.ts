@@ -114,7 +114,7 @@ describe.skipIf(!hasEveryServer)("every connector under faults", () => {
         ids,
         flow: FLOW.name,
         kills: KILLS,
-        outage: () => stage.outage(OUTAGE_MS),
+        outage: () => stage.outage(OUTAGE_MS, "SIGINT"),
         gates: world.gates,
         signal,
       })

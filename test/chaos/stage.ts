@@ -13,8 +13,8 @@ import { startWorld, type World } from "./world.ts"
 export interface Stage extends RecordsPlace {
   world: World
   cluster: Cluster
-  /** Stops our own Postgres, and starts it again on its data and its port. */
-  outage(ms: number): Promise<void>
+  /** Stops our own Postgres, or kills it, and starts it again on its data and its port. */
+  outage(ms: number, signal: "SIGINT" | "SIGKILL"): Promise<void>
   stop(): Promise<void>
 }
 
@@ -49,7 +49,8 @@ export function startStage(ids: readonly string[]): Promise<Stage> {
       cluster,
       temporal,
       databaseUrl: postgres.url,
-      async outage(ms) {
+      async outage(ms, signal) {
+        process.kill(postgres.pid, signal)
         await postgres.stop()
         await sleep(ms)
         postgres = await startOurs(postgres.port)

@@ -1,4 +1,5 @@
 /** One whole `holdfast start` with a database of its own, and a ledger that keeps what was called. */
+import { withStopList } from "../../src/app/stop-list.ts"
 import { createTestDatabase, type TestDatabase } from "./database.ts"
 import { type EffectLedger, startEffectLedger } from "./effect-ledger.ts"
 import { createNode, type HoldfastNode, type NodeTargets } from "./holdfast-node.ts"
@@ -16,18 +17,14 @@ export interface LedgerNode {
   stop(): Promise<void>
 }
 
-/** Its connection to the ledger is called `ledger`. What was started is stopped again when the rest does not start. */
-export async function startLedgerNode(): Promise<LedgerNode> {
-  const cleanups: (() => Promise<unknown>)[] = []
-  const stop = async () => {
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-  }
-  try {
+/** Its connection to the ledger is called `ledger`. */
+export function startLedgerNode(): Promise<LedgerNode> {
+  return withStopList(async (stops) => {
     const temporal = await testTemporal()
     const database = await createTestDatabase()
-    cleanups.push(() => database.drop())
+    stops.add("the database", () => database.drop())
     const ledger = await startEffectLedger()
-    cleanups.push(() => ledger.stop())
+    stops.add("the ledger", () => ledger.stop())
     const targets: NodeTargets = {
       databaseUrl: database.url,
       temporalAddress: temporal.address,
@@ -35,11 +32,8 @@ export async function startLedgerNode(): Promise<LedgerNode> {
       connections: [{ name: "ledger", kind: "http", base_url: ledger.url, profile: "plain" }],
     }
     const node = await createNode(targets)
-    cleanups.push(() => node.stop())
+    stops.add("the process", () => node.stop())
     await node.start()
-    return { database, temporal, ledger, node, api: createNodeApi(node.url), targets, stop }
-  } catch (thrown) {
-    await stop()
-    throw thrown
-  }
+    return { database, temporal, ledger, node, api: createNodeApi(node.url), targets, stop: stops.stop }
+  })
 }

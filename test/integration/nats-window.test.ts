@@ -20,7 +20,7 @@ import { until } from "../helpers/until.ts"
 
 const program = findOptionalServer("nats-server")
 
-const WINDOW_MS = 3_000
+const WINDOW_MS = 8_000
 const FLOW = {
   name: "announced",
   tasks: [

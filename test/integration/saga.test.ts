@@ -77,7 +77,7 @@ const FLOWS = [
   },
   {
     name: "pivot",
-    policy: { ...policy, timeout: "1s" },
+    policy: { ...policy, timeout: "4s" },
     tasks: [
       // The one that cannot be taken back is sent before the deadline can pass.
       task({ id: "send", pivot: true }),
