@@ -1,6 +1,5 @@
 /** The workers of one process: workflows for a flow-worker, connectors with secrets for a task-worker. */
 import type { NativeConnection } from "@temporalio/worker"
-import type { Pool } from "pg"
 import { type Activities, createActivities, createOutboundGuard, createTargets } from "../activities/index.ts"
 import type { AddressPolicy } from "../contract/addresses.ts"
 import { toError } from "../contract/errors.ts"
@@ -12,12 +11,10 @@ import { planWorkers } from "./plan-workers.ts"
 import type { HoldfastOptions } from "./start.ts"
 import type { StopList } from "./stop-list.ts"
 
-const OUTPUT_PATIENCE_MS = 5_000
+const CALL_PATIENCE_MS = 5_000
 
 interface WorkerParts {
   connection: NativeConnection
-  /** Where stored connections and secrets are read. */
-  pool: Pool
   mirror: MirrorWriter
   stops: StopList
 }
@@ -73,22 +70,22 @@ export function toAddressPolicy({
   return { allowLoopback: mode === "local", allowRanges: allowedRanges }
 }
 
-function startConnectors(options: HoldfastOptions, { pool, mirror, stops }: WorkerParts): Activities {
+function startConnectors(options: HoldfastOptions, { mirror, stops }: WorkerParts): Activities {
   const { logger, connections, secrets, masterKeys, mask, databaseUrl } = options
-  // Of their own: a large value takes a while, and one try must end, or an attempt would have no second one.
-  const outputPool = createPool({
+  // Of their own: a large value takes a while, and what an attempt asks must end, or it would have no second one.
+  const callPool = createPool({
     url: databaseUrl,
     ...options.pool,
-    application_name: "holdfast-outputs",
-    patienceMs: OUTPUT_PATIENCE_MS,
+    application_name: "holdfast-calls",
+    patienceMs: CALL_PATIENCE_MS,
     logger,
   })
-  stops.add("the pool for large outputs", () => outputPool.end())
+  stops.add("the calls' database pool", () => callPool.end())
   const connectors = createActivities({
-    targets: createTargets({ pool, masterKeys, files: { connections, secrets }, logger }),
+    targets: createTargets({ pool: callPool, masterKeys, files: { connections, secrets }, logger }),
     ...(mask === undefined ? {} : { mask }),
     guard: createOutboundGuard(toAddressPolicy(options)),
-    outputs: createOutputStore(outputPool),
+    outputs: createOutputStore(callPool),
     recordAttempt: (row) => mirror.attempt(row),
     logger,
   })

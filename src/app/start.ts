@@ -115,7 +115,6 @@ export function startHoldfast(options: HoldfastOptions): Promise<Holdfast> {
     const dispatcher = createDispatcher({ pool: requestPool, client, logger, requestEagerStart })
     const { ended, areRunning, testConnection } = await startWorkers(options, {
       connection,
-      pool,
       mirror,
       stops,
     })
