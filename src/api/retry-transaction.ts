@@ -3,7 +3,6 @@ import { WorkflowNotFoundError } from "@temporalio/client"
 import { assertNever } from "../contract/errors.ts"
 import { isEndStatus } from "../contract/statuses.ts"
 import type { ResumeAnswer } from "../store/dispatch.ts"
-import { findDecision } from "../store/queries/find-decision.ts"
 import type { Duplicate } from "../store/queries/claim-once.ts"
 import { findHolder, type Once } from "../store/queries/find-holder.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
@@ -11,7 +10,7 @@ import { askTemporal } from "./ask-temporal.ts"
 import { decide, type DecisionRequest } from "./decide.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { ApiProblem } from "./problem.ts"
-import { refuseAnother } from "./same-decision.ts"
+import { findTaken } from "./taken-decision.ts"
 import { getTransaction } from "./transaction-view.ts"
 import { hasGivenUp } from "./wait-for-end.ts"
 
@@ -27,8 +26,9 @@ export async function retryTransaction(services: ApiServices, request: DecisionR
   if (isEndStatus(status) && status !== "failed") throw new ApiProblem("nothing_to_retry")
   if (status !== "failed" && (await retryParked(services, request)) === "retried") return
   // The run is over: whether it failed is Temporal's to say, the mirror can be a moment behind.
-  if (await isRecorded(services, request)) return
-  await refuseReplaced(services, request.tenant, row)
+  const { tenant, decision } = request
+  if (await findTaken(services, { tenant, transaction: row, decision })) return
+  await refuseReplaced(services, tenant, row)
   const resumed = await resume(services, request)
   if (typeof resumed === "object") throw replaced(resumed, row)
   switch (resumed) {
@@ -109,14 +109,4 @@ async function retryParked(services: ApiServices, request: DecisionRequest): Pro
     if (error.word === "ended") return "ended"
     throw error.word === "nothing_parked" ? new ApiProblem("nothing_to_retry", { cause: error }) : error
   }
-}
-
-/** @throws {ApiProblem} `idempotency_key_reused`. */
-export async function isRecorded(
-  { pool }: ApiServices,
-  { tenant, instance_id, decision }: DecisionRequest,
-): Promise<boolean> {
-  const recorded = await findDecision(pool, { tenant, instance_id, decision_id: decision.id })
-  if (recorded !== undefined) refuseAnother(recorded, decision)
-  return recorded !== undefined
 }

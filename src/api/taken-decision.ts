@@ -1,7 +1,9 @@
 /** What is on record of a decision, where the run that took it does not contradict. */
-import { WorkflowNotFoundError } from "@temporalio/client"
-import { knownUntil } from "../contract/known-until.ts"
+import { QueryNotRegisteredError, WorkflowNotFoundError } from "@temporalio/client"
+import { knownSince } from "../contract/known-since.ts"
 import type { Decision } from "../contract/messages.ts"
+import type { View } from "../contract/rows.ts"
+import { deleteDecision } from "../store/queries/delete-decision.ts"
 import { findDecision, type RecordedDecision } from "../store/queries/find-decision.ts"
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal } from "./ask-temporal.ts"
@@ -28,7 +30,10 @@ export async function findTaken(
   const recorded = await findDecision(services.pool, { tenant, instance_id, decision_id: decision.id })
   if (recorded === undefined) return undefined
   refuseAnother(recorded, decision)
-  return (await contradicts(services, workflow_id, recorded)) ? undefined : recorded
+  if (!(await contradicts(services, workflow_id, recorded))) return recorded
+  // It makes room for the record of what is taken now, which may have another reason.
+  await deleteDecision(services.pool, { tenant, instance_id, ...recorded })
+  return undefined
 }
 
 async function contradicts(
@@ -38,9 +43,19 @@ async function contradicts(
 ): Promise<boolean> {
   const run = await findOpenRun(services, workflowId)
   if (run === undefined) return false
-  const view = await askWorkflow(services, workflowId)
+  const view = await askView(services, workflowId)
   if (view === undefined || view.decisions.some((known) => known.decision_id === decision_id)) return false
-  return decided_at.getTime() > knownUntil(run.startedAt, view.decisions)
+  return decided_at.getTime() > knownSince(run.startedAt, view.decisions)
+}
+
+/** Undefined also where this build cannot read the run: then nothing speaks against the record. */
+async function askView(services: ApiServices, workflowId: string): Promise<View | undefined> {
+  try {
+    return await askWorkflow(services, workflowId)
+  } catch (thrown) {
+    if (thrown instanceof QueryNotRegisteredError) return undefined
+    throw thrown
+  }
 }
 
 async function findOpenRun(

@@ -527,6 +527,22 @@ describe("POST /api/v1/exceptions/{id}/retry", () => {
     expect((await fresh(id)).data.version).toBe(0)
   })
 
+  test("carries out a retry that is on record, also as what resolved it, and never came to the run", async () => {
+    const id = await start()
+    const exceptionId = await openException(id)
+    const key = randomUUID()
+    await record(id, key, { action: "retry", path: "pay", at: new Date() })
+    await rig.pool.query("update exception set state = 'resolved', resolved_by = $2 where id = $1", [
+      exceptionId,
+      key,
+    ])
+    const headers = { "idempotency-key": key }
+    expect((await rig.call("POST", `/api/v1/exceptions/${exceptionId}/retry`, { headers })).status).toBe(200)
+    expect((await fresh(id)).data.output).toMatchObject({ action: "retry", task: "pay", id: key })
+    const { rows } = await rig.pool.query("select from decision where decision_id = $1", [key])
+    expect(rows).toEqual([])
+  })
+
   test("answers the repeat of a retry that went on with the whole failed transaction", async () => {
     const id = await start()
     const exceptionId = await openException(id)

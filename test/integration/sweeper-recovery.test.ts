@@ -5,9 +5,10 @@ import { settleLosses } from "../../src/store/mirror/queries/settle-losses.ts"
 import type { StoredMirror } from "../../src/store/mirror/read-mirror.ts"
 import { toMonth } from "../../src/store/partitions.ts"
 import { openConnection } from "../../src/store/pool.ts"
+import { takeBackAhead } from "../../src/worker/sweeper/take-back-ahead.ts"
 import { createSweeper, type Sweeper } from "../../src/worker/sweeper.ts"
 import { checkMirror } from "../../src/worker/mirror-check.ts"
-import { decisionRow, mirrorChange } from "../helpers/mirror-rows.ts"
+import { decisionRow, exceptionRow, mirrorChange } from "../helpers/mirror-rows.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
 import { until } from "../helpers/until.ts"
 
@@ -189,7 +190,10 @@ describe("a mirror that was told what Temporal never got", () => {
         tasks: tasks.map((task) =>
           task.path === "b" ? { ...task, status: "running", generation: 2 } : task,
         ),
-        exceptions: exceptions.map((row) => ({ ...row, state: "resolved", resolved_at: at })),
+        exceptions: [
+          ...exceptions.map((row) => ({ ...row, state: "resolved" as const, resolved_at: at })),
+          exceptionRow({ task: "a", operation: "undo", kind: "compensation_failed" }),
+        ],
         decisions: [decisionRow({ decision_id: "told", task: "b", at })],
       }),
     )
@@ -210,6 +214,48 @@ describe("a mirror that was told what Temporal never got", () => {
       updateId: id,
     })
 
+  test("is not taken for what the run is when it was moved back, and nothing written then", async () => {
+    await park("ahead-half")
+    const before = await tellRetry("ahead-half")
+    const stored = await rig.mirror("ahead-half")
+    const { runId: run_id, historyLength } = await workflowOf("ahead-half").describe()
+    const run = { workflow_id: "", run_id, history_length: historyLength, started_at: 0, closed_at: null }
+    expect(await takeBackAhead(rig.pool, stored, run)).toBe(true)
+    // Of a row that has changed nothing is taken back.
+    expect(await takeBackAhead(rig.pool, stored, run)).toBe(false)
+    await age("ahead-half", 61)
+    expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 1 })
+    expect((await rig.mirror("ahead-half")).tasks).toEqual(before.tasks)
+    await expectNoDifference()
+  })
+
+  test("is left alone where a refused decision alone was told, and says nothing", async () => {
+    await park("ahead-same")
+    const { transaction, tasks, exceptions } = await rig.mirror("ahead-same")
+    const { runId, historyLength } = await workflowOf("ahead-same").describe()
+    const writer = rig.openWriter()
+    writer.push(
+      mirrorChange({
+        transaction_id: "ahead-same",
+        workflow_id: "default/ahead-same",
+        run_id: runId,
+        history_length: historyLength + 2,
+        complete: true,
+        transaction: transaction.row,
+        tasks,
+        exceptions,
+      }),
+    )
+    await writer.flush()
+    await age("ahead-same", 61)
+    rig.lines.length = 0
+    expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 0 })
+    expect(rig.lines).toEqual([])
+    await age("ahead-same", 61)
+    expect(await rig.sweeper.sweepOnce()).toMatchObject({ checked: 1, healed: 0 })
+    expect((await rig.mirror("ahead-same")).transaction.seq).toBe(toSeq(historyLength, 0))
+  })
+
   test("is what the run is, once it is sure that nothing is on its way, and follows it from there", async () => {
     await park("ahead")
     // One that was taken before stays.
@@ -226,10 +272,15 @@ describe("a mirror that was told what Temporal never got", () => {
     const { transaction, tasks, exceptions } = await rig.mirror("ahead")
     expect(transaction.row).toEqual(before.transaction.row)
     expect(tasks).toEqual(before.tasks)
-    expect(exceptions).toEqual(before.exceptions)
+    const [untold, ...others] = exceptions.toSorted((one) => (one.operation === "undo" ? -1 : 1))
+    expect(others).toEqual(before.exceptions)
+    expect(untold).toMatchObject({ operation: "undo", state: "superseded" })
     expect(await decisionsOf("ahead")).toEqual(["before"])
     expect(rig.lines).toContainEqual(
-      expect.objectContaining({ message: "the mirror was told what Temporal never got: it is taken back" }),
+      expect.objectContaining({
+        message: "decisions were told that Temporal never got: they are forgotten",
+        fields: { tenant: "default", transaction_id: "ahead", decisions: ["told"] },
+      }),
     )
     await expectNoDifference()
     rig.behaviours.clear()

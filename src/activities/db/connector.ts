@@ -298,7 +298,8 @@ async function askBarrier<Found>(
     const entering = ask({ begin: (first) => session.begin(limits, first), run: session.run })
     // Not every server can be told to bound a wait as short as this.
     const entry = await abortable(entering, AbortSignal.timeout(2 * RESOLVE_MS))
-    await abortable(session.rollBack(), AbortSignal.timeout(RESOLVE_MS))
+    // Whether it is told or not: the session is given up.
+    await abortable(session.rollBack(), AbortSignal.timeout(RESOLVE_MS)).catch(() => undefined)
     return entry
   } finally {
     session.discard()

@@ -20,6 +20,7 @@ function stored(rows: Partial<Pick<View, "transaction" | "tasks" | "exceptions">
       is_confirmed: false,
       updated_at: new Date(),
       read_at: new Date(),
+      row_version: "1",
       row: rows.transaction ?? transactionRow(),
     },
     tasks: rows.tasks ?? [],

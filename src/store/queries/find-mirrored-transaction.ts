@@ -17,6 +17,8 @@ export interface StoredTransaction {
   /** When its row last changed, and when it was read now, by Postgres's clock. */
   updated_at: Date
   read_at: Date
+  /** Another one after each change of the row. */
+  row_version: string
   row: TransactionRow
 }
 
@@ -38,7 +40,7 @@ export async function findMirroredTransaction(
       select
         tenant_id as tenant, instance_id as transaction_id, workflow_id, flow_name, run_id, resets, chain, seq,
         dispatched_at is not null as is_dispatched, confirmed_at is not null as is_confirmed,
-        updated_at, clock_timestamp() as read_at,
+        updated_at, clock_timestamp() as read_at, xmin::text as row_version,
         (select reset.run_id from txn_reset as reset
          where reset.tenant_id = txn.tenant_id and reset.instance_id = txn.instance_id and reset.resets = txn.resets
         ) as reset_run,

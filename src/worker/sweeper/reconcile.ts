@@ -12,9 +12,9 @@ import type { MirrorWriter } from "../../store/mirror/writer.ts"
 import { confirmEnd } from "../../store/queries/confirm-end.ts"
 import type { TransactionKey } from "../../store/queries/transaction-key.ts"
 import { markChecked } from "../../store/queries/mark-checked.ts"
-import { type Finding, findOut } from "./find-out.ts"
+import { findOut } from "./find-out.ts"
 import { type Observation, observe } from "./observe.ts"
-import { isAhead, takeBackAhead } from "./take-back-ahead.ts"
+import { forgetUntaken, isAhead, takeBackAhead } from "./take-back-ahead.ts"
 import { writeFinding } from "./write-finding.ts"
 
 /**
@@ -70,8 +70,17 @@ async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promi
   }
   const finding = await findOut(client, stored, observed)
   if (!finding) return { kind: "away" }
-  if (mustGoBack && !(await goBack(options, stored, { observed, finding }))) return { kind: "away" }
   const differences = findDifferences(finding.view, stored)
+  if ("run" in observed) {
+    const { run } = observed
+    const untaken = mustGoBack || finding.over ? await forgetUntaken(pool, stored, { run, finding }) : []
+    if (untaken.length > 0)
+      logger.warn(
+        { ...key, decisions: untaken },
+        "decisions were told that Temporal never got: they are forgotten",
+      )
+    if (mustGoBack && !(await takeBackAhead(pool, stored, run))) return { kind: "away" }
+  }
   const isHealed = differences.length > 0 || finding.run.run_id !== (transaction.run_id ?? "")
   if (isHealed) {
     const fields = describeFields(differences)
@@ -88,16 +97,6 @@ async function reconcile(options: ReconcilerOptions, key: TransactionKey): Promi
   })
   const confirmed = finding.over && (await confirmEnd(pool, { ...key, run_id: run_id || null }))
   return { kind: isHealed ? "healed" : "same", confirmed }
-}
-
-async function goBack(
-  options: ReconcilerOptions,
-  stored: StoredMirror,
-  { observed, finding }: { observed: Observation; finding: Finding },
-): Promise<boolean> {
-  if (!("run" in observed)) return false
-  const decisions = finding.extent === "whole" ? finding.view.decisions : undefined
-  return takeBackAhead(options, stored, { run: observed.run, decisions })
 }
 
 /** An open run whose rows are as new as its history, or an end that was seen before. */

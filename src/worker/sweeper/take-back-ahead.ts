@@ -2,15 +2,16 @@
  * A worker tells the mirror what an activation came to before Temporal has it. Where the worker dies in between, its
  * workflow task times out and is done again, and the history grows past what was told. Not so where Temporal forgets
  * the task: one that is made for an update alone is nowhere in the history, and is lost with the server's memory of
- * it. Then the mirror stands ahead of the run for good, and nothing that is known of the run is newer.
+ * it, or dropped when the update was refused. Then the mirror stands ahead of the run, and nothing that is known of
+ * the run is newer.
  */
 import type { Pool } from "pg"
-import { knownUntil } from "../../contract/known-until.ts"
-import type { View } from "../../contract/rows.ts"
-import type { Logger } from "../../store/logger.ts"
+import { knownSince } from "../../contract/known-since.ts"
 import { toHistoryLength, toSeq } from "../../store/mirror/order.ts"
+import { forgetDecisions } from "../../store/mirror/queries/forget-decisions.ts"
 import { takeBack } from "../../store/mirror/queries/take-back.ts"
 import type { StoredMirror } from "../../store/mirror/read-mirror.ts"
+import type { Finding } from "./find-out.ts"
 import type { Observation, Run } from "./observe.ts"
 
 /** Longer than a workflow task may take and than its rows are on their way: what Temporal has not by then, it never gets. */
@@ -25,30 +26,32 @@ export function isAhead({ transaction }: StoredMirror, observed: Observation): b
   return observed.kind === "closed" || stillMs > ARRIVES_WITHIN_MS
 }
 
-/**
- * Makes room for what the run itself says. @returns false when the row moved since it was read: nothing is done.
- * @param run as `isAhead` was told of it.
- * @param decisions the newest that it took, as its view has them; undefined where nobody can say.
- */
+/** Makes room for what the run itself says. @returns false when the row changed since it was read: nothing is done. */
 export async function takeBackAhead(
-  { pool, logger }: { pool: Pool; logger: Logger },
+  pool: Pool,
   { transaction }: StoredMirror,
-  { run, decisions }: { run: Run; decisions: View["decisions"] | undefined },
+  { run_id, history_length }: Run,
 ): Promise<boolean> {
-  const { tenant, transaction_id, resets, chain, seq } = transaction
-  const { run_id, history_length, started_at } = run
-  const isTaken = await takeBack(pool, {
+  const { tenant, transaction_id, row_version } = transaction
+  // Below what is known, until that is written: else rows that only seem to be as new would be taken for it.
+  const seq = toSeq(history_length, 0) - 1
+  return takeBack(pool, { tenant, transaction_id, row_version, run_id, seq })
+}
+
+/** @returns the ids of decisions that were told and never taken, as far as the run itself could say. */
+export async function forgetUntaken(
+  pool: Pool,
+  { transaction }: StoredMirror,
+  { run, finding }: { run: Run; finding: Finding },
+): Promise<string[]> {
+  if (finding.extent !== "whole") return []
+  const { tenant, transaction_id, row_version } = transaction
+  const { decisions } = finding.view
+  return forgetDecisions(pool, {
     tenant,
     transaction_id,
-    from: { run_id, resets, chain, seq },
-    seq: toSeq(history_length, 0),
-    decided_after: decisions ? knownUntil(started_at, decisions) : Number.POSITIVE_INFINITY,
-    known_decisions: decisions?.map(({ decision_id }) => decision_id) ?? [],
+    row_version,
+    known_since: knownSince(run.started_at, decisions),
+    known: decisions.map(({ decision_id }) => decision_id),
   })
-  if (isTaken)
-    logger.warn(
-      { tenant, transaction: transaction_id, told: toHistoryLength(seq), history: history_length },
-      "the mirror was told what Temporal never got: it is taken back",
-    )
-  return isTaken
 }
