@@ -42,7 +42,8 @@ async function contradicts(
   { decision_id, decided_at }: RecordedDecision,
 ): Promise<boolean> {
   const run = await findOpenRun(services, workflowId)
-  if (run === undefined) return false
+  // One from before the run is another run's, which nothing here speaks against.
+  if (run === undefined || decided_at.getTime() <= run.startedAt) return false
   const view = await askView(services, workflowId)
   if (view === undefined || view.decisions.some((known) => known.decision_id === decision_id)) return false
   return decided_at.getTime() > knownSince(run.startedAt, view.decisions)

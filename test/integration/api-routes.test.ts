@@ -605,7 +605,7 @@ async function plant() {
   ]) {
     await rig.pool.query(
       `insert into decision (tenant_id, instance_id, decision_id, action, path, actor, before, after, decided_at)
-       values ('ours', 'decided', $1, $2, $3, 'tester', $4, $4, now())`,
+       values ('ours', 'decided', $1, $2, $3, 'tester', $4, $4, now() - interval '1 hour')`,
       [id, action, path, after],
     )
   }
