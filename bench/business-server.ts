@@ -21,7 +21,7 @@ export interface BusinessServer {
 }
 
 /** Whether a commit waits for the disk, as a database of a business does, or leaves it to the system. */
-export type Durability = "durable" | "lazy"
+type Durability = "durable" | "lazy"
 
 const TABLES = [
   "create table account (id integer primary key, balance integer not null)",
@@ -32,7 +32,7 @@ const FILL = `insert into account values ${Array.from({ length: ACCOUNTS }, (_, 
 
 export const toAccount = (serial: number): number => serial % ACCOUNTS
 
-export async function openPostgres(durability: Durability): Promise<BusinessServer> {
+async function openPostgres(durability: Durability): Promise<BusinessServer> {
   const home = await mkdtemp(path.join(tmpdir(), "holdfast-bench-"))
   const isLazy = durability === "lazy"
   const server = await startPostgres({
@@ -75,7 +75,7 @@ export async function openPostgres(durability: Durability): Promise<BusinessServ
 }
 
 /** `undefined` where there is none. */
-export async function openMariaDb(durability: Durability): Promise<BusinessServer | undefined> {
+async function openMariaDb(durability: Durability): Promise<BusinessServer | undefined> {
   if (mariadb === undefined) return undefined
   const server = await startMariaDb(mariadb)
   const admin = await server.connect()
@@ -99,5 +99,24 @@ export async function openMariaDb(durability: Durability): Promise<BusinessServe
       data: { balance: 1 },
     },
     stop: () => server.stop(),
+  }
+}
+
+/** Of each kind; MariaDB only where this machine has it. */
+type Open = (durability: Durability) => Promise<BusinessServer | undefined>
+export const OPENERS: Open[] = [openPostgres, openMariaDb]
+
+/** Stops it afterwards. Nothing happens where the machine has no such server. */
+export async function withServer(
+  open: Open,
+  durability: Durability,
+  use: (server: BusinessServer) => Promise<void>,
+): Promise<void> {
+  const server = await open(durability)
+  if (server === undefined) return
+  try {
+    await use(server)
+  } finally {
+    await server.stop()
   }
 }

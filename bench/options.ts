@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import { SUBJECT_KINDS, type SubjectKind } from "./subject.ts"
 import { WORKLOAD_NAMES, type WorkloadName } from "./workloads.ts"
 
-export const SCENARIO_NAMES = ["in-flight", "large-flow", "parked", "barrier"] as const
+export const SCENARIO_NAMES = ["in-flight", "large-flow", "parked", "barrier", "barrier-flow"] as const
 export type ScenarioName = (typeof SCENARIO_NAMES)[number]
 
 export interface Options {

@@ -22,18 +22,42 @@ import { DEFAULT_TENANT } from "../../src/contract/messages.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import { NO_OUTPUTS } from "../../test/helpers/no-outputs.ts"
 import { quietTemporal } from "../../test/helpers/quiet-temporal.ts"
-import { type BusinessServer, toAccount } from "../business-server.ts"
+import { type BusinessServer, OPENERS, toAccount, withServer } from "../business-server.ts"
 import { startEngine } from "../engine.ts"
+import type { Options } from "../options.ts"
 import { openStage } from "../stage.ts"
 import { createConnectors, guard, silent } from "../worker.ts"
-import type { Once, Pair } from "./pair.ts"
+import { measureOn, type Once, type Pace, type Pair } from "./pair.ts"
+import type { Finding, Scenario } from "./scenario.ts"
 
+const CALLERS = 50
 const CONNECTION = "business"
 const POOL_SIZE = 8
 /** Accounts that an upsert adds begin after those that are there. */
 const FIRST_NEW = 1_000_000
 
-export async function openFlowPair(server: BusinessServer): Promise<Pair> {
+export const barrierOfFlows: Scenario = {
+  title: `flows of ${CALLERS} callers behind the barrier, beside the same without it`,
+  async runAlone(options) {
+    const findings: Finding[] = []
+    for (const open of OPENERS)
+      await withServer(open, "durable", async (server) => {
+        findings.push(await measureOn(server, await openFlowPair(server), toPace(options)))
+      })
+    return findings
+  },
+}
+
+/** A flow takes as long as a hundred of its transactions. */
+const toPace = ({ warmUpMs, windowMs, rounds, turns }: Options): Pace => ({
+  callers: CALLERS,
+  firstWarmUpMs: warmUpMs / 2,
+  warmUpMs: 1_000,
+  windowMs: windowMs / 2,
+  turns: rounds * turns * 2,
+})
+
+async function openFlowPair(server: BusinessServer): Promise<Pair> {
   quietTemporal()
   const stops = createStopList()
   const connection: DbConnection = {

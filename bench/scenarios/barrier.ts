@@ -1,7 +1,7 @@
 /**
- * What the barrier costs: a db task from its flow's start to its end, with it and without it; and the bare transaction,
- * on the same connections. On servers as a business runs them, whose commits wait for the disk; and the transaction of
- * two statements also where they do not: there its share is largest.
+ * What the barrier costs a bare transaction, beside the same one on the same connections. On servers as a business
+ * runs them, whose commits wait for the disk; and the transaction of two statements also where they do not: there its
+ * share is largest.
  */
 import mysqlDriver from "mysql2/promise"
 import pg from "pg"
@@ -11,16 +11,9 @@ import { createOutboundGuard } from "../../src/activities/index.ts"
 import { createSecretStore } from "../../src/activities/secrets.ts"
 import { enterBarrier } from "../../src/barrier/enter.ts"
 import { createBarrier, mysql, postgres } from "../../src/barrier/index.ts"
-import {
-  type BusinessServer,
-  type Durability,
-  openMariaDb,
-  openPostgres,
-  toAccount,
-} from "../business-server.ts"
+import { type BusinessServer, OPENERS, toAccount, withServer } from "../business-server.ts"
 import type { Options } from "../options.ts"
-import { openFlowPair } from "./barrier-flow.ts"
-import { measurePair, type Pace, type Pair } from "./pair.ts"
+import { measureOn, type Pace, type Pair } from "./pair.ts"
 import type { Finding, Scenario } from "./scenario.ts"
 
 const CALLERS = 8
@@ -36,48 +29,16 @@ const toPace = ({ windowMs, rounds, turns }: Options): Pace => ({
   turns: rounds * turns * TURNS,
 })
 
-const FLOW_CALLERS = 50
-
-/** A flow takes as long as a hundred of its transactions. */
-const toFlowPace = ({ warmUpMs, windowMs, rounds, turns }: Options): Pace => ({
-  callers: FLOW_CALLERS,
-  firstWarmUpMs: warmUpMs / 2,
-  warmUpMs: 1_000,
-  windowMs: windowMs / 2,
-  turns: rounds * turns * 2,
-})
-
 export const barrierOverhead: Scenario = {
-  title: `behind the barrier, beside the same without it; flows of ${FLOW_CALLERS} callers, transactions of ${CALLERS}`,
+  title: `transactions of ${CALLERS} callers behind the barrier, beside the same without it`,
   async runAlone(options) {
     const findings: Finding[] = []
     for (const { open, durability, pairs } of SERVERS)
       await withServer(open, durability, async (server) => {
-        for (const toPair of pairs) findings.push(await measure(server, toPair(server), toPace(options)))
-      })
-    // Last, so that transactions alone are measured in a process that had no worker in it.
-    for (const open of OPENERS)
-      await withServer(open, "durable", async (server) => {
-        findings.push(await measure(server, await openFlowPair(server), toFlowPace(options)))
+        for (const toPair of pairs) findings.push(await measureOn(server, toPair(server), toPace(options)))
       })
     return findings
   },
-}
-
-type Open = (durability: Durability) => Promise<BusinessServer | undefined>
-
-async function withServer(
-  open: Open,
-  durability: Durability,
-  use: (server: BusinessServer) => Promise<void>,
-): Promise<void> {
-  const server = await open(durability)
-  if (server === undefined) return
-  try {
-    await use(server)
-  } finally {
-    await server.stop()
-  }
 }
 
 /** Of every statement that changes one row, and so the one that the connector stores with the barrier's row. */
@@ -95,15 +56,10 @@ const PAIRS = [
   participantPair,
 ]
 
-const OPENERS: Open[] = [openPostgres, openMariaDb]
-
 const SERVERS = OPENERS.flatMap((open) => [
   { open, durability: "durable" as const, pairs: PAIRS },
   { open, durability: "lazy" as const, pairs: [twoStatements] },
 ])
-
-const measure = ({ name }: BusinessServer, pair: Pair, pace: Pace): Promise<Finding> =>
-  measurePair({ ...pair, what: `${name}, ${pair.what}` }, pace)
 
 /** The db connector's own transaction, without the call around it. */
 function taskPair(

@@ -27,7 +27,11 @@ export interface Pace {
 const WAYS = ["without", "with"] as const
 
 /** Measures a pair and closes it. */
-export async function measurePair(pair: Pair, pace: Pace): Promise<Finding> {
+export function measureOn({ name }: { name: string }, pair: Pair, pace: Pace): Promise<Finding> {
+  return measurePair({ ...pair, what: `${name}, ${pair.what}` }, pace)
+}
+
+async function measurePair(pair: Pair, pace: Pace): Promise<Finding> {
   const { callers: concurrency, firstWarmUpMs, warmUpMs, windowMs, turns } = pace
   let nextSerial = 0
   const perSecond = async (way: (typeof WAYS)[number], warmUp: number): Promise<number> => {

@@ -1,6 +1,7 @@
 import { createPool } from "../../src/store/pool.ts"
 import type { Options, ScenarioName } from "../options.ts"
 import { openStage, startProduct } from "../stage.ts"
+import { barrierOfFlows } from "./barrier-flow.ts"
 import { barrierOverhead } from "./barrier.ts"
 import { inFlight } from "./in-flight.ts"
 import { largeFlow } from "./large-flow.ts"
@@ -12,6 +13,7 @@ const SCENARIOS: Record<ScenarioName, Scenario> = {
   "large-flow": largeFlow,
   parked,
   barrier: barrierOverhead,
+  "barrier-flow": barrierOfFlows,
 }
 
 export async function runScenario(
