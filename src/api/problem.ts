@@ -64,6 +64,7 @@ const WORDS = {
   master_key_missing: [503, "No secrets can be stored: this process has no master key."],
   connection_test_unavailable: [503, "No worker runs in this process that could test a connection."],
   temporal_unavailable: [503, "Temporal cannot be reached, or no worker answered in time."],
+  run_unreadable: [503, "No worker can read the run: its history may be another release's."],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemWord = keyof typeof WORDS | Refusal

@@ -1,5 +1,5 @@
 /** What is on record of a decision, where the run that took it does not contradict. */
-import { QueryNotRegisteredError, WorkflowNotFoundError } from "@temporalio/client"
+import { WorkflowNotFoundError } from "@temporalio/client"
 import { knownSince } from "../contract/known-since.ts"
 import type { Decision } from "../contract/messages.ts"
 import type { View } from "../contract/rows.ts"
@@ -8,6 +8,7 @@ import { findDecision, type RecordedDecision } from "../store/queries/find-decis
 import type { WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
+import { ApiProblem } from "./problem.ts"
 import { refuseAnother } from "./same-decision.ts"
 import { askWorkflow } from "./transaction-view.ts"
 
@@ -54,7 +55,7 @@ async function askView(services: ApiServices, workflowId: string): Promise<View 
   try {
     return await askWorkflow(services, workflowId)
   } catch (thrown) {
-    if (thrown instanceof QueryNotRegisteredError) return undefined
+    if (thrown instanceof ApiProblem && thrown.word === "run_unreadable") return undefined
     throw thrown
   }
 }

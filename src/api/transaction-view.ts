@@ -1,6 +1,6 @@
 /** A transaction as it is answered: from the mirror, or with what its workflow says right now laid over it. */
 import { z } from "@hono/zod-openapi"
-import { WorkflowNotFoundError } from "@temporalio/client"
+import { QueryNotRegisteredError, WorkflowNotFoundError } from "@temporalio/client"
 import { QUERY_ROWS } from "../contract/messages.ts"
 import { unpackJson } from "../contract/packed-json.ts"
 import type { Plan } from "../contract/plan.ts"
@@ -133,7 +133,7 @@ async function getPlanned(
   return { plan, params: row.params }
 }
 
-/** @throws {ApiProblem} `transaction_not_found`; with `workflow` as source also `temporal_unavailable`. */
+/** @throws {ApiProblem} `transaction_not_found`; with `workflow` as source as `askWorkflow` too. */
 export async function viewTransaction(
   services: ApiServices,
   { tenant, instance_id, source }: TransactionKey & { source: "mirror" | "workflow" },
@@ -169,16 +169,32 @@ export async function viewTransaction(
   }
 }
 
-/** What the run itself says. `undefined` when Temporal does not have it: not started yet, or past its retention. */
+/**
+ * What the run itself says. `undefined` when Temporal does not have it: not started yet, or past its retention.
+ *
+ * @throws {ApiProblem} `temporal_unavailable`, `run_unreadable`.
+ */
 export async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
+  const handle = client.workflow.getHandle(workflowId)
+  const ask = () => askTemporal(client, () => handle.query<Uint8Array>(QUERY_ROWS))
   try {
-    const handle = client.workflow.getHandle(workflowId)
-    const packed = await askTemporal(client, () => handle.query<Uint8Array>(QUERY_ROWS))
     // Our own workflow packed its view.
-    return unpackJson(packed) as View
+    return unpackJson(await ask().catch(againWhenExpired(ask))) as View
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined
+    if (error instanceof QueryNotRegisteredError) throw new ApiProblem("run_unreadable", { cause: error })
     throw error
+  }
+}
+
+/**
+ * A worker refuses a question that waited while the run went on, and drops the run; asked again it loads it anew.
+ * The SDK knows one error for all that a worker took and could not carry out.
+ */
+function againWhenExpired<Answer>(ask: () => Promise<Answer>): (thrown: unknown) => Promise<Answer> {
+  return (thrown) => {
+    if (thrown instanceof QueryNotRegisteredError) return ask()
+    throw thrown
   }
 }
 

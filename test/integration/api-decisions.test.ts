@@ -449,6 +449,16 @@ describe("GET /api/v1/transactions/{id}?fresh=true", () => {
     const mirrored = await rig.call("GET", `/api/v1/transactions/${encodeURIComponent(id)}`)
     expect(mirrored.data).toMatchObject({ status: "pending", tasks: [{ status: "running" }] })
   })
+
+  test("asks a run again that refused the question", async () => {
+    const id = await start({ refusesQuestions: 1 })
+    expect((await fresh(id)).data).toMatchObject({ status: "blocked" })
+  })
+
+  test("says so when no worker can read the run", async () => {
+    const id = await start({ refusesQuestions: 2 })
+    expect((await fresh(id)).json).toMatchObject({ status: 503, error: "run_unreadable" })
+  })
 })
 
 describe("POST /api/v1/exceptions/{id}/retry", () => {

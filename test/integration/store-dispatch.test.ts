@@ -446,6 +446,10 @@ describe("dispatch() under an id that was used before", () => {
     expect((await rig.mirror("busy")).transaction.is_dispatched).toBe(false)
     rig.behaviours.clear()
     await workflowOf("busy").result()
+    await until(
+      () => rig.mirror("busy"),
+      ({ transaction }) => transaction.row.status === "success",
+    )
     // As if its last rows had not come in this row's time.
     await rig.pool.query("update txn set dispatched_at = null where instance_id = 'busy'")
     expect(await rig.dispatcher.dispatch("default", "busy")).toBe("started")

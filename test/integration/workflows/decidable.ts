@@ -31,6 +31,8 @@ interface Script {
   fail?: boolean
   /** A cancel continues as new before it ends: the last run knows the decision, Temporal does not know the update. */
   endsInNextRun?: boolean
+  /** So many questions are not answered, as where one waited too long. */
+  refusesQuestions?: number
 }
 
 const decideUpdate = defineUpdate<DecisionAnswer, [Decision]>(UPDATE_DECIDE)
@@ -40,6 +42,7 @@ export default async function decidable(input: StartInput): Promise<void> {
   const answers = new Map<string, DecisionAnswer>()
   let latest: Decision | undefined = input.resume
   let ended = false
+  let { refusesQuestions = 0 } = script
   setHandler(
     decideUpdate,
     (decision) => {
@@ -60,7 +63,10 @@ export default async function decidable(input: StartInput): Promise<void> {
       },
     },
   )
-  setHandler(defineQuery<Uint8Array>(QUERY_ROWS), () => packJson(viewOf(answers.size, latest)))
+  setHandler(defineQuery<Uint8Array>(QUERY_ROWS), () => {
+    if (refusesQuestions-- > 0) throw new Error("Query expired")
+    return packJson(viewOf(answers.size, latest))
+  })
   setHandler(defineQuery<Uint8Array>(QUERY_SNAPSHOT), () => packJson({ chain: 0, from: input.transaction }))
   if (script.fail === true && input.resume === undefined) {
     throw ApplicationFailure.create({ message: "failed", type: "failed", details: [viewOf(0, undefined)] })
