@@ -11,6 +11,7 @@ import { countAttempts } from "../store/queries/count-attempts.ts"
 import { findTransaction, type WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { listTasks, type TaskRow } from "../store/queries/list-tasks.ts"
 import type { TransactionRow } from "../store/queries/transaction-row.ts"
+import { askRun } from "../store/temporal/ask-run.ts"
 import { askTemporal } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { PendingApproval, toPendingApproval } from "./approval-view.ts"
@@ -176,25 +177,14 @@ export async function viewTransaction(
  */
 export async function askWorkflow({ client }: ApiServices, workflowId: string): Promise<View | undefined> {
   const handle = client.workflow.getHandle(workflowId)
-  const ask = () => askTemporal(client, () => handle.query<Uint8Array>(QUERY_ROWS))
   try {
+    const packed = await askTemporal(client, () => askRun(() => handle.query<Uint8Array>(QUERY_ROWS)))
     // Our own workflow packed its view.
-    return unpackJson(await ask().catch(againWhenExpired(ask))) as View
+    return unpackJson(packed) as View
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined
     if (error instanceof QueryNotRegisteredError) throw new ApiProblem("run_unreadable", { cause: error })
     throw error
-  }
-}
-
-/**
- * A worker refuses a question that waited while the run went on, and drops the run; asked again it loads it anew.
- * The SDK knows one error for all that a worker took and could not carry out.
- */
-function againWhenExpired<Answer>(ask: () => Promise<Answer>): (thrown: unknown) => Promise<Answer> {
-  return (thrown) => {
-    if (thrown instanceof QueryNotRegisteredError) return ask()
-    throw thrown
   }
 }
 

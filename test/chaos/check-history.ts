@@ -69,7 +69,8 @@ function tell(story: Story, { id, history, before }: { id: string; history: Hist
     const failed = event.workflowTaskFailedEventAttributes
     // A message that came while the run was closing: Temporal hands out the task anew, with the message.
     if (failed?.cause === UNHANDLED_COMMAND) continue
-    if (failed) throw new Error(`${id}: a workflow task failed: ${failed.failure?.message}\n${list(events)}`)
+    if (failed)
+      throw new Error(`${id}: a workflow task failed: ${failed.failure?.message}\n${listEvents(events)}`)
   }
 }
 
@@ -85,21 +86,26 @@ async function replay(id: string, history: History): Promise<void> {
   quietTemporal()
   await Worker.runReplayHistory({ workflowBundle: builtWorkflowBundle() }, history).catch(
     (thrown: unknown) => {
-      throw new Error(`${id} does not replay: ${String(thrown)}\n${list(history.events)}`)
+      throw new Error(`${id} does not replay: ${String(thrown)}\n${listEvents(history.events)}`)
     },
   )
 }
 
 /** Which worker saw what, and when: a failed workflow task tells no more of itself. */
-function list(events: readonly temporal.api.history.v1.IHistoryEvent[] | null | undefined): string {
+export function listEvents(
+  events: readonly temporal.api.history.v1.IHistoryEvent[] | null | undefined,
+): string {
   return (events ?? [])
     .map((event) => {
       const type = Object.keys(event).find((key) => key.endsWith("EventAttributes")) ?? ""
       // One of the names that end so.
-      const { activityId, scheduledEventId, identity, signalName, cause } = (event[
+      const { activityId, scheduledEventId, identity, signalName, cause, failure } = (event[
         type as keyof typeof event
       ] ?? {}) as Record<string, unknown>
-      const what = [activityId, signalName, scheduledEventId, cause, identity].filter(Boolean).join(" ")
+      const { message } = Object(failure) as { message?: string }
+      const what = [activityId, signalName, scheduledEventId, cause, identity, message]
+        .filter(Boolean)
+        .join(" ")
       return `${toMs(event.eventTime)} ${String(event.eventId)} ${type.replace("EventAttributes", "")} ${what}`
     })
     .join("\n")

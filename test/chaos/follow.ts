@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { inspect } from "node:util"
 import { expect } from "vitest"
+import { QUERY_ROWS } from "../../src/contract/messages.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import type { EffectLedger } from "../helpers/effect-ledger.ts"
+import { listEvents } from "./check-history.ts"
 import { type RecordsPlace, withRecords } from "./check-records.ts"
 import type { Cluster } from "./cluster.ts"
 
@@ -27,7 +29,7 @@ export interface Followed extends RecordsPlace {
  * @throws when one is still open after `withinMs`: with how it stands, and what was refused last.
  */
 export async function followToEnds(followed: Followed): Promise<Map<string, string>> {
-  const { cluster, ids, withinMs, may, decide } = followed
+  const { cluster, ids, withinMs, may } = followed
   const endings = new Map<string, string>()
   const deadline = Date.now() + withinMs
   let refused: string | undefined
@@ -39,7 +41,7 @@ export async function followToEnds(followed: Followed): Promise<Map<string, stri
       if (may.end.includes(status)) endings.set(id, status)
       else
         for (const task of tasks)
-          if (task.status === "parked") refused = (await decide?.(id, task.task_id)) ?? refused
+          if (task.status === "parked") refused = (await askOperator(followed, id, task.task_id)) ?? refused
     }
     if (endings.size === ids.length) return endings
     if (Date.now() > deadline) {
@@ -80,17 +82,36 @@ export function createOperator(
   }
 }
 
+async function askOperator(followed: Followed, id: string, task: string): Promise<string | undefined> {
+  try {
+    return await followed.decide?.(id, task)
+  } catch (thrown) {
+    throw new Error(`${id}: ${await howItStands(followed, id)}`, { cause: thrown })
+  }
+}
+
 async function read(cluster: Cluster, id: string): Promise<View> {
   // Shaped by our own API, whose tests check it.
   return (await cluster.call("GET", `/api/v1/transactions/${id}`)).data as View
 }
 
-/** By the mirror, by the run itself and by Temporal, and what the processes warned of. */
+/** By the mirror, by the run itself, by Temporal and its history, and what the processes warned of. */
 async function howItStands({ cluster, ...place }: Followed, id: string): Promise<string> {
-  const mirror = await read(cluster, id)
-  const run = (await cluster.call("GET", `/api/v1/transactions/${id}?fresh=true`)).body
-  const { raw } = await withRecords(place, ({ client }) =>
-    client.workflow.getHandle(toWorkflowId("default", id)).describe(),
-  )
-  return inspect({ mirror, run, temporal: raw, said: cluster.said() }, { depth: null })
+  const seen = withRecords(place, async ({ client }) => {
+    const handle = client.workflow.getHandle(toWorkflowId("default", id))
+    const [described, history, asked] = await Promise.all([
+      told(handle.describe().then(({ raw }) => raw)),
+      told(handle.fetchHistory().then(({ events }) => listEvents(events))),
+      told(handle.query(QUERY_ROWS)),
+    ])
+    return { described, history, asked }
+  })
+  const view = told(cluster.call("GET", `/api/v1/transactions/${id}?fresh=true`).then(({ body }) => body))
+  const found = { mirror: await told(read(cluster, id)), view: await view, temporal: await told(seen) }
+  return inspect({ ...found, said: cluster.said() }, { depth: null })
+}
+
+/** What could not be told is a finding too. */
+async function told(found: Promise<unknown>): Promise<unknown> {
+  return found.catch((thrown: unknown) => thrown)
 }

@@ -1,8 +1,8 @@
 import { Worker as Thread } from "node:worker_threads"
 import { fileURLToPath } from "node:url"
-import { Worker } from "@temporalio/worker"
+import { Worker, type WorkerOptions } from "@temporalio/worker"
 import { WorkerThreadClient } from "@temporalio/worker/lib/workflow/threaded-vm.js"
-import { RunProxyCreator } from "./run-proxy.ts"
+import { type IsOver, RunProxyCreator } from "./run-proxy.ts"
 
 /** From src and from dist alike: a thread runs no TypeScript. */
 const THREAD = fileURLToPath(new URL("../../../dist/worker/sandbox/thread.js", import.meta.url))
@@ -17,10 +17,9 @@ const NURSERY_MB = 96
 /** The SDK's worker; its workflows run in a thread of `thread.ts`. */
 export class SandboxWorker extends Worker {
   protected static override async createWorkflowCreator(
-    ...[workflowBundle, { activities, isolateExecutionTimeoutMs }, logger]: Parameters<
-      typeof Worker.createWorkflowCreator
-    >
+    ...[workflowBundle, options, logger]: Parameters<typeof Worker.createWorkflowCreator>
   ): ReturnType<typeof Worker.createWorkflowCreator> {
+    const { activities, isolateExecutionTimeoutMs } = options
     const thread = new WorkerThreadClient(
       new Thread(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } }),
       logger,
@@ -33,6 +32,23 @@ export class SandboxWorker extends Worker {
       registeredActivityNames: new Set(activities.keys()),
       hasPatchActivationCallback: false,
     })
-    return new RunProxyCreator([thread])
+    return new RunProxyCreator(thread, createIsOver(options))
+  }
+}
+
+const ASK_DEADLINE_MS = 5_000
+
+/** One of which nobody could say is taken for open. */
+function createIsOver({ connection, namespace }: Pick<WorkerOptions, "connection" | "namespace">): IsOver {
+  return async (execution) => {
+    if (connection === undefined || namespace === undefined) return false
+    try {
+      const { workflowExecutionInfo } = await connection.withDeadline(Date.now() + ASK_DEADLINE_MS, () =>
+        connection.workflowService.describeWorkflowExecution({ namespace, execution }),
+      )
+      return Boolean(workflowExecutionInfo?.closeTime)
+    } catch {
+      return false
+    }
   }
 }

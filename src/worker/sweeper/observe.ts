@@ -12,6 +12,7 @@ import { QUERY_ROWS } from "../../contract/messages.ts"
 import { unpackJson } from "../../contract/packed-json.ts"
 import type { View } from "../../contract/rows.ts"
 import { type EndStatus, isEndStatus } from "../../contract/statuses.ts"
+import { askRun } from "../../store/temporal/ask-run.ts"
 
 export interface Run {
   workflow_id: string
@@ -78,7 +79,7 @@ export async function observe(client: Client, workflowId: string): Promise<Obser
 export async function askView(client: Client, { workflow_id, run_id }: Run): Promise<Answer> {
   try {
     const packed = await client.withDeadline(Date.now() + ASK_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflow_id, run_id).query<unknown>(QUERY_ROWS),
+      askRun(() => client.workflow.getHandle(workflow_id, run_id).query<unknown>(QUERY_ROWS)),
     )
     const view = packed instanceof Uint8Array ? unpackJson(packed) : undefined
     if (isView(view)) return { kind: "view", view }
