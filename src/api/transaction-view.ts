@@ -11,8 +11,8 @@ import { countAttempts } from "../store/queries/count-attempts.ts"
 import { findTransaction, type WholeTransactionRow } from "../store/queries/find-transaction.ts"
 import { listTasks, type TaskRow } from "../store/queries/list-tasks.ts"
 import type { TransactionRow } from "../store/queries/transaction-row.ts"
-import { askRun } from "../store/temporal/ask-run.ts"
-import { askTemporal } from "./ask-temporal.ts"
+import { AskedTooEarly, askRun } from "../store/temporal/ask-run.ts"
+import { askTemporal, temporalUnavailable } from "./ask-temporal.ts"
 import type { ApiServices } from "./dependencies.ts"
 import { PendingApproval, toPendingApproval } from "./approval-view.ts"
 import { ApiProblem } from "./problem.ts"
@@ -183,6 +183,7 @@ export async function askWorkflow({ client }: ApiServices, workflowId: string): 
     return unpackJson(packed) as View
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined
+    if (error instanceof AskedTooEarly) throw temporalUnavailable(error)
     if (error instanceof QueryNotRegisteredError) throw new ApiProblem("run_unreadable", { cause: error })
     throw error
   }

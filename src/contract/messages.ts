@@ -19,6 +19,8 @@ export const QUERY_STATE = "state"
 export const QUERY_ROWS = "rows"
 /** Answers a `Snapshot`, packed; a closed `failed` run is resumed from it. */
 export const QUERY_SNAPSHOT = "snapshot"
+/** What a worker refuses a question with that came together with events that no workflow task has taken yet. */
+export const ASKED_TOO_EARLY = "The run is going on, and is asked again when it has."
 
 export const SEARCH_ATTRIBUTE_TENANT = "HoldfastTenant"
 export const SEARCH_ATTRIBUTE_BUSINESS_KEY = "HoldfastBusinessKey"

@@ -14,6 +14,7 @@ import type { View } from "../../src/contract/rows.ts"
 import { planHash } from "../../src/flow/plan-bytes.ts"
 import { builtWorkflowBundle } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker, toWorkerOptions } from "../../src/worker/create-worker.ts"
+import { createIsTaken } from "../../src/worker/sandbox/taken-events.ts"
 import { askView } from "../../src/worker/sweeper/observe.ts"
 import { statusesOf } from "../helpers/ledger-task.ts"
 import { quietTemporal } from "../helpers/quiet-temporal.ts"
@@ -140,6 +141,11 @@ test("a question that came with news is refused, and what it brought is taken wi
   const { events } = await asked.fetchHistory()
   const tasks = events?.filter((event) => event.workflowTaskStartedEventAttributes)
   expect(tasks, "the question came before the workflow task").toHaveLength(1)
+  const isTaken = createIsTaken(connection, namespace)
+  const { runId, workflowId } = await asked.describe()
+  const [first] = tasks ?? []
+  expect(await isTaken({ workflowId, runId }, Number(first?.eventId))).toBe(true)
+  expect(await isTaken({ workflowId, runId }, events?.length ?? 0)).toBe(false)
   // The same workflow task takes both: those who replay it find them together.
   answer(asked, "late")
 

@@ -10,7 +10,8 @@ import {
   type WorkerThreadClient,
 } from "@temporalio/worker/lib/workflow/threaded-vm.js"
 import type { ActivationCompletion } from "@temporalio/worker/lib/workflow/workflow-worker-thread/output.js"
-import { TaskWatch } from "./task-watch.ts"
+import { ASKED_TOO_EARLY } from "../../contract/messages.ts"
+import type { IsTaken } from "./taken-events.ts"
 
 type Activation = Parameters<VMWorkflowThreadProxy["activate"]>[0]
 type CreateOptions = Parameters<ThreadedVMWorkflowCreator["createWorkflow"]>[0]
@@ -27,33 +28,43 @@ export interface Activated extends ActivationCompletion {
 const { WorkflowActivation } = proto.coresdk.workflow_activation
 const { WorkflowActivationCompletion } = proto.coresdk.workflow_completion
 
-/** Whether Temporal has closed a run. */
-export type IsOver = (run: { workflowId: string; runId: string }) => Promise<boolean>
-
 class RunProxy extends VMWorkflowThreadProxy {
-  readonly #watch = new TaskWatch()
+  #isTaken: (event: number) => Promise<boolean> = () => Promise.resolve(false)
+  /** The last event that the run took live, until somebody finds out that a workflow task had brought it. */
+  #unproven: number | undefined
   /** Of the last activation; undefined where it threw, and where they were taken. */
   #calls: SinkCalls | undefined
-  #isOver: () => Promise<boolean> = () => Promise.resolve(false)
 
   static async open(
     thread: WorkerThreadClient,
     options: CreateOptions,
-    isOver: IsOver,
+    isTaken: IsTaken,
   ): Promise<VMWorkflowThreadProxy> {
     const { workflowId, runId } = options.info
     // `create` makes one of the class that it is called on.
     const run = (await this.create(thread, options)) as RunProxy
-    run.#isOver = () => isOver({ workflowId, runId })
+    run.#isTaken = (event) => isTaken({ workflowId, runId }, event)
     return run
   }
 
   override async activate(activation: Activation): Promise<Completion> {
-    // A run that is over gets no workflow task any more, and is asked with all that came to it.
-    if (this.#watch.isEarly(activation) && !(await this.#isOver())) {
+    if (!isQuestion(activation)) {
+      const completion = await this.#send(activation)
+      // What was refused alone leaves no event: Temporal drops that workflow task.
+      if (activation.isReplaying !== true && !isRefusal(completion))
+        this.#unproven = Number(activation.historyLength)
+      return completion
+    }
+    if (this.#unproven !== undefined && !(await this.#isTaken(this.#unproven))) {
       this.#calls = []
       return refuse(this.runId)
     }
+    this.#unproven = undefined
+    return this.#send(activation)
+  }
+
+  async #send(activation: Activation): Promise<Completion> {
+    this.#calls = undefined
     // Its own, since it is given away with the message.
     const bytes = new Uint8Array(WorkflowActivation.encode(activation).finish())
     const input = { type: "activate-workflow", runId: this.runId, activation: bytes } as const
@@ -70,23 +81,33 @@ class RunProxy extends VMWorkflowThreadProxy {
   }
 }
 
-/** The core refuses the question with it, and forgets the run: the next one who asks finds it as Temporal has it. */
+/** One that came by itself. Those that come with a workflow task have ids of their own. */
+function isQuestion({ jobs }: Activation): boolean {
+  return jobs?.some(({ queryWorkflow }) => queryWorkflow?.queryId === "legacy_query") ?? false
+}
+
+function isRefusal({ successful }: Completion): boolean {
+  const commands = successful?.commands ?? []
+  return commands.length > 0 && commands.every(({ updateResponse }) => updateResponse?.rejected)
+}
+
+/** The core refuses the question with it, and forgets the run: who asks next finds it as Temporal has it. */
 function refuse(runId: string): Completion {
-  const message = "The question came together with events that no workflow task has taken yet: ask again."
-  return { runId, failed: { failure: { message, applicationFailureInfo: { type: "asked_too_early" } } } }
+  const applicationFailureInfo = { type: "asked_too_early" }
+  return { runId, failed: { failure: { message: ASKED_TOO_EARLY, applicationFailureInfo } } }
 }
 
 export class RunProxyCreator extends ThreadedVMWorkflowCreator {
-  readonly #isOver: IsOver
+  readonly #isTaken: IsTaken
 
-  constructor(thread: WorkerThreadClient, isOver: IsOver) {
+  constructor(thread: WorkerThreadClient, isTaken: IsTaken) {
     super([thread])
-    this.#isOver = isOver
+    this.#isTaken = isTaken
   }
 
   override createWorkflow(options: CreateOptions): Promise<VMWorkflowThreadProxy> {
     const [thread] = this.workerThreadClients
     if (thread === undefined) throw new Error("the sandbox has no thread")
-    return RunProxy.open(thread, options, this.#isOver)
+    return RunProxy.open(thread, options, this.#isTaken)
   }
 }

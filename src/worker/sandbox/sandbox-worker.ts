@@ -1,8 +1,9 @@
 import { Worker as Thread } from "node:worker_threads"
 import { fileURLToPath } from "node:url"
-import { Worker, type WorkerOptions } from "@temporalio/worker"
+import { Worker } from "@temporalio/worker"
 import { WorkerThreadClient } from "@temporalio/worker/lib/workflow/threaded-vm.js"
-import { type IsOver, RunProxyCreator } from "./run-proxy.ts"
+import { RunProxyCreator } from "./run-proxy.ts"
+import { createIsTaken } from "./taken-events.ts"
 
 /** From src and from dist alike: a thread runs no TypeScript. */
 const THREAD = fileURLToPath(new URL("../../../dist/worker/sandbox/thread.js", import.meta.url))
@@ -19,7 +20,8 @@ export class SandboxWorker extends Worker {
   protected static override async createWorkflowCreator(
     ...[workflowBundle, options, logger]: Parameters<typeof Worker.createWorkflowCreator>
   ): ReturnType<typeof Worker.createWorkflowCreator> {
-    const { activities, isolateExecutionTimeoutMs } = options
+    const { activities, isolateExecutionTimeoutMs, connection, namespace } = options
+    if (connection === undefined) throw new Error("a worker is given its connection")
     const thread = new WorkerThreadClient(
       new Thread(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } }),
       logger,
@@ -32,23 +34,6 @@ export class SandboxWorker extends Worker {
       registeredActivityNames: new Set(activities.keys()),
       hasPatchActivationCallback: false,
     })
-    return new RunProxyCreator(thread, createIsOver(options))
-  }
-}
-
-const ASK_DEADLINE_MS = 5_000
-
-/** One of which nobody could say is taken for open. */
-function createIsOver({ connection, namespace }: Pick<WorkerOptions, "connection" | "namespace">): IsOver {
-  return async (execution) => {
-    if (connection === undefined || namespace === undefined) return false
-    try {
-      const { workflowExecutionInfo } = await connection.withDeadline(Date.now() + ASK_DEADLINE_MS, () =>
-        connection.workflowService.describeWorkflowExecution({ namespace, execution }),
-      )
-      return Boolean(workflowExecutionInfo?.closeTime)
-    } catch {
-      return false
-    }
+    return new RunProxyCreator(thread, createIsTaken(connection, namespace))
   }
 }
