@@ -20,7 +20,7 @@ export const QUERY_ROWS = "rows"
 /** Answers a `Snapshot`, packed; a closed `failed` run is resumed from it. */
 export const QUERY_SNAPSHOT = "snapshot"
 /** What a worker refuses a question with that came together with events that no workflow task has taken yet. */
-export const ASKED_TOO_EARLY = "The run is going on, and is asked again when it has."
+export const ASKED_TOO_EARLY = "The run went on while the question waited: ask again."
 
 export const SEARCH_ATTRIBUTE_TENANT = "HoldfastTenant"
 export const SEARCH_ATTRIBUTE_BUSINESS_KEY = "HoldfastBusinessKey"
