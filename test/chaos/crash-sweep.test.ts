@@ -12,6 +12,7 @@ import { TASK_QUEUE } from "../../src/contract/messages.ts"
 import { toWorkflowId } from "../../src/contract/names.ts"
 import type { View } from "../../src/contract/rows.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
+import { askRun } from "../../src/store/temporal/ask-run.ts"
 import { type LedgerNode, startLedgerNode } from "../helpers/ledger-node.ts"
 import { until } from "../helpers/until.ts"
 import { checkRecords, withRecords } from "./check-records.ts"
@@ -112,7 +113,7 @@ describe("a saga that is refused", () => {
     const ask = async () => {
       const askedAt = Date.now()
       try {
-        const query = () => handle.query<View>("state")
+        const query = () => askRun(() => handle.query<View>("state"))
         return { view: await client.withDeadline(askedAt + QUERY_MS, query), failures }
       } catch (thrown) {
         failures.push(`${askedAt - since} to ${Date.now() - since} ms: ${describeError(thrown)}`)
@@ -229,7 +230,7 @@ describe("a saga that is refused", () => {
     const { runId } = await handle.describe()
     const another = await reset({ workflowId: handle.workflowId, runId }, first?.eventId)
     const view = await until(
-      () => another.handle.query<View>("state"),
+      () => askRun(() => another.handle.query<View>("state")),
       (found) => found.transaction.status === "blocked",
     )
     expect(view.tasks[3]).toMatchObject({ status: "parked", outcome: "unknown" })

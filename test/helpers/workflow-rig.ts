@@ -20,6 +20,7 @@ import type { AttemptRow, MirrorChange, View } from "../../src/contract/rows.ts"
 import { packPlan, planHash } from "../../src/flow/plan-bytes.ts"
 import { validateFlow } from "../../src/flow/validate.ts"
 import type { OutputStore } from "../../src/store/output-store.ts"
+import { askRun } from "../../src/store/temporal/ask-run.ts"
 import { PAYLOAD_CONVERTER_PATH } from "../../src/worker/bundle.ts"
 import { createHoldfastWorker } from "../../src/worker/create-worker.ts"
 import { NO_OUTPUTS } from "./no-outputs.ts"
@@ -107,7 +108,7 @@ export async function startWorkflowRig(options: RigOptions = {}): Promise<Workfl
   const running = worker.run()
 
   const runOf = (handle: WorkflowHandle, instanceId: string): Run => {
-    const view = () => handle.query<View>("state")
+    const view = () => askRun(() => handle.query<View>("state"))
     return {
       handle,
       instanceId,

@@ -4,6 +4,7 @@ import { verifyChains } from "../../src/store/audit/verify-chains.ts"
 import type { StoredMirror } from "../../src/store/mirror/read-mirror.ts"
 import { type AuditCheck, checkAudit } from "../../src/worker/audit-check.ts"
 import { rebuildMirror } from "../../src/worker/mirror-rebuild.ts"
+import { askRun } from "../../src/store/temporal/ask-run.ts"
 import { createListeningLogger } from "../helpers/listening-logger.ts"
 import { isRefusal } from "../helpers/refusal.ts"
 import { startSweepRig, type SweepRig } from "../helpers/sweep-rig.ts"
@@ -122,7 +123,7 @@ describe("a decision", () => {
     await decide("lost", "lost-pause", { action: "pause" })
     await workflowOf("lost").signal("resume", { reason: "by hand" })
     await until(
-      () => workflowOf("lost").query<{ decisions: unknown[] }>("state"),
+      () => askRun(() => workflowOf("lost").query<{ decisions: unknown[] }>("state")),
       ({ decisions }) => decisions.length === 2,
     )
     expect(await rowsOf("lost")).toEqual([])

@@ -342,7 +342,7 @@ describe.each([
   test("a long run continues as new at quiet points, and nothing runs twice", async () => {
     const run = await rig.start({ tasks: chain(12) }, {}, { thresholds: { quiet_events: 20 }, packed: true })
     expect(await run.handle.result()).toMatchObject({ status: "success" })
-    const view = await rig.client.workflow.getHandle(run.handle.workflowId).query<View>("state")
+    const view = await rig.runOf(rig.client.workflow.getHandle(run.handle.workflowId), run.instanceId).view()
     expect(view.chain).toBeGreaterThan(1)
     const deliveries = await ledger.deliveries(run.instanceId)
     expect(deliveries.map(({ name }) => name)).toEqual(chain(12).map(({ id }) => id))
