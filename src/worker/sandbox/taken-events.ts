@@ -1,4 +1,10 @@
-/** Whether a run stands where Temporal has it: asked before a question is answered (`run-proxy.ts`). */
+/**
+ * Why a question may be refused. One that waits for a worker while the run goes on reaches it with the events since the
+ * last workflow task, and the SDK's core hands those to the run at once. What comes before the next workflow task would
+ * be taken after that, and not together with it, as every replay takes it: where that leads to other commands, or to
+ * others first, the run can never be replayed again. So a question to a run that went on is answered only where a
+ * workflow task brought what it took last (`run-proxy.ts` asks).
+ */
 import type { NativeConnection } from "@temporalio/worker"
 
 /**
