@@ -340,7 +340,9 @@ describe("runAttempt() over time", () => {
       const poll = { url: "http://a.example/jobs/7", since: 1, only: true }
       const input = { effect: "unsafe", poll: { interval_ms: 1 } } as const
       const asking = createTrial(() => done, later({ attempt: 2, clean: false, memo: { poll } }), frame)
-      const failure = await failureOf(asking.run(input))
+      const ended = failureOf(asking.run(input))
+      await vi.advanceTimersByTimeAsync(15_000)
+      const failure = await ended
       expect(failure.detail).toMatchObject({ class: "not_executed", outcome: "unknown", code })
       expect(failure.nonRetryable).toBe(false)
     })

@@ -35,6 +35,7 @@ import { idempotencyKey } from "../contract/idempotency-key.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 import { type CallIdentity, identifyCall } from "./identity.ts"
 import { keepOutput, loadReferences } from "./kept-outputs.ts"
+import { prepare } from "./prepare.ts"
 import type { Pulse } from "./pulse.ts"
 import type { SecretStore } from "./secrets.ts"
 import { settle } from "./settle.ts"
@@ -51,7 +52,7 @@ export interface AttemptFrame {
   secrets: SecretStore
   /** Where large outputs are kept. Asked only where there is one. */
   outputs: OutputStore
-  /** Before anything is sent. When it rejects, the attempt ends as one that was not sent. */
+  /** Before anything is sent. While it rejects it is tried again, and at last the attempt ends as one not sent. */
   prepare?: () => Promise<void>
   /** After that, and before anything is sent: waits for the connection's turn. Rejects with the signal's reason. */
   admit?: (signal: AbortSignal) => Promise<Leave>
@@ -145,9 +146,9 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   if (input.effect === "unsafe" && mayBeRepeat(attempt)) return refuseRepeat()
   const watch = watchAttempt(attempt, frame)
   try {
-    const unprepared = frame.prepare && (await prepare(frame.prepare, watch.signal))
-    if (unprepared) return unprepared
     const { signal } = watch
+    const unprepared = frame.prepare && (await prepare(frame.prepare, watch))
+    if (unprepared) return unprepared
     const { references } = input
     const unloaded =
       references && (await loadReferences(frame.outputs, { input, references, identity, signal }))
@@ -179,17 +180,6 @@ function canBeAsked({ input, marks }: Attempt): boolean {
 /** An attempt that could not even ask says nothing against asking again. */
 function askOn(verdict: Verdict, attempt: Attempt): Verdict {
   return verdict.class === "not_executed" && canBeAsked(attempt) ? { ...verdict, next: "poll" } : verdict
-}
-
-async function prepare(work: () => Promise<void>, signal: AbortSignal): Promise<Verdict | undefined> {
-  try {
-    await abortable(work(), signal)
-    return undefined
-  } catch (thrown) {
-    const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
-    const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
-    return { class: "not_executed", code, message, evidence: {} }
-  }
 }
 
 async function callInTurn(frame: AttemptFrame, attempt: Attempt, watch: AttemptWatch): Promise<Verdict> {

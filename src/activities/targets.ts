@@ -1,13 +1,14 @@
 /**
  * A tenant's connections and secrets, as its activities see them: those of the files, which belong to the default
  * tenant and win, and those of Postgres, read again when they are older than two seconds. While Postgres is away
- * what was read last stays in use.
+ * what was read last stays in use, and what nothing is known of is not said to be missing.
  */
 import type { Pool } from "pg"
 import type { Connection } from "../contract/connections.ts"
 import { toError } from "../contract/errors.ts"
 import { DEFAULT_TENANT } from "../contract/messages.ts"
 import { listConnections } from "../store/queries/list-connections.ts"
+import { listTargetTenants } from "../store/queries/list-target-tenants.ts"
 import { listSealedSecrets, type SealedSecretRow } from "../store/queries/list-sealed-secrets.ts"
 import { openSecret, SecretUnreadable } from "../store/secrets/envelope.ts"
 import type { MasterKeys } from "../store/secrets/master-keys.ts"
@@ -21,9 +22,16 @@ export interface TenantTargets {
   secrets: (name: string) => string | undefined
   /**
    * Brings both up to date, at once for a connection that is not known with all its secrets: what was just added can
-   * be called. Rejects when nothing is known yet and nothing can be read. `anew` reads them however fresh they are.
+   * be called. Rejects when that one is not known and nothing can be read. `anew` reads them however fresh they are.
    */
   refresh: (connection?: string, mode?: "anew") => Promise<void>
+}
+
+export interface Targets {
+  /** The same value for the same tenant: its clients live as long as the worker. */
+  of: (tenant: string) => TenantTargets
+  /** Those of all tenants, before the first call: from then on no call needs Postgres. */
+  readAll: () => Promise<void>
 }
 
 /** What `--connections` and `--secrets` gave. */
@@ -43,13 +51,18 @@ const FRESH_MS = 2_000
 /** A call waits no longer for a Postgres that stands still, when there is something to go on with. */
 const PATIENCE_MS = 1_000
 
-/** The same value for the same tenant: its clients live as long as the worker. */
-export function createTargets(options: TargetsOptions): (tenant: string) => TenantTargets {
+export function createTargets(options: TargetsOptions): Targets {
   const tenants = new Map<string, TenantTargets>()
-  return (tenant) => {
+  const of = (tenant: string): TenantTargets => {
     const known = tenants.get(tenant) ?? createTenantTargets(tenant, options)
     tenants.set(tenant, known)
     return known
+  }
+  return {
+    of,
+    async readAll() {
+      for (const tenant of await listTargetTenants(options.pool)) await of(tenant).refresh()
+    },
   }
 }
 
@@ -114,11 +127,11 @@ function createTenantTargets(
     },
     async refresh(name, mode) {
       const suffices = (): boolean => mode === undefined && isComplete(name)
-      if (stored !== undefined && performance.now() - readAt < FRESH_MS && suffices()) return
+      if (performance.now() - readAt < FRESH_MS && suffices()) return
       // A reading that is on its way may have begun before the change that is looked for.
       const done =
         reading === undefined ? startReading() : reading.then(() => (suffices() ? undefined : startReading()))
-      if (stored === undefined) return done
+      if (!isComplete(name)) return done
       await withinPatience(done).catch((thrown: unknown) => {
         readAt = performance.now()
         logger.warn(

@@ -41,7 +41,7 @@ export async function installAtConnection(context: AppContext, name: string): Pr
   const masterKeys = await resolveMasterKeys({ settings, stateDir, mode, say })
   return withDatabase(context, async (pool) => {
     const logger = createLogger({ level: "warn", output: "stderr" })
-    const targets = createTargets({ pool, masterKeys, files, logger })(DEFAULT_TENANT)
+    const targets = createTargets({ pool, masterKeys, files, logger }).of(DEFAULT_TENANT)
     await targets.refresh(name)
     return installBarrierAt({ ...targets, guard }, name)
   })

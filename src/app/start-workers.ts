@@ -32,7 +32,7 @@ export async function startWorkers(options: HoldfastOptions, parts: WorkerParts)
   const { connection, mirror, stops } = parts
   const plans = planWorkers(options.roles, options.queueNames)
   const takesCalls = plans.some(({ polls }) => polls !== "workflows")
-  const connectors = takesCalls ? startConnectors(options, parts) : undefined
+  const connectors = takesCalls ? await startConnectors(options, parts) : undefined
   const workers = await Promise.all(
     plans.map(({ queue, polls }) =>
       createHoldfastWorker({
@@ -70,7 +70,10 @@ export function toAddressPolicy({
   return { allowLoopback: mode === "local", allowRanges: allowedRanges }
 }
 
-function startConnectors(options: HoldfastOptions, { mirror, stops }: WorkerParts): Activities {
+async function startConnectors(
+  options: HoldfastOptions,
+  { mirror, stops }: WorkerParts,
+): Promise<Activities> {
   const { logger, connections, secrets, masterKeys, mask, databaseUrl } = options
   // Of their own: a large value takes a while, and what an attempt asks must end, or it would have no second one.
   const callPool = createPool({
@@ -81,8 +84,10 @@ function startConnectors(options: HoldfastOptions, { mirror, stops }: WorkerPart
     logger,
   })
   stops.add("the calls' database pool", () => callPool.end())
+  const targets = createTargets({ pool: callPool, masterKeys, files: { connections, secrets }, logger })
+  await targets.readAll()
   const connectors = createActivities({
-    targets: createTargets({ pool: callPool, masterKeys, files: { connections, secrets }, logger }),
+    targets: targets.of,
     ...(mask === undefined ? {} : { mask }),
     guard: createOutboundGuard(toAddressPolicy(options)),
     outputs: createOutputStore(callPool),

@@ -46,7 +46,7 @@ async function start(beforeDenied: () => Promise<unknown>) {
     secrets: {},
   }
   const { activities, close } = createActivities({
-    targets: createTargets({ pool, masterKeys: keys, files, logger }),
+    targets: createTargets({ pool, masterKeys: keys, files, logger }).of,
     guard: localGuard,
     outputs: NO_OUTPUTS,
     recordAttempt: (row) => void rows.push(row),
