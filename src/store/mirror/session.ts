@@ -11,9 +11,9 @@ export interface MirrorSession {
 }
 
 /**
- * The mirror can be made again from Temporal, so a commit need not wait for the disk. The joins are by primary
- * key against a few rows: any plan but nested loops reads whole tables, and planning each time costs as much as
- * running. A dead network must give the writer's lock back.
+ * What a crash takes is written again (`recently-written.ts`), so a commit need not wait for the disk. The joins are
+ * by primary key against a few rows: any plan but nested loops reads whole tables, and planning each time costs as much
+ * as running. A dead network must give the writer's lock back.
  */
 const SETTINGS = `
   set synchronous_commit = off;
@@ -27,9 +27,12 @@ const SETTINGS = `
   ${SERVER_KEEP_ALIVE}
 `
 
-export async function openSession(pool: Pool): Promise<MirrorSession> {
+/** @param onLost called once, unless it is ended first. */
+export async function openSession(pool: Pool, onLost: () => void): Promise<MirrorSession> {
   let lost = false
+  let isEnding = false
   const client = await openConnection(pool, () => {
+    if (!lost && !isEnding) onLost()
     lost = true
   })
   try {
@@ -39,6 +42,7 @@ export async function openSession(pool: Pool): Promise<MirrorSession> {
       client,
       isLost: () => lost,
       async end(how) {
+        isEnding = true
         if (how === "clean" && !lost) await unregisterWriter(client, writerId)
         await client.end()
       },
