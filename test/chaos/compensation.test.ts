@@ -183,9 +183,16 @@ describe.skipIf(!hasEveryServer)("compensation under faults", () => {
     expect(cancelled.size).toBeGreaterThan(0)
     expect([...cancelled].filter(isSuccess), "cancelled, and went on").toEqual([])
     const expected = ids.filter((id, at) => !cancelled.has(id) && !willFail(at))
-    const reached = expected.filter(isSuccess)
-    process.stdout.write(`  ${reached.length} of ${expected.length} expected successes\n`)
-    expect(reached.length).toBeGreaterThanOrEqual(expected.length * 0.95)
+    const lost = await Promise.all(expected.filter((id) => !isSuccess(id)).map(errorOf))
+    process.stdout.write(`  ${expected.length - lost.length} of ${expected.length} expected successes\n`)
+    // No target failed it as often as it may be tried: nothing of ours may be the reason to go back.
+    expect(lost).toEqual([])
     return ids.filter(isSuccess).length
+  }
+
+  async function errorOf(id: string): Promise<unknown> {
+    const { data } = await stage.cluster.call("GET", `/api/v1/transactions/${id}`)
+    // Shaped by our own API, whose tests check it.
+    return { id, error: (data as { error: unknown }).error }
   }
 })
