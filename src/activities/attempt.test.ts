@@ -345,6 +345,7 @@ describe("runAttempt() over time", () => {
       const failure = await ended
       expect(failure.detail).toMatchObject({ class: "not_executed", outcome: "unknown", code })
       expect(failure.nonRetryable).toBe(false)
+      expect(asking.requests).toEqual([])
     })
 
     test("is not kept where it holds a secret", async () => {
@@ -460,6 +461,7 @@ describe("runAttempt() over time", () => {
   test("hands a cancellation on, also one that came before the start", async () => {
     const trial = createTrial(hanging)
     const ended = failureOf(trial.run())
+    await vi.waitFor(() => expect(trial.requests).toHaveLength(1))
     trial.cancel()
     expect((await ended).type).toBe("attempt_cancelled")
     const cancelled = createTrial((request) =>

@@ -34,8 +34,8 @@ import { findMarker, foldOutcome, outcomeBefore } from "./fold-outcome.ts"
 import { idempotencyKey } from "../contract/idempotency-key.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 import { type CallIdentity, identifyCall } from "./identity.ts"
-import { keepOutput, loadReferences } from "./kept-outputs.ts"
-import { prepare } from "./prepare.ts"
+import { keepOutput } from "./kept-outputs.ts"
+import { prepareCall } from "./prepare.ts"
 import type { Pulse } from "./pulse.ts"
 import type { SecretStore } from "./secrets.ts"
 import { settle } from "./settle.ts"
@@ -146,20 +146,18 @@ async function judge(frame: AttemptFrame, attempt: Attempt): Promise<Verdict> {
   if (input.effect === "unsafe" && mayBeRepeat(attempt)) return refuseRepeat()
   const watch = watchAttempt(attempt, frame)
   try {
+    const { prepare, outputs } = frame
     const { signal } = watch
-    const unprepared = frame.prepare && (await prepare(frame.prepare, watch))
+    const leftMs = () => watch.leftMs()
+    const unprepared = await prepareCall({ prepare, outputs, input, identity, signal, leftMs })
     if (unprepared) return unprepared
-    const { references } = input
-    const unloaded =
-      references && (await loadReferences(frame.outputs, { input, references, identity, signal }))
-    if (unloaded) return unloaded
     const verdict = await callInTurn(frame, attempt, watch)
     if (verdict.class !== "done") return verdict
     // Before anything is made of the reply: neither the history nor a later task may hold a secret of ours.
     const settled = settle({ ...verdict, output: frame.secrets.mask(verdict.output) }, input)
     if (settled.class !== "done" || settled.large === undefined) return settled
     const { large, ...done } = settled
-    return await keepOutput(frame.outputs, { done, large, identity, signal })
+    return await keepOutput(outputs, { done, large, identity, signal })
   } catch (thrown) {
     return toVerdict(thrown, frame, attempt.identity)
   } finally {

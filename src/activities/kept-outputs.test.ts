@@ -177,7 +177,7 @@ describe("a call that takes kept outputs", () => {
   })
 
   test("is not sent while the store is away, and says so for the next attempt", async () => {
-    const trial = createTrial(() => done, {}, { outputs: createStore({ failures: 1 }) })
+    const trial = createTrial(() => done, SHORT, { outputs: createStore({ failures: 99 }) })
     const failure = await failureOf(trial.run({ ...taking(), effect: "unsafe" }))
     expect(failure.detail).toMatchObject({
       class: "not_executed",
@@ -189,14 +189,22 @@ describe("a call that takes kept outputs", () => {
     expect(trial.heartbeats).toEqual([{ attempt: 1, clean: true }])
   })
 
+  test("is sent once the store is back, within the same attempt", async () => {
+    const store = createStore({ failures: 1, rows: { [SHA256]: JSON_OF_LARGE } })
+    const trial = createTrial(() => done, {}, { outputs: store })
+    await trial.run(taking())
+    expect(trial.requests).toMatchObject([{ input: LARGE }])
+  })
+
   test("does not outlast its time when the store stands still", async () => {
     const store = { ...createStore(), load: () => new Promise<never>(() => {}) }
     const failure = await failureOf(createTrial(() => done, SHORT, { outputs: store }).run(taking()))
-    expect(failure.detail).toMatchObject({ class: "not_executed", code: "attempt_timeout" })
+    expect(failure.detail).toMatchObject({ class: "not_executed", code: "outputs_unavailable" })
   })
 
   test("does not clear what is unknown of earlier attempts", async () => {
-    const trial = createTrial(() => done, later(undefined), { outputs: createStore({ failures: 1 }) })
+    const info = { ...later(undefined), ...SHORT }
+    const trial = createTrial(() => done, info, { outputs: createStore({ failures: 99 }) })
     expect((await failureOf(trial.run(taking()))).detail.outcome).toBe("unknown")
   })
 

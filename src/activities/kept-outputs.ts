@@ -4,7 +4,7 @@
  *
  * K1 what could not be kept was executed all the same: the attempt ends as `unknown`, so that an unsafe call is not
  * sent again and a keyed one is repeated under its key.
- * K2 what could not be loaded was not sent. What is not there, or is not what was kept, no repeat brings back.
+ * K2 what could not be loaded in time was not sent. What is not there, or is not what was kept, no repeat brings back.
  */
 import { createHash } from "node:crypto"
 import { setTimeout as pause } from "node:timers/promises"
@@ -14,6 +14,7 @@ import type { OutputOwner, OutputStore } from "../store/output-store.ts"
 import { abortable } from "./abortable.ts"
 import { AttemptAborted, type Done, type Failed, Misconfigured } from "./call.ts"
 import type { CallIdentity } from "./identity.ts"
+import { patiently } from "./patience.ts"
 
 export interface LargeOutput {
   json: string
@@ -71,7 +72,7 @@ export async function loadReferences(
   const wanted = [...new Set(references.map(({ sha256 }) => sha256))]
   let found: ReadonlyMap<string, string>
   try {
-    found = await abortable(store.load(ownerOf(identity), wanted), signal)
+    found = await patiently(() => store.load(ownerOf(identity), wanted), signal)
   } catch (thrown) {
     const code = thrown instanceof AttemptAborted ? thrown.code : "outputs_unavailable"
     const message = `outputs that are kept in Postgres could not be read, so nothing was sent: ${toError(thrown).message}`

@@ -1,34 +1,48 @@
-/** What an attempt does before anything is sent: connections and secrets are brought up to date. */
+/** What an attempt needs before anything is sent: its connection with its secrets, and the outputs that are kept. */
+import type { CallInput } from "../contract/activities.ts"
 import { toError } from "../contract/errors.ts"
-import { abortable } from "./abortable.ts"
+import type { OutputStore } from "../store/output-store.ts"
 import { AttemptAborted, type Failed } from "./call.ts"
+import type { CallIdentity } from "./identity.ts"
+import { loadReferences } from "./kept-outputs.ts"
+import { patiently, startPatience } from "./patience.ts"
 
-const PAUSE_MS = 250
+export interface Preparation {
+  /** Brings connections and secrets up to date. */
+  prepare?: (() => Promise<void>) | undefined
+  outputs: Pick<OutputStore, "load">
+  input: CallInput
+  identity: CallIdentity
+  /** The attempt's. */
+  signal: AbortSignal
+  leftMs: () => number
+}
 
-/**
- * Tries for half of the attempt's time, so that the call has the other half: while our own Postgres is away, a task
- * must not spend all its attempts within a second, and its transaction go back for it, when its target is well.
- *
- * @returns why nothing was sent, if `work` did not succeed.
- */
-export async function prepare(
-  work: () => Promise<void>,
-  { signal, leftMs }: { signal: AbortSignal; leftMs: () => number },
-): Promise<Failed | undefined> {
-  const leaveMs = leftMs() / 2
-  for (;;) {
-    try {
-      await abortable(work(), signal)
-      return undefined
-    } catch (thrown) {
-      if (signal.aborted || leftMs() - PAUSE_MS < leaveMs) return toUnprepared(thrown)
-    }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+/** @returns why nothing may be sent. @throws Misconfigured for an output that is not there, or not what was kept. */
+export async function prepareCall(call: Preparation): Promise<Failed | undefined> {
+  const { prepare, outputs, input, identity } = call
+  const { references } = input
+  const patience = startPatience(call)
+  try {
+    const unprepared = prepare && (await readSettings(prepare, patience.signal))
+    if (unprepared || references === undefined) return unprepared
+    return await loadReferences(outputs, { input, references, identity, signal: patience.signal })
+  } finally {
+    patience.stop()
   }
 }
 
-function toUnprepared(thrown: unknown): Failed {
-  const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
-  const message = `connections and secrets could not be read, so nothing was sent: ${toError(thrown).message}`
-  return { class: "not_executed", code, message, evidence: {} }
+async function readSettings(prepare: () => Promise<void>, signal: AbortSignal): Promise<Failed | undefined> {
+  try {
+    await patiently(prepare, signal)
+    return undefined
+  } catch (thrown) {
+    const code = thrown instanceof AttemptAborted ? thrown.code : "settings_unavailable"
+    return {
+      class: "not_executed",
+      code,
+      message: `nothing was sent: ${toError(thrown).message}`,
+      evidence: {},
+    }
+  }
 }

@@ -30,8 +30,11 @@ export interface TenantTargets {
 export interface Targets {
   /** The same value for the same tenant: its clients live as long as the worker. */
   of: (tenant: string) => TenantTargets
-  /** Those of all tenants, before the first call: from then on no call needs Postgres. */
-  readAll: () => Promise<void>
+  /**
+   * Reads those of all tenants, now and every minute, so that calls go on when Postgres goes away, and with nothing
+   * that is much older than that. Resolves when it was done once, or took too long. @returns what ends it.
+   */
+  keepAll: () => Promise<() => void>
 }
 
 /** What `--connections` and `--secrets` gave. */
@@ -50,6 +53,11 @@ export interface TargetsOptions {
 const FRESH_MS = 2_000
 /** A call waits no longer for a Postgres that stands still, when there is something to go on with. */
 const PATIENCE_MS = 1_000
+/** After a reading that failed: however many calls wait for one, Postgres is asked no more often. */
+const REST_MS = 250
+const READ_ALL_EVERY_MS = 60_000
+/** A worker that starts waits no longer; what is not read then, a call reads. */
+const FIRST_READING_MS = 10_000
 
 export function createTargets(options: TargetsOptions): Targets {
   const tenants = new Map<string, TenantTargets>()
@@ -58,11 +66,29 @@ export function createTargets(options: TargetsOptions): Targets {
     tenants.set(tenant, known)
     return known
   }
-  return {
-    of,
-    async readAll() {
-      for (const tenant of await listTargetTenants(options.pool)) await of(tenant).refresh()
-    },
+  return { of, keepAll: () => keepReading(options, of) }
+}
+
+async function keepReading({ pool, logger }: TargetsOptions, of: Targets["of"]): Promise<() => void> {
+  let isOver = false
+  const readAll = async (): Promise<void> => {
+    try {
+      for (const tenant of await listTargetTenants(pool)) {
+        if (isOver) return
+        await of(tenant).refresh(undefined, "anew")
+      }
+    } catch (thrown) {
+      logger.warn({ error: toError(thrown).message }, "the tenants' connections and secrets were not read")
+    }
+  }
+  let underWay: Promise<void> | undefined
+  const read = (): Promise<void> => (underWay ??= readAll().finally(() => (underWay = undefined)))
+  const timer = setInterval(() => void read(), READ_ALL_EVERY_MS)
+  timer.unref()
+  await within(FIRST_READING_MS, read()).catch(() => undefined)
+  return () => {
+    isOver = true
+    clearInterval(timer)
   }
 }
 
@@ -80,6 +106,7 @@ function createTenantTargets(
   let stored: Stored | undefined
   let readAt = -Infinity
   let reading: Promise<void> | undefined
+  let failure: { at: number; error: Error } | undefined
   /** By the row's bytes: opening is cheap, but not for every header of every call. */
   const opened = new Map<string, { ciphertext: Uint8Array; value: string }>()
 
@@ -96,11 +123,24 @@ function createTenantTargets(
   }
 
   const startReading = (): Promise<void> => {
-    reading ??= read().finally(() => {
-      readAt = performance.now()
-      reading = undefined
-    })
+    if (failure !== undefined && performance.now() - failure.at < REST_MS)
+      return Promise.reject(failure.error)
+    reading ??= read()
+      .then(() => (failure = undefined), fail)
+      .finally(() => {
+        readAt = performance.now()
+        reading = undefined
+      })
     return reading
+  }
+
+  /** Logged once, until a reading succeeds or fails with something else. */
+  const fail = (thrown: unknown): never => {
+    const { message } = toError(thrown)
+    if (failure?.error.cause !== message)
+      logger.warn({ tenant, error: message }, "connections and secrets cannot be read")
+    failure = { at: performance.now(), error: new SettingsUnavailable(message) }
+    throw failure.error
   }
 
   const find = (name: string): Connection | undefined => fromFile.get(name) ?? stored?.connections.get(name)
@@ -132,13 +172,8 @@ function createTenantTargets(
       const done =
         reading === undefined ? startReading() : reading.then(() => (suffices() ? undefined : startReading()))
       if (!isComplete(name)) return done
-      await withinPatience(done).catch((thrown: unknown) => {
-        readAt = performance.now()
-        logger.warn(
-          { tenant, error: toError(thrown).message },
-          "connections and secrets are as they were last read",
-        )
-      })
+      // Else they are as they were last read.
+      await within(PATIENCE_MS, done).catch(() => void (readAt = performance.now()))
     },
   }
 }
@@ -156,10 +191,20 @@ function open(
   }
 }
 
-async function withinPatience(work: Promise<void>): Promise<void> {
+/** Its message names no address of ours: whoever made the flow reads it. */
+class SettingsUnavailable extends Error {
+  readonly code = "settings_unavailable"
+
+  /** @param cause is for the log. */
+  constructor(cause: string) {
+    super("Holdfast's Postgres does not answer, so connections and secrets could not be read", { cause })
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS)
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
   })
   // It goes on after we left; then nobody hears that it failed, and the next call tries again.
   work.catch(() => undefined)

@@ -85,7 +85,7 @@ async function startConnectors(
   })
   stops.add("the calls' database pool", () => callPool.end())
   const targets = createTargets({ pool: callPool, masterKeys, files: { connections, secrets }, logger })
-  await targets.readAll()
+  stops.add("the reading of connections and secrets", await targets.keepAll())
   const connectors = createActivities({
     targets: targets.of,
     ...(mask === undefined ? {} : { mask }),

@@ -11,12 +11,13 @@ export interface MirrorSession {
 }
 
 /**
- * What a crash takes is written again (`recently-written.ts`), so a commit need not wait for the disk. The joins are
- * by primary key against a few rows: any plan but nested loops reads whole tables, and planning each time costs as much
- * as running. A dead network must give the writer's lock back.
+ * A commit waits for the disk, whatever the server's default: a run tells each row once, so what an answer did not
+ * mean would stay lost where the run goes on. The joins are by primary key against a few rows: any plan but nested
+ * loops reads whole tables, and planning each time costs as much as running. A dead network must give the writer's
+ * lock back.
  */
 const SETTINGS = `
-  set synchronous_commit = off;
+  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
   set jit = off;
   set plan_cache_mode = force_generic_plan;
   set enable_hashjoin = off;
@@ -27,12 +28,9 @@ const SETTINGS = `
   ${SERVER_KEEP_ALIVE}
 `
 
-/** @param onLost called once, unless it is ended first. */
-export async function openSession(pool: Pool, onLost: () => void): Promise<MirrorSession> {
+export async function openSession(pool: Pool): Promise<MirrorSession> {
   let lost = false
-  let isEnding = false
   const client = await openConnection(pool, () => {
-    if (!lost && !isEnding) onLost()
     lost = true
   })
   try {
@@ -42,7 +40,6 @@ export async function openSession(pool: Pool, onLost: () => void): Promise<Mirro
       client,
       isLost: () => lost,
       async end(how) {
-        isEnding = true
         if (how === "clean" && !lost) await unregisterWriter(client, writerId)
         await client.end()
       },

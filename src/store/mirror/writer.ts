@@ -9,7 +9,6 @@
  *              When it fires: `writing`.
  * - `writing`  one batch is on the wire; pushes are collected. Done: `waiting` if more came, else `idle`.
  *              Failed because of Postgres: the batch goes back, newer rows win; `waiting` with a longer backoff.
- *              When the session is lost, in any mode, what was written of late goes back as well.
  *              While transactions lack rows that were refused, a flush comes every 2 s even if nothing waits.
  * - `closed`   pushes are counted as refused.
  */
@@ -22,7 +21,6 @@ import type { SecretMask } from "./mask-decisions.ts"
 import { withNetworkDeadline } from "./network-deadline.ts"
 import { Pending, type PendingTransaction, size } from "./pending.ts"
 import { settleLosses } from "./queries/settle-losses.ts"
-import { RecentlyWritten } from "./recently-written.ts"
 import { type MirrorSession, openSession } from "./session.ts"
 import { writeBatch } from "./write-batch.ts"
 import { judgeWriteError } from "./write-error.ts"
@@ -97,7 +95,6 @@ class BatchingWriter implements MirrorWriter {
   readonly #maxRows: number
   readonly #closeMs: number
   readonly #pending: Pending
-  readonly #recent = new RecentlyWritten()
 
   #mode: "idle" | "waiting" | "writing" | "closed" = "idle"
   #timer: NodeJS.Timeout | undefined
@@ -218,7 +215,6 @@ class BatchingWriter implements MirrorWriter {
     this.#onWire = this.#pending.take(this.#maxRows)
     try {
       await withNetworkDeadline((onAnswer) => this.#writeOnWire(onAnswer))
-      this.#recent.add(this.#onWire)
       this.#flushes++
       this.#written += countRows(this.#onWire)
       if (this.#backoffMs > 0) this.#logger.info({ pending: this.#pending.rows() }, "the mirror writes again")
@@ -241,7 +237,7 @@ class BatchingWriter implements MirrorWriter {
 
   async #writeOnWire(onAnswer: () => void): Promise<void> {
     if (this.#session?.isLost()) await this.#dropSession()
-    this.#session ??= await openSession(this.#pool, () => this.#writeAgain())
+    this.#session ??= await openSession(this.#pool)
     const { client } = this.#session
     if (this.#onWire.length > 0) {
       await writeBatch(client, this.#onWire, {
@@ -290,17 +286,7 @@ class BatchingWriter implements MirrorWriter {
     if (judgeWriteError(error) === "outage") await this.#dropSession()
   }
 
-  /** Its server may have crashed, and what it had answered of late be gone. */
-  #writeAgain(): void {
-    if (this.#isClosed()) return
-    const { entries, losses } = this.#recent.takeAll()
-    this.#pending.putBack(entries)
-    for (const loss of losses) this.#pending.losses.note(loss)
-    this.#schedule()
-  }
-
   async #dropSession(): Promise<void> {
-    this.#writeAgain()
     const dropped = this.#session
     this.#session = undefined
     // A connection that is lost already has nothing more to say.
